@@ -1,0 +1,51 @@
+# Kernels that are compiled once per instruction set: every <layer>/isa/*.c is built with -DKR_ISA=<name> and the
+# flags below; the fastest one that the processor has is chosen at run time (core/isa.h).
+set(KRAMERS_ISA_NAMES baseline)
+set(KRAMERS_ISA_FLAGS_baseline "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND KRAMERS_ISA_NAMES avx2 avx512)
+  set(KRAMERS_ISA_FLAGS_avx2 -mavx2 -mfma)
+  set(KRAMERS_ISA_FLAGS_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512)
+endif()
+
+# Layer <name>: an object library of <name>/*.c plus its isa kernels; collects the objects in KRAMERS_OBJECTS_<name>.
+function(kramers_layer name)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.c)
+  add_library(kramers_${name} OBJECT ${sources})
+  target_include_directories(kramers_${name} PRIVATE ${PROJECT_SOURCE_DIR} PUBLIC ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(kramers_${name} PRIVATE kramers_flags kramers_dependencies)
+  target_compile_definitions(kramers_${name} PRIVATE KR_VERSION="${PROJECT_VERSION}"
+    KR_BUILD_INFO="${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} ${CMAKE_BUILD_TYPE}")
+  set(objects $<TARGET_OBJECTS:kramers_${name}>)
+  file(GLOB isa_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/isa/*.c)
+  if(isa_sources)
+    foreach(isa ${KRAMERS_ISA_NAMES})
+      add_library(kramers_${name}_${isa} OBJECT ${isa_sources})
+      target_include_directories(kramers_${name}_${isa} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+      target_link_libraries(kramers_${name}_${isa} PRIVATE kramers_flags kramers_dependencies)
+      target_compile_definitions(kramers_${name}_${isa} PRIVATE KR_ISA=${isa} KR_ISA_${isa}=1)
+      target_compile_options(kramers_${name}_${isa} PRIVATE -O3 ${KRAMERS_ISA_FLAGS_${isa}})
+      list(APPEND objects $<TARGET_OBJECTS:kramers_${name}_${isa}>)
+    endforeach()
+  endif()
+  set(KRAMERS_OBJECTS_${name} ${objects} PARENT_SCOPE)
+endfunction()
+
+# The libraries users link: kramers (shared) and kramers_static, made of all layers.
+macro(kramers_library)
+  set(objects)
+  foreach(layer ${ARGN})
+    list(APPEND objects ${KRAMERS_OBJECTS_${layer}})
+  endforeach()
+  foreach(kind SHARED STATIC)
+    string(TOLOWER ${kind} lower)
+    set(target kramers_${lower})
+    add_library(${target} ${kind} ${objects})
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME kramers VERSION ${PROJECT_VERSION}
+                          SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME ${lower})
+    target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                               $<INSTALL_INTERFACE:include>)
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:kramers_flags> $<BUILD_INTERFACE:kramers_dependencies>)
+    add_library(kramers::${lower} ALIAS ${target})
+  endforeach()
+endmacro()

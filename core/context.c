@@ -1,0 +1,145 @@
+/* The context: message, hint and place of the last failure, log and progress callbacks.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Messages have a fixed room, so that reporting "memory ran out" needs no memory. */
+#include "core/error.h"
+#include "core/memory.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MESSAGE_ROOM = 1024, HINT_ROOM = 512, WHERE_ROOM = 128, LINE_ROOM = 1024 };
+
+struct kr_context {
+    kr_status status;
+    char message[MESSAGE_ROOM];
+    char hint[HINT_ROOM];
+    char where[WHERE_ROOM];
+    kr_log_fn log;
+    void *log_payload;
+    kr_progress_fn progress;
+    void *progress_payload;
+    int nthreads;
+};
+
+const char *kr_status_text(kr_status status) {
+    switch (status) {
+#define KR_STATUS_CASE(name, value, sentence) \
+    case KR_##name:                           \
+        return sentence;
+        KR_STATUS_LIST(KR_STATUS_CASE)
+#undef KR_STATUS_CASE
+    }
+    return "unknown status";
+}
+
+kr_status kr_context_create(kr_context **ctx) {
+    if (!ctx) return KR_ERR_ARGUMENT;
+    *ctx = kr_calloc(NULL, 1, sizeof **ctx);
+    return *ctx ? KR_OK : KR_ERR_MEMORY;
+}
+
+void kr_context_destroy(kr_context **ctx) {
+    if (!ctx || !*ctx) return;
+    kr_free(*ctx);
+    *ctx = NULL;
+}
+
+const char *kr_context_message(const kr_context *ctx) { return ctx ? ctx->message : ""; }
+const char *kr_context_hint(const kr_context *ctx) { return ctx ? ctx->hint : ""; }
+const char *kr_context_where(const kr_context *ctx) { return ctx ? ctx->where : ""; }
+kr_status kr_context_status(const kr_context *ctx) { return ctx ? ctx->status : KR_OK; }
+
+void kr_context_clear(kr_context *ctx) {
+    if (!ctx) return;
+    ctx->status = KR_OK;
+    ctx->message[0] = ctx->hint[0] = ctx->where[0] = 0;
+}
+
+void kr_context_set_log(kr_context *ctx, kr_log_fn log, void *payload) {
+    if (!ctx) return;
+    ctx->log = log;
+    ctx->log_payload = payload;
+}
+
+void kr_context_set_progress(kr_context *ctx, kr_progress_fn progress, void *payload) {
+    if (!ctx) return;
+    ctx->progress = progress;
+    ctx->progress_payload = payload;
+}
+
+void kr_context_set_threads(kr_context *ctx, int nthreads) {
+    if (ctx) ctx->nthreads = nthreads > 0 ? nthreads : 0;
+}
+
+int kr_context_threads(const kr_context *ctx) { return ctx ? ctx->nthreads : 0; }
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+kr_status kr_error_set(kr_context *ctx, kr_status status, const char *file, int line, const char *format, ...) {
+    if (!ctx) return status;
+    /* The new message may quote the old one: format aside first. */
+    char text[MESSAGE_ROOM];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (char *c = text; *c; c++)
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    memcpy(ctx->message, text, sizeof text);
+    ctx->hint[0] = 0;
+    ctx->status = status;
+    snprintf(ctx->where, sizeof ctx->where, "%s:%d", base_name(file), line);
+    return status;
+}
+
+void kr_error_hint(kr_context *ctx, const char *format, ...) {
+    if (!ctx) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ctx->hint, sizeof ctx->hint, format, args);
+    va_end(args);
+}
+
+/* Appends as much of `more` as there is room for. */
+static void append(char *text, size_t room, const char *more) {
+    size_t used = strlen(text), n = strlen(more);
+    if (n > room - 1 - used) n = room - 1 - used;
+    memcpy(text + used, more, n);
+    text[used + n] = 0;
+}
+
+void kr_error_prefix(kr_context *ctx, const char *format, ...) {
+    if (!ctx) return;
+    char text[MESSAGE_ROOM];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n < 0) return;
+    append(text, sizeof text, ": ");
+    append(text, sizeof text, ctx->message);
+    memcpy(ctx->message, text, sizeof text);
+}
+
+void kr_log(kr_context *ctx, kr_log_level level, const char *format, ...) {
+    if (!ctx || !ctx->log) return;
+    char line[LINE_ROOM];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    ctx->log(level, line, ctx->log_payload);
+}
+
+kr_status kr_progress(kr_context *ctx, const char *what, long done, long total) {
+    if (!ctx || !ctx->progress) return KR_OK;
+    return ctx->progress(what, done, total, ctx->progress_payload) ? KR_CANCELLED : KR_OK;
+}
+
+const char *kr_version(void) { return KR_VERSION; }
+const char *kr_build_info(void) { return "Kramers " KR_VERSION ", " KR_BUILD_INFO; }

@@ -1,0 +1,43 @@
+/* How library code reports failure.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Body of a fallible function: `kr_status status = KR_OK;`, handles start NULL, KR_TRY(...) / KR_FAIL(...), one
+ * `done:` label that destroys what was made and returns status. */
+#ifndef KR_CORE_ERROR_H
+#define KR_CORE_ERROR_H
+
+#include <kramers/context.h>
+
+#if defined(__GNUC__)
+#define KR_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
+#else
+#define KR_PRINTF(format_index, first_index)
+#endif
+
+/* Stores message and place in the context (NULL context: only returns the status) and returns `status`. */
+kr_status kr_error_set(kr_context *ctx, kr_status status, const char *file, int line, const char *format, ...)
+    KR_PRINTF(5, 6);
+/* Adds a hint with the likely cure to the failure that was just set. */
+void kr_error_hint(kr_context *ctx, const char *format, ...) KR_PRINTF(2, 3);
+/* Puts "prefix: " before the message that is already there (a lower level's message is passed up, not replaced). */
+void kr_error_prefix(kr_context *ctx, const char *format, ...) KR_PRINTF(2, 3);
+/* Hands a warning or a piece of information to the log function of the context. */
+void kr_log(kr_context *ctx, kr_log_level level, const char *format, ...) KR_PRINTF(3, 4);
+/* Calls the progress function; KR_CANCELLED when it asks to stop. */
+kr_status kr_progress(kr_context *ctx, const char *what, long done, long total);
+
+#define KR_ERROR(ctx, status, ...) kr_error_set((ctx), (status), __FILE__, __LINE__, __VA_ARGS__)
+
+#define KR_TRY(call)               \
+    do {                           \
+        status = (call);           \
+        if (status < 0) goto done; \
+    } while (0)
+
+#define KR_FAIL(ctx, code, ...)                        \
+    do {                                               \
+        status = KR_ERROR((ctx), (code), __VA_ARGS__); \
+        goto done;                                     \
+    } while (0)
+
+#endif

@@ -1,0 +1,27 @@
+/* Whole files: reading with a size limit, writing that never leaves a torn file.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KR_CORE_FILE_H
+#define KR_CORE_FILE_H
+
+#include <kramers/context.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* The whole file plus a terminating zero; *text by kr_free. */
+kr_status kr_file_read(kr_context *ctx, const char *path, char **text, size_t *length);
+int kr_file_exists(const char *path);
+int kr_file_is_folder(const char *path);
+
+/* A file being written: temporary name in the same folder; commit = flush, fsync, rename, fsync of the folder. */
+typedef struct kr_file_writer {
+    FILE *stream; /* NULL for kr_file_reserve_name (another library writes) */
+    char *path, *temporary;
+} kr_file_writer;
+kr_status kr_file_begin(kr_context *ctx, const char *path, kr_file_writer *writer);
+/* Only picks and reserves the temporary name; the caller writes the file writer->temporary itself. */
+kr_status kr_file_reserve(kr_context *ctx, const char *path, kr_file_writer *writer);
+kr_status kr_file_commit(kr_context *ctx, kr_file_writer *writer);
+/* Removes the temporary file; does nothing after a commit. */
+void kr_file_abandon(kr_file_writer *writer);
+
+#endif

@@ -1,0 +1,13 @@
+/* Kramers: learned potentials and rare events. Includes every public header.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KRAMERS_H
+#define KRAMERS_H
+
+#include <kramers/context.h>
+#include <kramers/deviation.h>
+#include <kramers/model.h>
+#include <kramers/potential.h>
+#include <kramers/status.h>
+#include <kramers/system.h>
+
+#endif

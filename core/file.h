@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* The whole file plus a terminating zero; *text by kr_free. */
+/* The whole file plus a terminating zero; *text by kr_free. Pipes and devices are read to their end. */
 kr_status kr_file_read(kr_context *ctx, const char *path, char **text, size_t *length);
 int kr_file_exists(const char *path);
 int kr_file_is_folder(const char *path);
@@ -23,5 +23,22 @@ kr_status kr_file_reserve(kr_context *ctx, const char *path, kr_file_writer *wri
 kr_status kr_file_commit(kr_context *ctx, kr_file_writer *writer);
 /* Removes the temporary file; does nothing after a commit. */
 void kr_file_abandon(kr_file_writer *writer);
+
+/* A folder being written: a temporary folder beside `path`; commit renames it. An existing target is refused at
+ * kr_folder_begin unless overwrite is set; then commit exchanges the two names and removes the old folder. */
+typedef struct kr_folder_writer {
+    char *path, *temporary;
+} kr_folder_writer;
+kr_status kr_folder_begin(kr_context *ctx, const char *path, int overwrite, kr_folder_writer *writer);
+/* Syncs every file and folder below the temporary one before it renames. */
+kr_status kr_folder_commit(kr_context *ctx, kr_folder_writer *writer);
+void kr_folder_abandon(kr_folder_writer *writer);
+
+/* Names in a folder without "." and "..", sorted bytewise; to be freed with kr_names_free. */
+kr_status kr_folder_list(kr_context *ctx, const char *path, int *count, char ***names);
+void kr_names_free(int count, char **names);
+kr_status kr_folder_make(kr_context *ctx, const char *path);
+/* "folder/name", new string. */
+char *kr_path_join(kr_context *ctx, const char *folder, const char *name);
 
 #endif

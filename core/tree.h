@@ -53,6 +53,8 @@ kr_status kr_tree_new_array(kr_context *ctx, kr_dtype dtype, int ndim, const siz
 /* Append to a LIST / set a key of a MAP (replaces). Take *child and null it; on failure it is destroyed. */
 kr_status kr_tree_append(kr_context *ctx, kr_tree *list, kr_tree **child);
 kr_status kr_tree_set(kr_context *ctx, kr_tree *map, const char *key, kr_tree **child);
+/* kr_tree_set without the search for an equal key: the caller knows that it is new. */
+kr_status kr_tree_add(kr_context *ctx, kr_tree *map, const char *key, kr_tree **child);
 
 /* Look-up: NULL when absent or when `map` is no MAP. */
 const kr_tree *kr_tree_get(const kr_tree *map, const char *key);
@@ -61,8 +63,9 @@ const kr_tree *kr_tree_at(const kr_tree *tree, const char *path);
 int kr_tree_is_null(const kr_tree *tree); /* absent (NULL) or null */
 size_t kr_tree_array_size(const kr_tree *array);
 
-/* Typed access for parsers; `what` names the value in messages ("descriptor.rcut").
- * The _or forms take the default when the key is absent or null. All check kind and range. */
+/* Typed access for parsers. Messages name the key, what it holds, what is expected, line and column; callers put
+ * the name of the file or of the section before (kr_error_prefix). The _or forms take the default when the key is
+ * absent or null. All check kind and range; a number may also be an ARRAY with one element. */
 kr_status kr_tree_need(kr_context *ctx, const kr_tree *map, const char *key, const kr_tree **child);
 kr_status kr_tree_get_int(kr_context *ctx, const kr_tree *map, const char *key, int64_t low, int64_t high, int *out);
 kr_status kr_tree_get_int_or(kr_context *ctx, const kr_tree *map, const char *key, int64_t low, int64_t high, int value,
@@ -74,5 +77,9 @@ kr_status kr_tree_get_bool_or(kr_context *ctx, const kr_tree *map, const char *k
 kr_status kr_tree_get_string(kr_context *ctx, const kr_tree *map, const char *key, const char **out);
 kr_status kr_tree_get_string_or(kr_context *ctx, const kr_tree *map, const char *key, const char *value,
                                 const char **out);
+/* KR_ERR_FORMAT when the map has a key that is none of known [n]; the hint says which one may have been meant. */
+kr_status kr_tree_check_keys(kr_context *ctx, const kr_tree *map, int n, const char *const *known);
+/* " (line 12, column 5)", or "" when the place is unknown: for messages of parsers. */
+const char *kr_tree_place(const kr_tree *tree, char place[48]);
 
 #endif

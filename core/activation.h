@@ -28,7 +28,7 @@ typedef struct kr_activation {
 
 /* NULL or "" = linear; case-insensitive none/linear. KR_ERR_UNSUPPORTED names the unknown function. */
 kr_status kr_activation_parse(kr_context *ctx, const char *name, kr_activation *activation);
-/* y = σ(z); d1 = σ'(z), d2 = σ''(z), d3 = σ'''(z) where not NULL. Arrays [n]; y may alias z. */
+/* y = σ(z), d1 = σ'(z), d2 = σ''(z), each where not NULL. Arrays [n]; y may alias z. */
 void kr_activation_apply(const kr_activation *activation, size_t n, const double *z, double *y, double *d1, double *d2);
 
 #endif

@@ -30,22 +30,3 @@ function(kramers_layer name)
   endif()
   set(KRAMERS_OBJECTS_${name} ${objects} PARENT_SCOPE)
 endfunction()
-
-# The libraries users link: kramers (shared) and kramers_static, made of all layers.
-macro(kramers_library)
-  set(objects)
-  foreach(layer ${ARGN})
-    list(APPEND objects ${KRAMERS_OBJECTS_${layer}})
-  endforeach()
-  foreach(kind SHARED STATIC)
-    string(TOLOWER ${kind} lower)
-    set(target kramers_${lower})
-    add_library(${target} ${kind} ${objects})
-    set_target_properties(${target} PROPERTIES OUTPUT_NAME kramers VERSION ${PROJECT_VERSION}
-                          SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME ${lower})
-    target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-                               $<INSTALL_INTERFACE:include>)
-    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:kramers_flags> $<BUILD_INTERFACE:kramers_dependencies>)
-    add_library(kramers::${lower} ALIAS ${target})
-  endforeach()
-endmacro()

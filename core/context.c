@@ -1,7 +1,8 @@
 /* The context: message, hint and place of the last failure, log and progress callbacks.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Messages have a fixed room, so that reporting "memory ran out" needs no memory. */
+ * Messages have a fixed room, so that reporting "memory ran out" needs no memory. A context belongs to one thread:
+ * the workers of a parallel region get children of their own, kept for the next region. */
 #include "core/error.h"
 #include "core/memory.h"
 #include <stdarg.h>
@@ -21,6 +22,9 @@ struct kr_context {
     kr_progress_fn progress;
     void *progress_payload;
     int nthreads;
+    int is_child;
+    kr_context **child; /* [nchildren] one per worker, grow-only */
+    int nchildren;
 };
 
 const char *kr_status_text(kr_status status) {
@@ -42,6 +46,8 @@ kr_status kr_context_create(kr_context **ctx) {
 
 void kr_context_destroy(kr_context **ctx) {
     if (!ctx || !*ctx) return;
+    for (int i = 0; i < (*ctx)->nchildren; i++) kr_free((*ctx)->child[i]);
+    kr_free((*ctx)->child);
     kr_free(*ctx);
     *ctx = NULL;
 }
@@ -74,6 +80,39 @@ void kr_context_set_threads(kr_context *ctx, int nthreads) {
 }
 
 int kr_context_threads(const kr_context *ctx) { return ctx ? ctx->nthreads : 0; }
+
+kr_status kr_context_reserve_children(kr_context *ctx, int n) {
+    if (!ctx) return KR_OK;
+    if (ctx->nchildren < n) {
+        kr_context **child = kr_realloc(ctx, ctx->child, (size_t)ctx->nchildren, (size_t)n, sizeof(kr_context *));
+        if (!child) return KR_ERR_MEMORY;
+        ctx->child = child;
+    }
+    for (; ctx->nchildren < n; ctx->nchildren++) {
+        kr_context *made = kr_calloc(ctx, 1, sizeof *made);
+        if (!made) return KR_ERR_MEMORY;
+        ctx->child[ctx->nchildren] = made;
+    }
+    for (int i = 0; i < n; i++) {
+        kr_context *child = ctx->child[i];
+        kr_context_clear(child);
+        child->is_child = 1;
+        child->nthreads = 1;
+        child->log = ctx->log;
+        child->log_payload = ctx->log_payload; /* no progress function: the thread of the caller polls */
+    }
+    return KR_OK;
+}
+
+kr_context *kr_context_child(kr_context *ctx, int i) { return ctx && i < ctx->nchildren ? ctx->child[i] : NULL; }
+
+void kr_context_take_message(kr_context *ctx, const kr_context *from) {
+    if (!ctx || !from || ctx == from) return;
+    ctx->status = from->status;
+    memcpy(ctx->message, from->message, sizeof ctx->message);
+    memcpy(ctx->hint, from->hint, sizeof ctx->hint);
+    memcpy(ctx->where, from->where, sizeof ctx->where);
+}
 
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -133,6 +172,8 @@ void kr_log(kr_context *ctx, kr_log_level level, const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    /* The log function of the caller need not be safe against itself. */
+#pragma omp critical(kr_log)
     ctx->log(level, line, ctx->log_payload);
 }
 

@@ -26,6 +26,12 @@ void kr_log(kr_context *ctx, kr_log_level level, const char *format, ...) KR_PRI
 /* Calls the progress function; KR_CANCELLED when it asks to stop. */
 kr_status kr_progress(kr_context *ctx, const char *what, long done, long total);
 
+/* For parallel regions (core/parallel.c uses them for you): n children of ctx, each for one worker thread; their log
+ * lines reach the parent's log function one at a time, messages are taken over by kr_context_take_message. */
+kr_status kr_context_reserve_children(kr_context *ctx, int n);
+kr_context *kr_context_child(kr_context *ctx, int i);
+void kr_context_take_message(kr_context *ctx, const kr_context *from);
+
 #define KR_ERROR(ctx, status, ...) kr_error_set((ctx), (status), __FILE__, __LINE__, __VA_ARGS__)
 
 #define KR_TRY(call)               \

@@ -1,0 +1,177 @@
+/* pair_style kramers: frame and atomic parameters of a step, and the model deviation with its file.
+ * SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Definitions and file layout are the library's (kramers/deviation.h, kramers/devi_file.h); this file sums over ranks
+ * and converts units. Everything below is reached by all ranks unless it says otherwise. */
+#include "impl.h"
+#include "pair_kramers.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "compute.h"
+#include "error.h"
+#include "fix.h"
+#include "modify.h"
+#include "update.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+using namespace LAMMPS_NS;
+
+// ---- parameters -------------------------------------------------------------------------------------------------
+
+// A compute's or fix' values are taken anew at every step, never from an earlier one.
+void PairKramers::gather_fparam() {
+    Impl &k = *impl;
+    const kramers_lammps::Options &o = k.options;
+    const int n = static_cast<int>(k.fparam.size());
+    if (!o.fparam_compute.empty()) {
+        Compute *source = modify->get_compute_by_id(o.fparam_compute);
+        const std::string name = "pair_style kramers: compute " + o.fparam_compute;
+        if (!source) error->all(FLERR, name + " of fparam_from_compute does not exist");
+        if (n == 1 && source->scalar_flag) {
+            k.fparam[0] = source->compute_scalar();
+        } else if (source->vector_flag && source->size_vector >= n) {
+            source->compute_vector();
+            std::copy_n(source->vector, n, k.fparam.begin());
+        } else {
+            error->all(FLERR, name + " does not give the " + std::to_string(n) + " fparam of the model");
+        }
+    } else if (!o.fparam_fix.empty()) {
+        Fix *source = modify->get_fix_by_id(o.fparam_fix);
+        const std::string name = "pair_style kramers: fix " + o.fparam_fix;
+        if (!source) error->all(FLERR, name + " of fparam_from_fix does not exist");
+        const int first = o.fparam_index ? o.fparam_index : 1;
+        if (n == 1 && !o.fparam_index && source->scalar_flag) {
+            k.fparam[0] = source->compute_scalar();
+        } else if (source->vector_flag && source->size_vector >= first - 1 + n) {
+            for (int a = 0; a < n; a++) k.fparam[a] = source->compute_vector(first - 1 + a);
+        } else {
+            error->all(FLERR, name + " does not give the " + std::to_string(n) + " fparam of the model");
+        }
+    }
+}
+
+// aparam points into the compute's own array where that has the layout [nlocal][dim_aparam].
+void PairKramers::gather_aparam() {
+    Impl &k = *impl;
+    const kramers_lammps::Options &o = k.options;
+    const int n = kr_model_dim_aparam(k.models[0]);
+    k.aparam = nullptr;
+    if (!n) return;
+    const size_t nlocal = atom->nlocal;
+    if (o.aparam_compute.empty()) {
+        // the same values for every atom; written again only when there are more atoms
+        if (k.aparam_buffer.size() < nlocal * n || k.aparam_buffer.empty()) {
+            k.aparam_buffer.resize(std::max<size_t>(nlocal, 1) * n);
+            for (size_t i = 0; i < k.aparam_buffer.size(); i++) k.aparam_buffer[i] = o.aparam[i % n];
+        }
+        k.aparam = k.aparam_buffer.data();
+        return;
+    }
+    Compute *source = modify->get_compute_by_id(o.aparam_compute);
+    const std::string name = "pair_style kramers: compute " + o.aparam_compute;
+    if (!source) error->all(FLERR, name + " of aparam_from_compute does not exist");
+    const int columns = source->size_peratom_cols;
+    if (!source->peratom_flag || (columns ? columns : 1) != n)
+        error->all(FLERR, name + " does not give the " + std::to_string(n) + " aparam per atom of the model");
+    source->compute_peratom();
+    if (!columns)
+        k.aparam = source->vector_atom;
+    else
+        k.aparam = nlocal ? source->array_atom[0] : nullptr;
+}
+
+// ---- deviation --------------------------------------------------------------------------------------------------
+
+int PairKramers::pack_reverse_comm(int n, int first, double *buffer) {
+    std::copy_n(impl->reverse + 3 * static_cast<size_t>(first), 3 * static_cast<size_t>(n), buffer);
+    return 3 * n;
+}
+
+void PairKramers::unpack_reverse_comm(int n, int *owner, double *buffer) {
+    for (int i = 0; i < n; i++)
+        for (int a = 0; a < 3; a++) impl->reverse[3 * static_cast<size_t>(owner[i]) + a] += buffer[3 * i + a];
+}
+
+// 1. ghost forces of every model to their owners  2. deviation of each local atom  3. extremes and mean over ranks
+// 4. virials summed over ranks, divided by the number of atoms  5. one row.
+void PairKramers::deviate() {
+    Impl &k = *impl;
+    const kramers_lammps::Options &o = k.options;
+    const int n = k.nmodels(), nlocal = atom->nlocal;
+    const size_t stride = 3 * static_cast<size_t>(atom->nlocal + atom->nghost);
+    const double natoms = static_cast<double>(atom->natoms);
+    std::vector<const double *> force(n);
+    for (int m = 0; m < n; m++) {
+        k.reverse = k.force.data() + m * stride;
+        comm->reverse_comm(this);
+        force[m] = k.reverse;
+    }
+
+    // levels come in user units; a relative deviation has no unit
+    k.epsilon.resize(std::max<size_t>(k.epsilon.size(), nlocal));
+    kr_deviation_force(n, nlocal, force.data(), o.relative < 0 ? -1.0 : o.relative / k.force_unit, k.epsilon.data());
+    const double f_unit = o.relative < 0 ? k.force_unit : 1.0, v_unit = o.relative_v < 0 ? k.energy_unit : 1.0;
+    double mine[3] = {0.0, -std::numeric_limits<double>::max(), 0.0}, all[3]; // max, −min, sum
+    for (int i = 0; i < nlocal; i++) {
+        k.epsilon[i] *= f_unit;
+        mine[0] = std::max(mine[0], k.epsilon[i]);
+        mine[1] = std::max(mine[1], -k.epsilon[i]);
+        mine[2] += k.epsilon[i];
+    }
+    MPI_Allreduce(mine, all, 2, MPI_DOUBLE, MPI_MAX, world);
+    MPI_Allreduce(mine + 2, all + 2, 1, MPI_DOUBLE, MPI_SUM, world);
+    k.deviation.max_f = all[0];
+    k.deviation.min_f = -all[1];
+    k.deviation.avg_f = all[2] / natoms;
+
+    std::vector<double> w(9 * static_cast<size_t>(n));
+    MPI_Allreduce(k.virial.data(), w.data(), 9 * n, MPI_DOUBLE, MPI_SUM, world);
+    for (double &component : w) component /= natoms;
+    double sigma[9], mean, square = 0.0;
+    kr_deviation_virial(n, w.data(), o.relative_v < 0 ? -1.0 : o.relative_v / k.energy_unit, sigma);
+    for (double &s : sigma) {
+        s *= v_unit;
+        square += s * s;
+    }
+    kr_deviation_summary(9, sigma, &k.deviation.max_v, &k.deviation.min_v, &mean);
+    k.deviation.avg_v = std::sqrt(square / 9.0);
+    write_deviation();
+}
+
+// Per-atom values go to rank 0 and are sorted by atom id; only then, so that plain files cost nothing more.
+void PairKramers::write_deviation() {
+    Impl &k = *impl;
+    std::vector<double> sorted;
+    if (k.options.atomic) {
+        const int nlocal = atom->nlocal, nprocs = comm->nprocs;
+        std::vector<int> count(nprocs), offset(nprocs);
+        MPI_Gather(&nlocal, 1, MPI_INT, count.data(), 1, MPI_INT, 0, world);
+        int total = 0;
+        for (int p = 0; p < nprocs && comm->me == 0; p++) {
+            offset[p] = total;
+            total += count[p];
+        }
+        std::vector<tagint> tags(total);
+        std::vector<double> values(total);
+        MPI_Gatherv(atom->tag, nlocal, MPI_LMP_TAGINT, tags.data(), count.data(), offset.data(), MPI_LMP_TAGINT, 0,
+                    world);
+        MPI_Gatherv(k.epsilon.data(), nlocal, MPI_DOUBLE, values.data(), count.data(), offset.data(), MPI_DOUBLE, 0,
+                    world);
+        std::vector<std::pair<tagint, double>> rows(total);
+        for (int i = 0; i < total; i++) rows[i] = {tags[i], values[i]};
+        std::sort(rows.begin(), rows.end());
+        for (const auto &row : rows) sorted.push_back(row.second);
+    }
+    if (comm->me) return;
+    const kr_deviation &d = k.deviation;
+    const double shown[6] = {d.max_v, d.min_v, d.avg_v, d.max_f, d.min_f, d.avg_f};
+    std::copy_n(shown, 6, k.last_deviation);
+    if (kr_devi_file_write(k.ctx, k.devi_file, static_cast<long>(update->ntimestep), &d,
+                           static_cast<int>(sorted.size()), sorted.data()) < 0)
+        fail_here();
+}

@@ -1,0 +1,68 @@
+/* pair_style kramers: Deep Potential models in LAMMPS through libkramers.
+ * SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The shim passes LAMMPS' own arrays to the library; units, elements, files and collective calls are what is left to
+ * do here. Everything that is not LAMMPS is hidden in Impl (impl.h). */
+#ifdef PAIR_CLASS
+// clang-format off
+PairStyle(kramers,PairKramers);
+// clang-format on
+#else
+
+#ifndef LMP_PAIR_KRAMERS_H
+#define LMP_PAIR_KRAMERS_H
+
+#include "pair.h"
+#include <cstdio>
+#include <memory>
+
+namespace LAMMPS_NS {
+
+class PairKramers : public Pair {
+  public:
+    PairKramers(class LAMMPS *);
+    ~PairKramers() override;
+
+    void settings(int, char **) override;
+    void coeff(int, char **) override;
+    void init_style() override;
+    double init_one(int, int) override;
+    void setup() override;
+    void compute(int, int) override;
+    void finish() override;
+    void *extract(const char *, int &) override;
+    double memory_usage() override;
+
+    void write_restart(FILE *) override;
+    void read_restart(FILE *) override;
+    void write_restart_settings(FILE *) override;
+    void read_restart_settings(FILE *) override;
+
+    int pack_reverse_comm(int, int, double *) override;
+    void unpack_reverse_comm(int, int *, double *) override;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl;
+    double **scale; // [type][type] factor of energy, force and virial, set by fix adapt
+
+    void allocate();
+    void parse_settings();
+    void load_models();
+    void map_types();
+    void check_parameters();
+    void fail_together(int status);
+    void gather_fparam();
+    void gather_aparam();
+    void evaluate(bool deviation_due);
+    void fail_here();
+    void tally();
+    void deviate();
+    void write_deviation();
+    void report_overflow(bool at_end);
+};
+
+} // namespace LAMMPS_NS
+
+#endif
+#endif

@@ -66,7 +66,7 @@ static void check_frame(const char *what, const kr_cell *cell, double rcut, int 
     assert_int_equal(list->nlocal, n);
     assert_int_equal(list->first[n], list->npairs);
     for (int i = 0; i < list->nall; i++) /* shift and owner explain every ghost */
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 3 && !(skip && skip[list->owner[i]]); k++) {
             double at = list->x[3 * list->owner[i] + k];
             for (int l = 0; l < 3; l++) at += list->shift[3 * i + l] * cell->box[3 * l + k];
             kr_assert_near(list->x[3 * i + k], at, 1e-7, 1e-12);

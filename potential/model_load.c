@@ -8,7 +8,9 @@
 #include "core/hdf5.h"
 #include "core/json.h"
 #include "core/memory.h"
+#include "core/yaml.h"
 #include "potential/model.h"
+#include <stdio.h>
 #include <string.h>
 
 /* Puts the datasets in the place of their names. inside: below an "@variables" key. */
@@ -47,16 +49,46 @@ done:
     return status;
 }
 
+typedef enum format { FORMAT_DP, FORMAT_YAML, FORMAT_GRAPH, FORMAT_GRAPH_TEXT, FORMAT_ZIP, FORMAT_OTHER } format;
+
+/* By content; the suffix only decides what a text is taken for. */
+static format sniff(const char *path) {
+    unsigned char head[512];
+    if (kr_h5_is_hdf5(path)) return FORMAT_DP;
+    FILE *stream = fopen(path, "rb");
+    if (!stream) return FORMAT_OTHER;
+    size_t n = fread(head, 1, sizeof head, stream);
+    fclose(stream);
+    if (n >= 4 && !memcmp(head, "PK\3\4", 4)) return FORMAT_ZIP;
+    if (n >= 4 && !memcmp(head, "node", 4) && memchr(head, '{', n)) return FORMAT_GRAPH_TEXT;
+    for (size_t i = 0; i < n; i++)
+        if (head[i] < 32 && head[i] != '\n' && head[i] != '\r' && head[i] != '\t')
+            return head[0] == 0x0a ? FORMAT_GRAPH : FORMAT_OTHER; /* a GraphDef begins with field 1, a node */
+    return n ? FORMAT_YAML : FORMAT_OTHER;
+}
+
+static kr_status refuse(kr_context *ctx, const char *path, format kind) {
+    const char *what = kind == FORMAT_ZIP          ? "a PyTorch archive (.pth, .pt2) cannot be read"
+                       : kind == FORMAT_GRAPH_TEXT ? "a TensorFlow graph in text form (.pbtxt) cannot be read"
+                                                   : "this is no model file of a known format";
+    kr_status status = KR_ERROR(ctx, kind == FORMAT_OTHER ? KR_ERR_FORMAT : KR_ERR_UNSUPPORTED, "%s: %s", path, what);
+    kr_error_hint(ctx, "'dp convert-backend %s model.dp' makes a file that can", path);
+    return status;
+}
+
 kr_status kr_model_load(kr_context *ctx, const char *path, kr_model **model) {
     if (!path || !model) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_model_load: path and model must not be NULL");
     kr_status status = KR_OK;
     kr_tree *root = NULL;
     *model = NULL;
     if (!kr_file_exists(path)) KR_FAIL(ctx, KR_ERR_IO, "%s: no such file", path);
-    if (kr_h5_is_hdf5(path))
+    format kind = sniff(path);
+    if (kind == FORMAT_DP)
         KR_TRY(read_dp(ctx, path, &root));
+    else if (kind == FORMAT_YAML)
+        KR_TRY(kr_yaml_read(ctx, path, &root));
     else
-        KR_FAIL(ctx, KR_ERR_FORMAT, "%s: this is no model file of a known format", path);
+        KR_TRY(refuse(ctx, path, kind));
     KR_TRY(kr_model_from_tree(ctx, root, path, model));
 done:
     kr_tree_destroy(&root);

@@ -45,7 +45,51 @@ static void every_reference_model_loads(void **state) {
     assert_int_equal(kr_memory_live(), live);
 }
 
+/* Is everything that evaluation uses the same to the last bit? */
+static void assert_same_model(const kr_model *a, const kr_model *b) {
+    const kr_descriptor *da = &a->descriptor, *db = &b->descriptor;
+    size_t nstat = (size_t)a->ntypes * (size_t)da->nnei * (size_t)da->ncolumns, nt = (size_t)a->ntypes;
+    assert_int_equal(a->ntypes, b->ntypes);
+    assert_int_equal(a->ntheta, b->ntheta);
+    assert_memory_equal(a->theta, b->theta, a->ntheta * sizeof(double));
+    assert_int_equal(a->nblocks, b->nblocks);
+    for (int i = 0; i < a->nblocks; i++) assert_string_equal(a->block[i].name, b->block[i].name);
+    assert_string_equal(da->type, db->type);
+    assert_true(da->rcut == db->rcut && da->rcut_smth == db->rcut_smth && da->nnei == db->nnei);
+    assert_true(da->env_protection == db->env_protection && da->dim_out == db->dim_out);
+    assert_memory_equal(da->davg, db->davg, nstat * sizeof(double));
+    assert_memory_equal(da->dstd, db->dstd, nstat * sizeof(double));
+    assert_memory_equal(da->excluded, db->excluded, nt * nt);
+    assert_memory_equal(a->out_bias, b->out_bias, nt * sizeof(double));
+    assert_memory_equal(a->fitting.bias_atom_e, b->fitting.bias_atom_e, nt * sizeof(double));
+}
+
+static void yaml_and_dp_are_the_same_model(void **state) {
+    (void)state;
+    static const char *const names[] = {"se_e2_a_twoside",  "se_e2_a_excl_dt_gelu",     "se_e2_a_fpap",
+                                        "se_e2_r_oneside",  "dpa1_concat_attn2_smooth", "dpa1_concat_attn2",
+                                        "dpa1_strip_attn0", "se_atten_v2_attn0"};
+    kr_context *ctx;
+    kr_model *a, *b;
+    char path[600];
+    assert_int_equal(kr_context_create(&ctx), KR_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/deepmd/%s.dp", KR_TEST_DATA, names[i]);
+        kr_assert_ok(ctx, kr_model_load(ctx, path, &a));
+        snprintf(path, sizeof path, "%s/deepmd/%s.yaml", KR_TEST_DATA, names[i]);
+        kr_assert_ok(ctx, kr_model_load(ctx, path, &b));
+        assert_same_model(a, b);
+        kr_model_destroy(&a);
+        kr_model_destroy(&b);
+    }
+    kr_assert_ok(ctx, kr_model_load(ctx, KR_TEST_DATA "/deeppot_sea/deeppot_sea.yaml", &a));
+    assert_int_equal(kr_model_ntypes(a), 2);
+    kr_model_destroy(&a);
+    kr_context_destroy(&ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_reference_model_loads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_reference_model_loads),
+                                       cmocka_unit_test(yaml_and_dp_are_the_same_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

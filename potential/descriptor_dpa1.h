@@ -1,0 +1,43 @@
+/* The rows of DPA-1: from pairs to G after the attention layers, and back.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Rows 0 … first[natoms] − 1 are the pairs that count, by centre; then one row per distinct empty slot whose
+ * −davg/dstd is not zero (their G is the same for all centres of a type; they carry no gradient). */
+#ifndef KR_POTENTIAL_DESCRIPTOR_DPA1_H
+#define KR_POTENTIAL_DESCRIPTOR_DPA1_H
+
+#include "potential/descriptor_attention.h"
+#include "potential/descriptor_rows.h"
+
+typedef struct kr_dpa1_rows {
+    int n, npairs;               /* rows; of these pairs */
+    const int *first;            /* [natoms + 1] */
+    const int *pair;             /* [npairs] index into the env */
+    const int *center, *partner; /* [n] types of both ends; partner ntypes = none (zero vector) */
+    const kr_padding *padding;   /* runs of equal empty slots, by centre type */
+    const int *padding_first;    /* [ntypes + 1] */
+    double *t, *w, *h, *norm;    /* [n][4], [n], [n][3] direction of t[1..3], [n] its length */
+    double *type_vector;         /* [ntypes + 1][tebd_dim], the last one zero */
+    double *input;               /* [n][in] of the embedding net */
+    double *gs, *gt;             /* strip: [n][ng] net(s) and stripnet of the types */
+    double *g, *last;            /* [attn_layer + 1][n][ng]; last layer of it */
+    kr_attention_rows attention;
+} kr_dpa1_rows;
+
+/* Adjoints or tangents of what a row holds. */
+typedef struct kr_dpa1_bar {
+    double *g, *t, *w, *h, *scratch; /* [n][ng], [n][4], [n], [n][3]; zero after kr_dpa1_bar_make */
+} kr_dpa1_bar;
+
+kr_status kr_dpa1_forward(kr_context *ctx, const kr_model *model, const kr_env *env, kr_dpa1_rows *rows,
+                          kr_descriptor_workspace *ws);
+kr_status kr_dpa1_bar_make(kr_context *ctx, const kr_descriptor *d, const kr_dpa1_rows *rows, kr_dpa1_bar *bar,
+                           kr_descriptor_workspace *ws);
+/* bar->g of the last layer and bar->t in; bar->t and bar->w of the rows out (added to). */
+kr_status kr_dpa1_adjoint(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *bar,
+                          kr_descriptor_workspace *ws);
+/* dot->t and dot->w in; dot->g of the last layer out. */
+kr_status kr_dpa1_tangent(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *dot,
+                          kr_descriptor_workspace *ws);
+
+#endif

@@ -6,12 +6,14 @@
 #define KR_POTENTIAL_EVALUATE_H
 
 #include "potential/descriptor.h"
+#include "potential/fitting.h"
 #include <kramers/potential.h>
 
 /* Scratch of one thread for the reference path. */
 typedef struct kr_reference_workspace {
     kr_descriptor_workspace descriptor;
-    kr_buffer d, gd, input, gradient;
+    kr_fitting_workspace fitting;
+    kr_buffer d, gd;
 } kr_reference_workspace;
 void kr_reference_workspace_free(kr_reference_workspace *ws);
 

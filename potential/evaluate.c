@@ -1,0 +1,314 @@
+/* Streaming evaluation of a neighbour list: blocks of centres of one type, each gathered, evaluated by every model
+ * and scattered in the order of the blocks.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * With g = ∂E_i/∂r_ij:  F_i += Σ_j g,  F_j −= g,  W[3a+b] −= Σ g_a r_b (atomic: on the neighbour j).
+ * Blocks depend on the number of centres only and sums are formed in their order, so the bits do not depend on the
+ * number of threads. Nothing is stored per atom and neighbour: a thread holds the pairs of one block. */
+#include "core/error.h"
+#include "core/parallel.h"
+#include "potential/potential_impl.h"
+#include <math.h>
+#include <string.h>
+
+/* Largest block; small systems have smaller ones, so that several threads have work. */
+enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 8 };
+
+typedef struct block_range {
+    int begin, end; /* in the sorted centres */
+} block_range;
+
+/* One call. */
+typedef struct evaluation {
+    const kr_potential *p;
+    kr_workspace *w;
+    const kr_list *list;
+    const double *fparam, *aparam; /* [nlocal][dim] */
+    const kr_result *result;
+    double *accumulate, scale;
+    int want_gradient;
+    const int *center, *center_type; /* sorted by type */
+    const block_range *block;
+    long nblocks;
+} evaluation;
+
+static int model_type(const kr_list *list, int atom) {
+    int t = list->type[atom];
+    return list->type_map && t >= 0 ? list->type_map[t] : t;
+}
+
+static long name_of(const kr_list *list, int atom) { return list->tag ? list->tag[atom] : atom; }
+
+/* Types in range, centres local: what a wrong caller gets wrong first. */
+static kr_status check_list(kr_context *ctx, const kr_potential *p, const kr_list *list) {
+    kr_status status = KR_OK;
+    int nt = p->model[0]->ntypes;
+    if (!list || list->nlocal < 0 || list->nall < list->nlocal || list->inum < 0 || list->inum > list->nall)
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "neighbour list: nlocal %d, nall %d, inum %d do not fit together",
+                list ? list->nlocal : -1, list ? list->nall : -1, list ? list->inum : -1);
+    if (list->nall > 0 && (!list->x || !list->type))
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "neighbour list of %d atoms without positions or types", list->nall);
+    if (list->inum > 0 && (!list->ilist || !list->numneigh || !list->firstneigh))
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "neighbour list of %d centres without ilist, numneigh or firstneigh", list->inum);
+    for (int i = 0; i < list->nall; i++)
+        if (model_type(list, i) >= nt)
+            KR_FAIL(ctx, KR_ERR_ARGUMENT, "step %ld: atom %ld has type %d, the model has %d types", list->step,
+                    name_of(list, i), model_type(list, i), nt);
+    for (int k = 0; k < list->inum; k++)
+        if (list->ilist[k] < 0 || list->ilist[k] >= list->nlocal)
+            KR_FAIL(ctx, KR_ERR_ARGUMENT, "centre %d of the list is atom %d, only 0 … %d are local", k, list->ilist[k],
+                    list->nlocal - 1);
+done:
+    return status;
+}
+
+static int block_size(int ncenters) {
+    int size = (ncenters / BLOCKS_WANTED + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
+    return size < BLOCK_STEP ? BLOCK_STEP : size > BLOCK ? BLOCK : size;
+}
+
+/* Counting sort of the centres by type (stable), then blocks of nearly equal size within each type. */
+static kr_status make_blocks(kr_context *ctx, evaluation *e) {
+    kr_status status = KR_OK;
+    kr_workspace *w = e->w;
+    const kr_list *list = e->list;
+    int nt = e->p->model[0]->ntypes, size = block_size(list->inum);
+    KR_TRY(kr_buffer_reserve(ctx, &w->center, (size_t)list->inum, sizeof(int)));
+    KR_TRY(kr_buffer_reserve(ctx, &w->center_type, (size_t)size * (size_t)nt + (size_t)nt + 1, sizeof(int)));
+    int *center = w->center.data, *start = w->center_type.data, *types = start + nt + 1;
+    memset(start, 0, ((size_t)nt + 1) * sizeof *start);
+    for (int k = 0; k < list->inum; k++) {
+        int t = model_type(list, list->ilist[k]);
+        if (t >= 0) start[t + 1]++;
+    }
+    size_t nblocks = 0;
+    for (int t = 0; t < nt; t++) {
+        nblocks += (size_t)((start[t + 1] + size - 1) / size);
+        start[t + 1] += start[t];
+    }
+    KR_TRY(kr_buffer_reserve(ctx, &w->block, nblocks, sizeof(block_range)));
+    block_range *block = w->block.data;
+    for (int t = 0; t < nt; t++) {
+        long n = start[t + 1] - start[t], parts = (n + size - 1) / size;
+        for (long b = 0; b < parts; b++)
+            *block++ = (block_range){start[t] + (int)(n * b / parts), start[t] + (int)(n * (b + 1) / parts)};
+        for (int k = 0; k < size; k++) types[t * size + k] = t; /* the centre types of any block of type t */
+    }
+    for (int k = 0; k < list->inum; k++) {
+        int t = model_type(list, list->ilist[k]);
+        if (t >= 0) center[start[t]++] = list->ilist[k];
+    }
+    e->center = center;
+    e->block = w->block.data;
+    e->nblocks = (long)nblocks;
+    e->center_type = types;
+done:
+    return status;
+}
+
+static kr_status prepare_thread(kr_context *ctx, const kr_potential *p, kr_thread *t) {
+    kr_status status = KR_OK;
+    if (t->ready) goto done;
+    KR_NEW(ctx, t->gathered, (size_t)p->ngroups);
+    KR_NEW(ctx, t->fast, (size_t)p->nmodels);
+    KR_NEW(ctx, t->output, (size_t)p->nmodels);
+    for (int m = 0; m < p->nmodels; m++)
+        if (p->fast[m]) KR_TRY(kr_fast_workspace_create(ctx, p->fast[m], &t->fast[m]));
+    t->ready = 1;
+done:
+    if (status < 0) kr_thread_free(p, t);
+    return status;
+}
+
+static kr_status prepare_threads(kr_context *ctx, kr_workspace *w) {
+    kr_status status = KR_OK;
+    int n = kr_parallel_threads(ctx);
+    if (n > w->nthreads) {
+        kr_thread *more = kr_calloc(ctx, (size_t)n, sizeof *more);
+        if (!more) return KR_ERR_MEMORY;
+        if (w->nthreads) memcpy(more, w->thread, (size_t)w->nthreads * sizeof *more);
+        kr_free(w->thread);
+        w->thread = more;
+        w->nthreads = n;
+    }
+    for (int t = 0; t < n; t++) KR_TRY(prepare_thread(ctx, w->potential, &w->thread[t]));
+done:
+    return status;
+}
+
+/* Centre forces, virial and energy of a block from its pair gradients; notices what is not finite. */
+static kr_status sum_block(kr_context *ctx, const evaluation *e, kr_thread *t, const kr_env *env, const int *center,
+                           int m) {
+    kr_status status = KR_OK;
+    kr_block_output *o = &t->output[m];
+    const double *energy = o->energy.data, *gr = o->gr.data;
+    double *fc = o->center_force.data, w[9] = {0}, sum = 0;
+    for (int i = 0; i < env->natoms; i++) {
+        double f[3] = {0, 0, 0}, nearest = INFINITY;
+        int begin = env->first[(size_t)i * (size_t)env->ntypes];
+        int end = env->first[((size_t)i + 1) * (size_t)env->ntypes];
+        for (int p = begin; e->want_gradient && p < end; p++) {
+            const double *g = gr + (size_t)p * 3, r[3] = {env->x[p], env->y[p], env->z[p]};
+            for (int a = 0; a < 3; a++) {
+                f[a] += g[a];
+                for (int b = 0; b < 3; b++) w[3 * a + b] -= g[a] * r[b];
+            }
+        }
+        if (e->want_gradient) memcpy(fc + (size_t)i * 3, f, sizeof f);
+        sum += energy[i];
+        if (isfinite(energy[i]) && isfinite(f[0] + f[1] + f[2])) continue;
+        for (int p = begin; p < end; p++)
+            if (env->r[p] < nearest) nearest = env->r[p];
+        KR_ERROR(ctx, KR_ERR_NUMERIC, "step %ld: %s of atom %ld (%s) is not finite; nearest neighbour at %.4g A",
+                 e->list->step, isfinite(energy[i]) ? "force" : "energy", name_of(e->list, center[i]),
+                 e->p->model[0]->type_map[env->center_type[i]], nearest);
+        kr_error_hint(ctx, "atoms too close to each other, or positions that are not numbers, do this");
+        return KR_ERR_NUMERIC;
+    }
+    memcpy(o->virial, w, sizeof w);
+    o->energy_sum = sum;
+    return status;
+}
+
+/* aparam rows of the block's centres. */
+static kr_status pick_aparam(kr_context *ctx, const evaluation *e, kr_thread *t, int n, const int *center,
+                             const double **aparam) {
+    kr_status status = KR_OK;
+    size_t dim = (size_t)e->p->model[0]->fitting.numb_aparam;
+    *aparam = NULL;
+    if (!dim || !e->aparam) return KR_OK;
+    KR_TRY(kr_buffer_reserve(ctx, &t->aparam, (size_t)n * dim, sizeof(double)));
+    double *row = t->aparam.data;
+    for (int i = 0; i < n; i++) memcpy(row + (size_t)i * dim, e->aparam + (size_t)center[i] * dim, dim * sizeof *row);
+    *aparam = row;
+done:
+    return status;
+}
+
+static kr_status evaluate_models(kr_context *ctx, const evaluation *e, kr_thread *t, int n, const int *center) {
+    kr_status status = KR_OK;
+    const double *aparam;
+    KR_TRY(pick_aparam(ctx, e, t, n, center, &aparam));
+    for (int m = 0; m < e->p->nmodels; m++) {
+        kr_block_output *o = &t->output[m];
+        const kr_env *env = &t->gathered[e->p->group[m]].env;
+        KR_TRY(kr_buffer_reserve(ctx, &o->energy, (size_t)n, sizeof(double)));
+        if (e->want_gradient) {
+            KR_TRY(kr_buffer_reserve(ctx, &o->gr, (size_t)env->npairs * 3, sizeof(double)));
+            KR_TRY(kr_buffer_reserve(ctx, &o->center_force, (size_t)n * 3, sizeof(double)));
+        }
+        double *gr = e->want_gradient ? o->gr.data : NULL;
+        if (e->p->fast[m])
+            KR_TRY(kr_fast_block(ctx, e->p->fast[m], env, e->fparam, aparam, o->energy.data, gr, t->fast[m]));
+        else
+            KR_TRY(kr_reference_block(ctx, &e->p->view[m], env, e->fparam, aparam, o->energy.data, gr, &t->reference));
+        KR_TRY(sum_block(ctx, e, t, env, center, m));
+        if (e->result->atom_energy) {
+            double *out = e->result->atom_energy + (size_t)m * (size_t)e->list->nlocal;
+            for (int i = 0; i < n; i++) out[center[i]] = ((const double *)o->energy.data)[i];
+        }
+    }
+done:
+    return status;
+}
+
+static kr_status run_block(void *payload, kr_context *ctx, long block, int thread) {
+    kr_status status = KR_OK;
+    const evaluation *e = payload;
+    kr_thread *t = &e->w->thread[thread];
+    const int *center = e->center + e->block[block].begin;
+    int n = e->block[block].end - e->block[block].begin, type = model_type(e->list, center[0]);
+    const int *types = e->center_type + (size_t)type * (size_t)block_size(e->list->inum);
+    for (int g = 0; g < e->p->ngroups; g++)
+        KR_TRY(kr_gather_block(ctx, &e->p->rule[g], e->list, n, center, types, &t->gathered[g]));
+    KR_TRY(evaluate_models(ctx, e, t, n, center));
+done:
+    return status;
+}
+
+static void add_overflow(kr_overflow *sum, const kr_overflow *o) {
+    sum->evaluations += o->evaluations;
+    sum->environments += o->environments;
+    if (o->worst_count - o->worst_sel <= sum->worst_count - sum->worst_sel) return;
+    sum->worst_count = o->worst_count;
+    sum->worst_sel = o->worst_sel;
+    sum->worst_center_type = o->worst_center_type;
+    sum->worst_neighbor_type = o->worst_neighbor_type;
+}
+
+static void scatter_force(double *force, double scale, const kr_env *env, const int *center, const kr_block_output *o) {
+    const double *gr = o->gr.data, *fc = o->center_force.data;
+    for (int i = 0; i < env->natoms; i++)
+        for (size_t a = 0; a < 3; a++) force[3 * (size_t)center[i] + a] += scale * fc[(size_t)i * 3 + a];
+    for (int p = 0; p < env->npairs; p++) {
+        double *f = force + 3 * (size_t)env->neighbor[p];
+        f[0] -= scale * gr[(size_t)p * 3];
+        f[1] -= scale * gr[(size_t)p * 3 + 1];
+        f[2] -= scale * gr[(size_t)p * 3 + 2];
+    }
+}
+
+static void scatter_atom_virial(double *virial, const kr_env *env, const kr_block_output *o) {
+    const double *gr = o->gr.data;
+    for (int p = 0; p < env->npairs; p++) {
+        double *w = virial + 9 * (size_t)env->neighbor[p], r[3] = {env->x[p], env->y[p], env->z[p]};
+        for (int a = 0; a < 3; a++)
+            for (int b = 0; b < 3; b++) w[3 * a + b] -= gr[(size_t)p * 3 + (size_t)a] * r[b];
+    }
+}
+
+/* Called in the order of the blocks, one at a time. */
+static void scatter_block(void *payload, long block, int thread) {
+    const evaluation *e = payload;
+    kr_thread *t = &e->w->thread[thread];
+    kr_workspace *w = e->w;
+    const int *center = e->center + e->block[block].begin;
+    size_t nall = (size_t)e->list->nall;
+    for (int g = 0; g < e->p->ngroups; g++) add_overflow(&w->overflow[g], &t->gathered[g].overflow);
+    for (int m = 0; m < e->p->nmodels; m++) {
+        const kr_block_output *o = &t->output[m];
+        const kr_env *env = &t->gathered[e->p->group[m]].env;
+        double add = o->energy_sum - w->energy_error[m], sum = w->energy[m] + add; /* Kahan */
+        w->energy_error[m] = (sum - w->energy[m]) - add;
+        w->energy[m] = sum;
+        if (!e->want_gradient) continue;
+        for (int k = 0; k < 9; k++) w->virial[9 * m + k] += o->virial[k];
+        if (e->result->force) scatter_force(e->result->force + 3 * nall * (size_t)m, 1, env, center, o);
+        if (e->accumulate && m == 0) scatter_force(e->accumulate, e->scale, env, center, o);
+        if (e->result->atom_virial) scatter_atom_virial(e->result->atom_virial + 9 * nall * (size_t)m, env, o);
+    }
+}
+
+static void zero(double *array, size_t count) {
+    if (array) memset(array, 0, count * sizeof *array);
+}
+
+kr_status kr_potential_compute_list(const kr_potential *potential, kr_workspace *workspace, const kr_list *list,
+                                    const double *fparam, const double *aparam, const kr_result *result,
+                                    double *accumulate_force, double scale) {
+    kr_status status = KR_OK;
+    if (!workspace || !potential || workspace->potential != potential || !result)
+        return KR_ERROR(workspace ? workspace->ctx : NULL, KR_ERR_ARGUMENT,
+                        "potential, workspace of this potential and result are all needed");
+    kr_context *ctx = workspace->ctx;
+    size_t nm = (size_t)potential->nmodels;
+    evaluation e = {potential, workspace, list, fparam, aparam, result, accumulate_force,
+                    scale,     0,         NULL, NULL,   NULL,   0};
+    e.want_gradient = result->force || result->virial || result->atom_virial || accumulate_force;
+    KR_TRY(check_list(ctx, potential, list));
+    for (int m = 0; m < potential->nmodels && list->inum > 0; m++)
+        KR_TRY(kr_fitting_check_parameters(ctx, potential->model[m], fparam, aparam));
+    zero(result->atom_energy, nm * (size_t)list->nlocal);
+    zero(result->force, nm * (size_t)list->nall * 3);
+    zero(result->atom_virial, nm * (size_t)list->nall * 9);
+    zero(workspace->energy, nm);
+    zero(workspace->energy_error, nm);
+    zero(workspace->virial, nm * 9);
+    KR_TRY(make_blocks(ctx, &e));
+    KR_TRY(prepare_threads(ctx, workspace));
+    KR_TRY(kr_parallel_blocks(ctx, e.nblocks, run_block, scatter_block, &e));
+    if (result->energy) memcpy(result->energy, workspace->energy, nm * sizeof(double));
+    if (result->virial) memcpy(result->virial, workspace->virial, nm * 9 * sizeof(double));
+done:
+    return status;
+}

@@ -9,8 +9,14 @@
  * of threads. For the widths of our networks the pieces, which fit the caches, are no slower than one call.
  * Parallel work comes from blocks of rows, above. */
 #include "core/linalg.h"
+#include "core/error.h"
+#include "core/memory.h"
 #include <cblas.h>
+#include <lapacke.h>
+#include <limits.h>
+#include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 enum {
     PIECE = 64,                      /* length of a piece along n and k */
@@ -58,4 +64,176 @@ void kr_gemm(int transpose_a, int transpose_b, int m, int n, int k, double alpha
 void kr_gemm_f32(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
                  const float *b, int ldb, float beta, float *c, int ldc) {
     KR_GEMM_BODY(float, cblas_sgemm);
+}
+
+/* ---- LAPACK, column-major underneath: a row-major matrix is its transpose ---- */
+
+static kr_status check_matrix(kr_context *ctx, const char *what, int m, int n, const double *a) {
+    if (m < 0 || n < 0 || (!a && m > 0 && n > 0))
+        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "%s: matrix of %d x %d, or its array is missing", what, m, n);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            if (!isfinite(a[(size_t)i * (size_t)n + (size_t)j]))
+                return KR_ERROR(ctx, KR_ERR_ARGUMENT, "%s: element [%d][%d] of %d x %d is not finite", what, i, j, m,
+                                n);
+    return KR_OK;
+}
+
+/* What LAPACK's info says after a call with arguments that were checked. */
+static kr_status check_info(kr_context *ctx, const char *what, lapack_int info) {
+    if (info == 0) return KR_OK;
+    if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
+        return KR_ERROR(ctx, KR_ERR_MEMORY, "%s: LAPACK could not allocate memory", what);
+    if (info < 0) return KR_ERROR(ctx, KR_ERR_INTERNAL, "%s: LAPACK refuses argument %d", what, (int)-info);
+    return KR_ERROR(ctx, KR_ERR_NUMERIC, "%s did not converge (LAPACK info %d)", what, (int)info);
+}
+
+/* to [n][m] = from [m][n] transposed. */
+static void transpose(int m, int n, const double *from, double *to) {
+    for (size_t i = 0; i < (size_t)m; i++)
+        for (size_t j = 0; j < (size_t)n; j++) to[j * (size_t)m + i] = from[i * (size_t)n + j];
+}
+
+/* LAPACK's answer to a workspace query as a number of elements; −1 when its int does not hold it. */
+static lapack_int work_size(double answer) { return answer < INT_MAX / 2 ? (lapack_int)answer + 1 : -1; }
+
+kr_status kr_svd(kr_context *ctx, int m, int n, double *a, double *u, double *s, double *vt) {
+    static const char *const what = "singular value decomposition";
+    kr_status status = KR_OK;
+    double *work = NULL, query;
+    lapack_int *iwork = NULL;
+    KR_TRY(check_matrix(ctx, what, m, n, a));
+    int least = smaller(m, n);
+    if (least == 0) goto done;
+    if (!s || !u != !vt) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: s must be given, u and vt both or neither", what);
+    /* Aᵀ = V S Uᵀ: LAPACK's left vectors, stored by columns, are our vt by rows. */
+    char job = u ? 'S' : 'N';
+    double none;
+    double *left = vt ? vt : &none, *right = u ? u : &none;
+    KR_NEW(ctx, iwork, 8 * (size_t)least);
+    KR_TRY(check_info(
+        ctx, what,
+        LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, n, m, a, n, s, left, n, right, least, &query, -1, iwork)));
+    lapack_int size = work_size(query);
+    if (size < 0) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: %d x %d is too large for LAPACK", what, m, n);
+    KR_NEW(ctx, work, (size_t)size);
+    KR_TRY(check_info(
+        ctx, what,
+        LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, n, m, a, n, s, left, n, right, least, work, size, iwork)));
+done:
+    kr_free(work);
+    kr_free(iwork);
+    return status;
+}
+
+kr_status kr_eigen_symmetric(kr_context *ctx, int n, double *a, double *values) {
+    static const char *const what = "eigenvalues of a symmetric matrix";
+    kr_status status = KR_OK;
+    double *work = NULL, query;
+    lapack_int *iwork = NULL, iquery;
+    if (n < 0 || (n > 0 && (!a || !values)))
+        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "%s: matrix of %d x %d, or an array is missing", what, n, n);
+    /* The triangle that is not read may hold anything: mirror the other one, then check. */
+    for (size_t i = 0; i < (size_t)n; i++)
+        for (size_t j = i + 1; j < (size_t)n; j++) a[i * (size_t)n + j] = a[j * (size_t)n + i];
+    KR_TRY(check_matrix(ctx, what, n, n, a));
+    if (n == 0) goto done;
+    KR_TRY(check_info(ctx, what,
+                      LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', n, a, n, values, &query, -1, &iquery, -1)));
+    lapack_int size = work_size(query);
+    if (size < 0) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: %d x %d is too large for LAPACK", what, n, n);
+    KR_NEW(ctx, work, (size_t)size);
+    KR_NEW(ctx, iwork, (size_t)iquery);
+    KR_TRY(check_info(ctx, what,
+                      LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', n, a, n, values, work, size, iwork, iquery)));
+    for (size_t i = 0; i < (size_t)n; i++) /* columns of LAPACK are rows here */
+        for (size_t j = i + 1; j < (size_t)n; j++) {
+            double swap = a[i * (size_t)n + j];
+            a[i * (size_t)n + j] = a[j * (size_t)n + i];
+            a[j * (size_t)n + i] = swap;
+        }
+done:
+    kr_free(work);
+    kr_free(iwork);
+    return status;
+}
+
+kr_status kr_solve_banded(kr_context *ctx, int n, int kl, int ku, int nrhs, const double *a, double *b) {
+    static const char *const what = "banded system";
+    kr_status status = KR_OK;
+    double *band = NULL, *x = NULL;
+    lapack_int *pivot = NULL;
+    KR_TRY(check_matrix(ctx, what, n, n, a));
+    KR_TRY(check_matrix(ctx, what, n, nrhs, b));
+    if (kl < 0 || ku < 0) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: widths %d and %d must not be negative", what, kl, ku);
+    if (n == 0 || nrhs == 0) goto done;
+    kl = smaller(kl, n - 1);
+    ku = smaller(ku, n - 1);
+    /* Column j of A lies in column j of the band, its diagonal in row kl + ku; the first kl rows are LAPACK's own. */
+    size_t rows = 2 * (size_t)kl + (size_t)ku + 1, columns = (size_t)n;
+    if (rows > INT_MAX) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: %d unknowns are too many for LAPACK", what, n);
+    KR_NEW(ctx, band, rows * columns);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            double element = a[(size_t)i * columns + (size_t)j];
+            if (i - j <= kl && j - i <= ku)
+                band[(size_t)j * rows + (size_t)(kl + ku + i - j)] = element;
+            else if (element != 0)
+                KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: element [%d][%d] = %g lies outside the band (%d below, %d above)",
+                        what, i, j, element, kl, ku);
+        }
+    KR_NEW(ctx, pivot, columns);
+    KR_NEW(ctx, x, columns * (size_t)nrhs);
+    transpose(n, nrhs, b, x);
+    lapack_int info = LAPACKE_dgbsv_work(LAPACK_COL_MAJOR, n, kl, ku, nrhs, band, (lapack_int)rows, pivot, x, n);
+    if (info > 0) KR_FAIL(ctx, KR_ERR_NUMERIC, "%s of %d unknowns is singular: pivot %d is 0", what, n, (int)info - 1);
+    KR_TRY(check_info(ctx, what, info));
+    transpose(nrhs, n, x, b);
+done:
+    kr_free(band);
+    kr_free(x);
+    kr_free(pivot);
+    return status;
+}
+
+kr_status kr_least_squares(kr_context *ctx, int m, int n, int nrhs, double *a, double *b, double rcond, int *rank) {
+    static const char *const what = "least squares";
+    kr_status status = KR_OK;
+    double *at = NULL, *x = NULL, *s = NULL, *work = NULL, query;
+    lapack_int *iwork = NULL, iquery, found = 0;
+    KR_TRY(check_matrix(ctx, what, m, n, a));
+    KR_TRY(check_matrix(ctx, what, m, nrhs, b));
+    int most = m > n ? m : n, least = smaller(m, n);
+    if (rank) *rank = 0;
+    if (isnan(rcond)) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: rcond is not a number", what);
+    if (least == 0 || nrhs == 0) {
+        if (b) memset(b, 0, (size_t)n * (size_t)nrhs * sizeof *b); /* no equations: the shortest x is 0 */
+        goto done;
+    }
+    KR_NEW(ctx, at, (size_t)m * (size_t)n);
+    KR_NEW(ctx, x, (size_t)most * (size_t)nrhs);
+    KR_NEW(ctx, s, (size_t)least);
+    transpose(m, n, a, at);
+    for (size_t i = 0; i < (size_t)m; i++)
+        for (size_t r = 0; r < (size_t)nrhs; r++) x[r * (size_t)most + i] = b[i * (size_t)nrhs + r];
+    KR_TRY(check_info(
+        ctx, what,
+        LAPACKE_dgelsd_work(LAPACK_COL_MAJOR, m, n, nrhs, at, m, x, most, s, rcond, &found, &query, -1, &iquery)));
+    lapack_int size = work_size(query);
+    if (size < 0) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: %d x %d is too large for LAPACK", what, m, n);
+    KR_NEW(ctx, work, (size_t)size);
+    KR_NEW(ctx, iwork, (size_t)iquery);
+    KR_TRY(check_info(
+        ctx, what,
+        LAPACKE_dgelsd_work(LAPACK_COL_MAJOR, m, n, nrhs, at, m, x, most, s, rcond, &found, work, size, iwork)));
+    for (size_t i = 0; i < (size_t)n; i++)
+        for (size_t r = 0; r < (size_t)nrhs; r++) b[i * (size_t)nrhs + r] = x[r * (size_t)most + i];
+    if (rank) *rank = (int)found;
+done:
+    kr_free(at);
+    kr_free(x);
+    kr_free(s);
+    kr_free(work);
+    kr_free(iwork);
+    return status;
 }

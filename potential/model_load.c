@@ -94,3 +94,62 @@ done:
     kr_tree_destroy(&root);
     return status;
 }
+
+/* Moves the arrays of the tree into datasets and puts their names in their places. */
+static kr_status store_arrays(kr_context *ctx, kr_h5 *file, kr_tree *tree, int *count) {
+    kr_status status = KR_OK;
+    for (int i = 0; i < tree->count; i++) {
+        kr_tree *child = tree->child[i], *name = NULL;
+        char text[32];
+        if (child->kind != KR_TREE_ARRAY) {
+            KR_TRY(store_arrays(ctx, file, child, count));
+            continue;
+        }
+        snprintf(text, sizeof text, "/variable_%04d", (*count)++);
+        KR_TRY(kr_h5_write_array(ctx, file, text, child));
+        KR_TRY(kr_tree_new_string(ctx, text, &name));
+        kr_tree_destroy(&tree->child[i]);
+        tree->child[i] = name;
+    }
+done:
+    return status;
+}
+
+static kr_status write_dp(kr_context *ctx, kr_tree *root, const char *path) {
+    kr_status status = KR_OK;
+    kr_file_writer writer = {0};
+    kr_h5 *file = NULL;
+    char *text = NULL;
+    int count = 0;
+    KR_TRY(kr_file_reserve(ctx, path, &writer));
+    KR_TRY(kr_h5_create(ctx, writer.temporary, &file));
+    KR_TRY(store_arrays(ctx, file, root, &count));
+    KR_TRY(kr_json_format(ctx, root, 0, &text));
+    KR_TRY(kr_h5_write_attribute(ctx, file, "json", text));
+    KR_TRY(kr_h5_close(ctx, &file));
+    KR_TRY(kr_file_commit(ctx, &writer));
+done:
+    kr_free(text);
+    kr_h5_close(NULL, &file);
+    kr_file_abandon(&writer);
+    return status;
+}
+
+static int has_suffix(const char *path, const char *suffix) {
+    size_t n = strlen(path), m = strlen(suffix);
+    return n > m && !strcmp(path + n - m, suffix);
+}
+
+kr_status kr_model_save(kr_context *ctx, const kr_model *model, const char *path) {
+    if (!model || !path) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_model_save: model and path must not be NULL");
+    kr_status status = KR_OK;
+    kr_tree *root = NULL;
+    int hdf5 = has_suffix(path, ".dp") || has_suffix(path, ".hlo");
+    if (!hdf5 && !has_suffix(path, ".yaml") && !has_suffix(path, ".yml"))
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: the suffix must be .dp or .yaml, it decides the format", path);
+    KR_TRY(kr_model_to_tree(ctx, model, &root));
+    KR_TRY(hdf5 ? write_dp(ctx, root, path) : kr_yaml_write(ctx, root, path));
+done:
+    kr_tree_destroy(&root);
+    return status;
+}

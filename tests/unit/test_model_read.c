@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/file.h"
 #include "core/memory.h"
-#include "kr_test.h"
-#include "potential/model.h"
+#include "model_equal.h"
 
 /* All files with this suffix in a folder of the test data are loaded; returns their number. */
 static int load_all(const char *folder, const char *suffix) {
@@ -43,25 +42,6 @@ static void every_reference_model_loads(void **state) {
     assert_int_equal(load_all(KR_TEST_DATA "/deepmd", ".dp"), 8);
     assert_int_equal(load_all(KR_SOURCE_DIR "/examples/models", ".dp"), 2);
     assert_int_equal(kr_memory_live(), live);
-}
-
-/* Is everything that evaluation uses the same to the last bit? */
-static void assert_same_model(const kr_model *a, const kr_model *b) {
-    const kr_descriptor *da = &a->descriptor, *db = &b->descriptor;
-    size_t nstat = (size_t)a->ntypes * (size_t)da->nnei * (size_t)da->ncolumns, nt = (size_t)a->ntypes;
-    assert_int_equal(a->ntypes, b->ntypes);
-    assert_int_equal(a->ntheta, b->ntheta);
-    assert_memory_equal(a->theta, b->theta, a->ntheta * sizeof(double));
-    assert_int_equal(a->nblocks, b->nblocks);
-    for (int i = 0; i < a->nblocks; i++) assert_string_equal(a->block[i].name, b->block[i].name);
-    assert_string_equal(da->type, db->type);
-    assert_true(da->rcut == db->rcut && da->rcut_smth == db->rcut_smth && da->nnei == db->nnei);
-    assert_true(da->env_protection == db->env_protection && da->dim_out == db->dim_out);
-    assert_memory_equal(da->davg, db->davg, nstat * sizeof(double));
-    assert_memory_equal(da->dstd, db->dstd, nstat * sizeof(double));
-    assert_memory_equal(da->excluded, db->excluded, nt * nt);
-    assert_memory_equal(a->out_bias, b->out_bias, nt * sizeof(double));
-    assert_memory_equal(a->fitting.bias_atom_e, b->fitting.bias_atom_e, nt * sizeof(double));
 }
 
 static void yaml_and_dp_are_the_same_model(void **state) {

@@ -256,12 +256,7 @@ kr_status kr_hdf5_write(kr_context *ctx, const kr_dataset *dataset, const char *
     kr_h5 *file = NULL;
     char *name = NULL, *group = NULL;
     KR_TRY(kr_hdf5_split(ctx, path, &name, &group));
-    if (kr_file_exists(name) && !overwrite) {
-        KR_ERROR(ctx, KR_ERR_IO, "'%s' exists already", name);
-        kr_error_hint(ctx, "choose another name or ask for overwriting");
-        status = KR_ERR_IO;
-        goto done;
-    }
+    KR_TRY(kr_file_target(ctx, name, overwrite));
     KR_TRY(kr_deepmd_arrange(ctx, dataset, KR_LAYOUT_NPY, &arranged, &names));
     KR_TRY(kr_file_reserve(ctx, name, &writer));
     KR_TRY(kr_h5_create(ctx, writer.temporary, &file));

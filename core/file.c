@@ -73,6 +73,13 @@ int kr_file_exists(const char *path) {
     return lstat(path, &info) == 0;
 }
 
+kr_status kr_file_target(kr_context *ctx, const char *path, int overwrite) {
+    if (overwrite || !kr_file_exists(path)) return KR_OK;
+    KR_ERROR(ctx, KR_ERR_IO, "'%s' exists already", path);
+    kr_error_hint(ctx, "choose another name or ask for overwriting");
+    return KR_ERR_IO;
+}
+
 int kr_file_is_folder(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);

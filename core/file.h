@@ -10,6 +10,8 @@
 /* The whole file plus a terminating zero; *text by kr_free. Pipes and devices are read to their end. */
 kr_status kr_file_read(kr_context *ctx, const char *path, char **text, size_t *length);
 int kr_file_exists(const char *path);
+/* KR_ERR_IO with a hint when `path` exists and overwrite is 0. */
+kr_status kr_file_target(kr_context *ctx, const char *path, int overwrite);
 int kr_file_is_folder(const char *path);
 
 /* A file being written: temporary name in the same folder; commit = flush, fsync, rename, fsync of the folder. */

@@ -123,12 +123,7 @@ kr_status kr_folder_begin(kr_context *ctx, const char *path, int overwrite, kr_f
     *writer = (kr_folder_writer){NULL, NULL};
     writer->path = without_slashes(ctx, path);
     if (!writer->path) return KR_ERR_MEMORY;
-    if (kr_file_exists(writer->path) && !overwrite) {
-        KR_ERROR(ctx, KR_ERR_IO, "'%s' exists already", path);
-        kr_error_hint(ctx, "choose another name or ask for overwriting");
-        status = KR_ERR_IO;
-        goto done;
-    }
+    KR_TRY(kr_file_target(ctx, writer->path, overwrite));
     for (int attempt = 0; attempt < 100; attempt++) {
         char *name = kr_strprintf(ctx, "%s.tmp-%ld-%lu", writer->path, (long)getpid(), atomic_fetch_add(&counter, 1));
         if (!name) {

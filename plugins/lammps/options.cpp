@@ -182,6 +182,7 @@ const Keyword keywords[] = {
     {"aparam_from_compute", set_aparam_compute},
     {"precision", set_precision},
     {"table", set_table},
+    {"tabulate", set_table}, // inside hybrid, where LAMMPS takes the word "table" for pair_style table
     {"sel_rule", set_sel_rule},
     {"float32_cutoff", set_float32_cutoff},
     {"isa", set_isa},

@@ -34,7 +34,7 @@ void PairKramers::gather_fparam() {
         if (!source) error->all(FLERR, name + " of fparam_from_compute does not exist");
         if (n == 1 && source->scalar_flag) {
             k.fparam[0] = source->compute_scalar();
-        } else if (source->vector_flag && source->size_vector >= n) {
+        } else if (source->vector_flag && source->size_vector == n) {
             source->compute_vector();
             std::copy_n(source->vector, n, k.fparam.begin());
         } else {

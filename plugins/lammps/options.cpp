@@ -214,7 +214,7 @@ std::string Options::parse(const std::vector<std::string> &words) {
         models.push_back(word);
         cursor.next++;
     }
-    if (models.empty()) return "pair_style kramers needs one or more model files before its keywords";
+    if (models.empty()) return "one or more model files are needed before the keywords";
     while (cursor.more()) {
         const std::string word = words[cursor.next++];
         const Keyword *keyword = find(word);

@@ -16,10 +16,10 @@ def one_error(style, coeff, *parts, units="metal", before="", ranks=(1, 3), run_
         result = run(head + "pair_style kramers %s\npair_coeff %s\n" % (style, coeff) + ("run 0\n" if run_it else ""),
                      np=np, expect=None)
         assert result.code != 0, "no error for: %s | %s" % (style, coeff)
-        contains(result.text, *parts)
         count = result.text.count("ERROR")
         assert count == 1, "%d errors on %d ranks for %s | %s:\n%s" % (count, np, style, coeff, result.text[-1500:])
         line = next(line for line in result.text.splitlines() if "ERROR" in line)
+        contains(line, "kramers", *parts)
         print("  [%d] %s" % (np, line.strip()[:230]))
 
 
@@ -47,7 +47,7 @@ def error_elements():
     one_error(m0(), "* * O Cu", "element Cu is not in model", "which has O H")
     one_error(m0(), "* * O", "names 1 elements for 2 atom types", "NULL")
     one_error(m0(), "* * O H H", "names 3 elements for 2 atom types")
-    one_error(m0(), "1 2 O H", "begins with * *")
+    one_error(m0(), "1 2 O H", "with * *")
     one_error(m0() + " " + data("deepmd_kit", "models", "se_a_three_types.dp"), "* * O H", "differ in their elements")
 
 
@@ -67,8 +67,8 @@ def error_words():
     one_error(m0() + " precision single", "* * O H", "precision needs double or mixed, not 'single'")
     one_error(m0() + " fparam", "* * O H", "fparam needs one or more numbers")
     one_error(m0() + " fparam x", "* * O H", "fparam needs one or more numbers, not 'x'")
-    one_error("", "* * O H", "needs one or more model files")
-    one_error("out_freq 10", "* * O H", "needs one or more model files")
+    one_error("", "* * O H", "one or more model files are needed")
+    one_error("out_freq 10", "* * O H", "one or more model files are needed")
     one_error(m0() + " isa mmx", "* * O H", "mmx")
 
 

@@ -20,6 +20,7 @@ atom_modify map yes
 box tilt large
 read_data %s
 mass * 1.0
+velocity all set 0 0 0
 PLUGIN
 """ % "WATER"
 
@@ -262,7 +263,7 @@ def minimize():
 def npt_triclinic():
     """A changing triclinic box on 1 and 2 ranks: the same trajectory, and an enthalpy that is conserved."""
     body = ("timestep 0.0002\nvelocity all create 300 99 loop geom\n"
-            "fix 1 all npt temp 300 300 0.1 tri 1.0 1.0 1.0\nfix_modify 1 energy yes\nthermo 5\nrun 40\n")
+            "fix 1 all npt temp 300 300 0.1 tri 1.0 1.0 1.0\nthermo 5\nrun 40\n")
     a = point(style() + "pair_coeff * * O H\n", body=body)
     b = point(style() + "pair_coeff * * O H\n", body=body, np=2)
     for column in ("PotEng", "Vol" if "Vol" in a.thermo()[0] else "Volume", "Pxy"):
@@ -298,12 +299,12 @@ def empty_ranks():
     script = """
 units metal
 atom_style atomic
+processors 4 1 1
 region box block 0 60 0 60 0 60
 create_box 2 box
 create_atoms 1 single 1.0 1.0 1.0
 create_atoms 2 single 1.9 1.0 1.2
 mass * 1.0
-processors 4 1 1
 PLUGIN
 """ + style("out_freq 1 atomic", (0, 1)) + "pair_coeff * * O H\n" + TAIL + "timestep 0.0001\nfix 1 all nve\nrun 3\n"
     four = run(script, np=4)
@@ -357,7 +358,7 @@ def frame_parameter_follows_compute():
     script = ("units metal\natom_style atomic\nbox tilt large\nread_data frame.lmp\nmass * 1.0\n"
               "variable g atom (0.1+0.2*step)/count(all)\ncompute fc all reduce sum v_g v_g\nPLUGIN\n"
               "pair_style kramers %s table off %%s aparam 0.3\npair_coeff * * O H\nthermo 1\n" % model +
-              TAIL + "fix 1 all setforce 0 0 0\nrun %d\n")
+              TAIL.replace("%", "%%") + "fix 1 all setforce 0 0 0\nrun %d\n")
     moving = run(script % ("fparam_from_compute fc", 3)).thermo()
     for step in (0, 3):
         value = 0.1 + 0.2 * step
@@ -456,7 +457,7 @@ bond_style zero
 bond_coeff *
 %s
 PLUGIN
-""" + style() + "pair_coeff * * O H\n" + TAIL + "run 0\n"
+""" + (style() + "pair_coeff * * O H\n" + TAIL + "run 0\n").replace("%", "%%")
     bad, good = run(script % ""), run(script % "special_bonds lj/coul 1 1 1")
     contains(bad.text, "special_bonds")
     assert "leaves bonded neighbours out" not in good.text

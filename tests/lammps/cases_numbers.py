@@ -99,6 +99,7 @@ atom_modify map yes
 box tilt large
 read_data %(data)s
 mass * 1.0
+velocity all set 0 0 0
 PLUGIN
 pair_style kramers %(style)s
 pair_coeff * * %(elements)s

@@ -22,6 +22,9 @@ class Site:
 class Result:
     def __init__(self, text, folder, code):
         self.text, self.folder, self.code = text, folder, code
+        # read at once: the next run writes files of the same names
+        self.dumps = {name: read_dump(os.path.join(folder, name)) for name in os.listdir(folder)
+                      if name.endswith(".dump")} if code == 0 else {}
 
     def thermo(self, which=0):
         """Rows of numbers of the which-th run, by column name."""
@@ -44,7 +47,7 @@ class Result:
         return blocks[which][1]
 
     def dump(self, name):
-        return read_dump(os.path.join(self.folder, name))
+        return self.dumps[name]
 
     def file(self, name):
         with open(os.path.join(self.folder, name)) as stream:

@@ -1,5 +1,6 @@
 /* The descriptor section of a model file: se_e2_a, se_e2_r, dpa1, se_atten_v2.
  * SPDX-License-Identifier: BSD-3-Clause */
+#include "potential/descriptor.h"
 #include "potential/model_reader.h"
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ static kr_status read_type(kr_model_reader *reader, const kr_tree *tree, const c
         if (strcmp(name, TYPES[i].name)) continue;
         kr_descriptor *d = &reader->model->descriptor;
         snprintf(d->type, sizeof d->type, "%s", TYPES[i].type);
+        d->kind = kr_descriptor_find(d->type);
         return kr_read_version(reader, tree, at, 1, TYPES[i].version);
     }
     kr_status code =

@@ -68,8 +68,29 @@ static void yaml_and_dp_are_the_same_model(void **state) {
     kr_context_destroy(&ctx);
 }
 
+static void collect(const char *line, void *payload) {
+    strcat(payload, line);
+    strcat(payload, "\n");
+}
+
+static void a_model_describes_itself(void **state) {
+    (void)state;
+    kr_context *ctx;
+    kr_model *model;
+    char text[4096] = "";
+    assert_int_equal(kr_context_create(&ctx), KR_OK);
+    kr_assert_ok(ctx, kr_model_load(ctx, KR_SOURCE_DIR "/examples/models/water_se_e2_a.dp", &model));
+    kr_model_describe(model, collect, text);
+    assert_non_null(strstr(text, "\nsel: O 46, H 92 (138 in all)\n"));
+    assert_non_null(strstr(text, "\nembedding: 25-50-100, tanh, axis 16\n"));
+    assert_non_null(strstr(text, "\ncutoff: 6 Å, smooth from 0.5 Å\n"));
+    kr_model_destroy(&model);
+    kr_context_destroy(&ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_reference_model_loads),
+                                       cmocka_unit_test(a_model_describes_itself),
                                        cmocka_unit_test(yaml_and_dp_are_the_same_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,4 @@
+/* Packed products and tanh in double precision.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#define KR_SINGLE 0
+#include "core/isa/dense.inl"

@@ -1,36 +1,228 @@
-/* The fast path: not built in yet, so that every model is evaluated by the reference path.
- * SPDX-License-Identifier: BSD-3-Clause */
+/* The fast path: creation, scratch, and the evaluation of a block.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Centres with a neighbour closer than the splines reach are rare; they are evaluated by the reference path. */
 #include "core/error.h"
-#include "potential/evaluate.h"
+#include "potential/fast_internal.h"
+#include <string.h>
+#include <time.h>
+
+extern kr_fast_run *const kr_fast_run_f64_baseline, *const kr_fast_run_f32_baseline;
+#if defined(__x86_64__)
+extern kr_fast_run *const kr_fast_run_f64_avx2, *const kr_fast_run_f32_avx2, *const kr_fast_run_f64_avx512,
+                                                                                 *const kr_fast_run_f32_avx512;
+#endif
+
+static kr_fast_run *run_for(kr_isa isa, int single) {
+#if defined(__x86_64__)
+    if (isa == KR_ISA_AVX512) return single ? kr_fast_run_f32_avx512 : kr_fast_run_f64_avx512;
+    if (isa == KR_ISA_AVX2) return single ? kr_fast_run_f32_avx2 : kr_fast_run_f64_avx2;
+#endif
+    (void)isa;
+    return single ? kr_fast_run_f32_baseline : kr_fast_run_f64_baseline;
+}
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static size_t center_bytes(const kr_fast *fast, const kr_fast_center *center) {
+    size_t bytes = 0;
+    if (!center->present) return 0;
+    for (int t = 0; t < fast->ntypes; t++)
+        bytes += kr_packed_bytes(fast->dense, &center->pair[t].forward) +
+                 kr_packed_bytes(fast->dense, &center->pair[t].backward);
+    for (int c = 0; c < center->nchunks; c++)
+        bytes += kr_packed_bytes(fast->dense, &center->chunk[c].forward) +
+                 kr_packed_bytes(fast->dense, &center->chunk[c].backward);
+    for (int l = 0; l < center->nlayers; l++)
+        bytes += kr_packed_bytes(fast->dense, &center->layer[l].forward) +
+                 kr_packed_bytes(fast->dense, &center->layer[l].backward);
+    return bytes;
+}
+
+kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_isa isa, const kr_fast_grid *grid,
+                        const kr_fast_channels *channels, kr_fast **out) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &model->descriptor;
+    const kr_fitting *f = &model->fitting;
+    kr_fast *fast = NULL;
+    KR_NEW(ctx, fast, 1);
+    fast->model = model;
+    fast->isa = isa;
+    fast->single = single;
+    fast->dense = kr_dense_for(isa, single);
+    fast->run = run_for(isa, single);
+    fast->ntypes = model->ntypes;
+    fast->radial = d->ncolumns == 1;
+    fast->mixed_types = d->mixed_types;
+    fast->rcut = d->rcut;
+    fast->rcut_smth = d->rcut_smth;
+    fast->protection = d->env_protection;
+    fast->nextra = f->numb_fparam + (f->use_aparam_as_mask ? 0 : f->numb_aparam);
+    fast->grid = *grid;
+    KR_NEW(ctx, fast->center, (size_t)model->ntypes);
+    for (int t = 0; t < model->ntypes; t++) {
+        KR_TRY(kr_fast_center_create(ctx, fast, t, &channels[t], &fast->center[t]));
+        fast->bytes += center_bytes(fast, &fast->center[t]);
+    }
+    *out = fast;
+    fast = NULL;
+done:
+    kr_fast_destroy(&fast);
+    return status;
+}
 
 kr_status kr_fast_create(kr_context *ctx, const kr_model *model, const kr_potential_options *options, kr_fast **fast,
                          const char **reason) {
-    (void)ctx, (void)model, (void)options;
+    kr_status status = KR_OK;
+    kr_isa isa;
+    kr_fast_channels *channels = NULL;
+    double start = seconds();
     *fast = NULL;
-    *reason = "this build has no fast path";
-    return KR_OK;
+    *reason = NULL;
+    KR_TRY(kr_isa_choose(ctx, options->isa, &isa));
+    *reason = kr_fast_unsupported(model);
+    if (*reason) goto done;
+    KR_NEW(ctx, channels, (size_t)model->ntypes);
+    kr_fast_grid grid;
+    int intervals[2] = {240, 240};
+    kr_fast_grid_set(0.6, model->descriptor.rcut_smth, model->descriptor.rcut, intervals, &grid);
+    KR_TRY(kr_fast_build(ctx, model, options->precision == KR_PRECISION_MIXED, isa, &grid, channels, fast));
+    (*fast)->tolerance = options->tolerance;
+    (*fast)->build_ms = 1e3 * (seconds() - start);
+done:
+    kr_free(channels);
+    return status;
 }
 
-void kr_fast_destroy(kr_fast **fast) { *fast = NULL; }
+void kr_fast_destroy(kr_fast **fast) {
+    if (!fast || !*fast) return;
+    for (int t = 0; (*fast)->center && t < (*fast)->ntypes; t++)
+        kr_fast_center_free((*fast)->ntypes, &(*fast)->center[t]);
+    kr_free((*fast)->center);
+    kr_free(*fast);
+    *fast = NULL;
+}
 
 void kr_fast_describe(const kr_fast *fast, void (*line)(const char *text, void *payload), void *payload) {
     (void)fast, (void)line, (void)payload;
 }
 
-kr_status kr_fast_workspace_create(kr_context *ctx, const kr_fast *fast, kr_fast_workspace **ws) {
-    (void)fast, (void)ws;
-    return KR_ERROR(ctx, KR_ERR_INTERNAL, "this build has no fast path");
+kr_status kr_fast_workspace_create(kr_context *ctx, const kr_fast *fast, kr_fast_workspace **out) {
+    kr_status status = KR_OK;
+    kr_fast_workspace *ws = NULL;
+    KR_NEW(ctx, ws, 1);
+    const size_t real = fast->single ? sizeof(float) : sizeof(double), rows = KR_FAST_ROWS;
+    const size_t columns = (size_t)fast->max_columns, ncoef = (size_t)fast->grid.ncoef;
+    const size_t widest = (size_t)kr_fast_stride((int)(columns > ncoef ? columns : ncoef));
+    const size_t out_stride = (size_t)kr_fast_stride(fast->max_out), in = (size_t)kr_fast_stride(fast->max_width);
+    const struct {
+        void **array;
+        size_t count;
+    } need[] = {{&ws->moments, (size_t)KR_FAST_GROUP * (size_t)fast->ntypes * ncoef * 4},
+                {&ws->product, 4 * KR_FAST_GROUP * widest},
+                {&ws->t, rows * columns * 4},
+                {&ws->gt, rows * columns * 4},
+                {&ws->d, rows * in},
+                {&ws->h[0], rows * out_stride},
+                {&ws->h[1], rows * out_stride},
+                {&ws->slope, rows * out_stride * (size_t)fast->max_layers},
+                {&ws->g[0], rows * out_stride},
+                {&ws->g[1], rows * out_stride},
+                {&ws->extra, rows * (size_t)fast->nextra}};
+    for (size_t k = 0; k < sizeof need / sizeof *need; k++) {
+        *need[k].array = kr_calloc(ctx, need[k].count, real);
+        if (!*need[k].array) KR_FAIL(ctx, KR_ERR_MEMORY, "%s", kr_context_message(ctx));
+        ws->bytes += need[k].count * real;
+    }
+    KR_NEW(ctx, ws->x_extra, rows * (size_t)fast->nextra);
+    *out = ws;
+    ws = NULL;
+done:
+    kr_fast_workspace_destroy(&ws);
+    return status;
 }
 
-void kr_fast_workspace_destroy(kr_fast_workspace **ws) { *ws = NULL; }
+void kr_fast_workspace_destroy(kr_fast_workspace **ws) {
+    if (!ws || !*ws) return;
+    kr_fast_workspace *w = *ws;
+    void *arrays[] = {w->moments, w->product, w->t,    w->gt,   w->d,     w->h[0],
+                      w->h[1],    w->slope,   w->g[0], w->g[1], w->extra, w->x_extra};
+    for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) kr_free(arrays[k]);
+    kr_reference_workspace_free(&w->reference);
+    kr_free(w);
+    *ws = NULL;
+}
 
-size_t kr_fast_workspace_bytes(const kr_fast_workspace *ws) {
-    (void)ws;
-    return 0;
+size_t kr_fast_workspace_bytes(const kr_fast_workspace *ws) { return ws->bytes; }
+
+static void fill_extra(const kr_fitting *f, int natoms, const double *fparam, const double *aparam, double *x) {
+    int naparam = f->use_aparam_as_mask ? 0 : f->numb_aparam;
+    for (int i = 0; i < natoms; i++) {
+        for (int k = 0; k < f->numb_fparam; k++)
+            *x++ =
+                (fparam[k] - (f->fparam_avg ? f->fparam_avg[k] : 0)) * (f->fparam_inv_std ? f->fparam_inv_std[k] : 1);
+        for (int k = 0; k < naparam; k++)
+            *x++ = (aparam[(size_t)i * (size_t)f->numb_aparam + (size_t)k] - (f->aparam_avg ? f->aparam_avg[k] : 0)) *
+                   (f->aparam_inv_std ? f->aparam_inv_std[k] : 1);
+    }
+}
+
+/* Centres with a pair below the splines' range, by the reference path. */
+static kr_status close_pairs(kr_context *ctx, const kr_fast *fast, const kr_env *env, int first, int natoms,
+                             const double *fparam, const double *aparam, double *energy, double *gr,
+                             kr_fast_workspace *ws) {
+    kr_status status = KR_OK;
+    const size_t nt = (size_t)env->ntypes, na = (size_t)fast->model->fitting.numb_aparam;
+    const double r_lo = fast->grid.segment[0].r_begin;
+    const int begin = env->first[(size_t)first * nt], end = env->first[(size_t)(first + natoms) * nt];
+    int any = 0;
+    for (int p = begin; p < end; p++) any |= env->r[p] < r_lo;
+    for (int i = first; any && i < first + natoms; i++) {
+        int close = 0;
+        for (int p = env->first[(size_t)i * nt]; p < env->first[(size_t)(i + 1) * nt]; p++) close |= env->r[p] < r_lo;
+        if (!close) continue;
+        kr_env one = *env;
+        one.natoms = 1;
+        one.center_type += i;
+        one.first += (size_t)i * nt;
+        KR_TRY(kr_reference_block(ctx, fast->model, &one, fparam, aparam ? aparam + (size_t)i * na : NULL, energy + i,
+                                  gr, &ws->reference));
+    }
+done:
+    return status;
 }
 
 kr_status kr_fast_block(kr_context *ctx, const kr_fast *fast, const kr_env *env, const double *fparam,
                         const double *aparam, double *energy, double *gr, kr_fast_workspace *ws) {
-    (void)fast, (void)env, (void)fparam, (void)aparam, (void)energy, (void)gr, (void)ws;
-    return KR_ERROR(ctx, KR_ERR_INTERNAL, "this build has no fast path");
+    kr_status status = KR_OK;
+    const kr_model *model = fast->model;
+    const size_t na = (size_t)model->fitting.numb_aparam;
+    if (env->natoms == 0) goto done;
+    KR_TRY(kr_fitting_check_parameters(ctx, model, fparam, aparam));
+    if (!fparam) fparam = model->fitting.default_fparam;
+    const int type = env->center_type[0];
+    const kr_fast_center *center = &fast->center[type];
+    if (!center->present)
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s has no fitting net for type %s", model->path ? model->path : "the model",
+                model->type_map[type]);
+    for (int first = 0, n; first < env->natoms; first += n) {
+        n = env->natoms - first < KR_FAST_ROWS ? env->natoms - first : KR_FAST_ROWS;
+        if (center->silent) {
+            const int begin = env->first[(size_t)first * (size_t)env->ntypes];
+            const int end = env->first[(size_t)(first + n) * (size_t)env->ntypes];
+            for (int i = 0; i < n; i++) energy[first + i] = center->energy;
+            if (gr) memset(gr + 3 * (size_t)begin, 0, 3 * (size_t)(end - begin) * sizeof *gr);
+            continue;
+        }
+        if (fast->nextra > 0)
+            fill_extra(&model->fitting, n, fparam, aparam ? aparam + (size_t)first * na : NULL, ws->x_extra);
+        fast->run(fast, env, first, n, ws->x_extra, energy + first, gr, ws);
+        KR_TRY(close_pairs(ctx, fast, env, first, n, fparam, aparam, energy, gr, ws));
+    }
+done:
+    return status;
 }

@@ -12,9 +12,6 @@
 #include <immintrin.h>
 #endif
 
-/* All vector arguments stay inside inlined functions: the ABI of wide vectors does not matter. */
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 #if defined(KR_ISA_avx512)
 #define KR_VECTOR_BYTES 64
 #elif defined(KR_ISA_avx2)
@@ -45,9 +42,14 @@ typedef real kr_vec_mem __attribute__((vector_size(KR_VECTOR_BYTES), aligned(siz
 typedef double kr_dvec __attribute__((vector_size(KR_VECTOR_BYTES)));
 typedef double kr_dvec_mem __attribute__((vector_size(KR_VECTOR_BYTES), aligned(8), may_alias));
 typedef int64_t kr_lvec __attribute__((vector_size(KR_VECTOR_BYTES)));
+typedef uint64_t kr_uvec __attribute__((vector_size(KR_VECTOR_BYTES)));
 /* Four reals: the columns (s, x, y, z) of one row of the environment matrix. */
 typedef real kr_quad __attribute__((vector_size(4 * sizeof(real))));
 typedef real kr_quad_mem __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+/* Eight reals, whatever the registers hold. */
+typedef real kr_oct __attribute__((vector_size(8 * sizeof(real))));
+typedef real kr_oct_mem __attribute__((vector_size(8 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
 KR_INLINE kr_vec kr_load(const real *p) { return *(const kr_vec_mem *)p; }
 KR_INLINE void kr_store(real *p, kr_vec v) { *(kr_vec_mem *)p = v; }
@@ -59,6 +61,9 @@ KR_INLINE kr_dvec kr_dsplat(double x) { return x - (kr_dvec){0}; }
 KR_INLINE kr_quad kr_qload(const real *p) { return *(const kr_quad_mem *)p; }
 KR_INLINE void kr_qstore(real *p, kr_quad v) { *(kr_quad_mem *)p = v; }
 KR_INLINE kr_quad kr_qsplat(real x) { return x - (kr_quad){0}; }
+KR_INLINE kr_oct kr_oload(const real *p) { return *(const kr_oct_mem *)p; }
+KR_INLINE void kr_ostore(real *p, kr_oct v) { *(kr_oct_mem *)p = v; }
+KR_INLINE kr_oct kr_osplat(real x) { return x - (kr_oct){0}; }
 
 /* mask ? a : b, lane by lane, for the masks that comparisons give. */
 KR_INLINE kr_dvec kr_dselect(kr_lvec mask, kr_dvec a, kr_dvec b) {

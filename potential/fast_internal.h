@@ -1,0 +1,156 @@
+/* What the files of the fast path share: the prepared model. Constant after creation.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Moment form (se_e2_a): every embedding output is a quintic B-spline G_m(r) = Σ_p C[p][m] B_p(log r). Then
+ *     M[p][c] = Σ_j B_p(log r_j) R_jc          pair work: 6 × 4 products
+ *     T[m][c] = Σ_p C[p][m] M[p][c]            channel work: one product of matrices per block
+ *     D       = products T[a]·T[b], fitting network, and the same way back.
+ * R is the standardised environment row; 1/nnei and the 1/120 of the basis polynomials are inside C.
+ * M, T and their gradients are stored [index][4], c fastest ("quads"). */
+#ifndef KR_POTENTIAL_FAST_INTERNAL_H
+#define KR_POTENTIAL_FAST_INTERNAL_H
+
+#include "core/dense.h"
+#include "core/linalg.h"
+#include "potential/evaluate.h"
+
+enum {
+    KR_FAST_ROWS = 128, /* centres evaluated together; longer blocks are cut */
+    KR_FAST_GROUP = 8,  /* centres whose moments are held at the same time */
+    KR_FAST_MAX_COEFFICIENTS = 512,
+    KR_FAST_MAX_COLUMNS = 1024 /* of T */
+};
+
+/* Knots, common to all pairs of types. The switch function is only C² at rcut_smth: when that lies inside the
+ * range, the spline is cut there in two pieces with a common end value. */
+typedef struct kr_fast_segment {
+    double r_begin, r_end, x_begin, inv_h; /* x = log r; u = (x − x_begin)·inv_h in [0, intervals] */
+    int intervals, offset;                 /* coefficients offset … offset + intervals + 4 */
+} kr_fast_segment;
+
+typedef struct kr_fast_grid {
+    int nsegments;
+    kr_fast_segment segment[2];
+    int ncoef; /* of all segments, rounded up to a multiple of 8 */
+} kr_fast_grid;
+
+/* A neighbour type as one centre type sees it. */
+typedef struct kr_fast_pair {
+    double average, inv_std[4]; /* R̂_0 = inv_std[0]·(w/(r+p) − average), R̂_c = inv_std[c]·w x_c/(r+p)² */
+    int sel, excluded;
+    kr_packed forward;  /* C  [ncoef][ncolumns] */
+    kr_packed backward; /* Cᵀ [ncolumns][ncoef] */
+} kr_fast_pair;
+
+/* A rectangle of products T[a]·T[b], a in [row, row + nrows), b in [column, column + ncolumns): inputs of the first
+ * fitting layer, row by row from `offset` of its chunk. ncolumns is a multiple of 8. */
+typedef struct kr_fast_strip {
+    int row, nrows, column, ncolumns, offset;
+} kr_fast_strip;
+
+/* Inputs that are built, multiplied and thrown away together, so that they stay in the cache. */
+typedef struct kr_fast_chunk {
+    int width, nstrips, column_begin, column_end; /* columns of its strips */
+    kr_fast_strip strip[8];
+    kr_packed forward, backward; /* [width][out of the first layer] and transposed */
+} kr_fast_chunk;
+
+typedef struct kr_fast_layer {
+    int in, out;
+    const kr_activation *activation;
+    int skip;                    /* 0 none, 1 y += x, 2 y += [x, x] */
+    kr_packed forward, backward; /* empty for the first layer: see chunks */
+    void *bias, *idt;            /* [out rounded up to a multiple of 16]; idt NULL when absent */
+} kr_fast_layer;
+
+/* Everything for centres of one type. */
+typedef struct kr_fast_center {
+    int present;        /* 0: no network for this type */
+    int ncolumns;       /* of T, a multiple of 8 */
+    int rank;           /* q; 0 = all channels are kept */
+    int linear;         /* se_e2_r: inputs are T[a][0] themselves */
+    kr_fast_pair *pair; /* [ntypes] */
+    int nchunks;
+    kr_fast_chunk *chunk;
+    int nlayers; /* hidden layers */
+    kr_fast_layer *layer;
+    kr_packed extra; /* [fparam + aparam][out of the first layer] */
+    double *last;    /* [out of the last hidden layer] */
+    double energy;   /* constant part, eV */
+    int silent;      /* only the constant energy, no forces */
+} kr_fast_center;
+
+/* Evaluates natoms ≤ KR_FAST_ROWS centres of one type from `first` on; x_extra [natoms][nextra]. */
+typedef void kr_fast_run(const kr_fast *fast, const kr_env *env, int first, int natoms, const double *x_extra,
+                         double *energy, double *gr, kr_fast_workspace *ws);
+
+struct kr_fast {
+    const kr_model *model;
+    kr_isa isa;
+    const kr_dense *dense;
+    kr_fast_run *run;
+    int single, ntypes, radial, mixed_types;
+    double rcut, rcut_smth, protection; /* Å, after rounding when asked */
+    int nextra;
+    kr_fast_grid grid;
+    int table;                                       /* kr_table */
+    kr_fast_center *center;                          /* [ntypes] */
+    int max_columns, max_width, max_out, max_layers; /* over the centres: sizes of the scratch */
+    double error, tolerance;                         /* estimated and asked for, eV/Å */
+    double build_ms;
+    size_t bytes;
+};
+
+/* Scratch of one thread. Sizes are those of the largest centre type, KR_FAST_ROWS rows. */
+struct kr_fast_workspace {
+    void *moments;   /* [GROUP][ntypes·ncoef][4] */
+    void *product;   /* [4 GROUP][max(ncolumns, ncoef)] */
+    void *t, *gt;    /* [ROWS][ncolumns][4] */
+    void *d;         /* [ROWS][width]: one chunk of D or of its gradient */
+    void *h[2];      /* [ROWS][out] */
+    void *slope;     /* [layers][ROWS][out]: σ'·idt */
+    void *g[2];      /* [ROWS][out] */
+    void *extra;     /* [ROWS][nextra] */
+    double *x_extra; /* [ROWS][nextra] in double */
+    size_t bytes;
+    kr_reference_workspace reference;
+    kr_buffer pairs;
+};
+
+/* Row strides of the scratch matrices, in elements: odd numbers of cache lines, so that rows do not collide. */
+static inline int kr_fast_stride(int n) { return (n + 15) / 16 * 16 + 16; }
+
+/* Spline (fast_spline.c). Knots for r in [r_lo, rcut]; cut at r_split when that lies inside. Coefficients belong to
+ * basis functions times 120. */
+void kr_fast_grid_set(double r_lo, double r_split, double rcut, const int intervals[2], kr_fast_grid *grid);
+void kr_fast_basis(double t, double b[6]);
+/* Nodes r [ncoef of the grid] at which values fix the coefficients; entries beyond the segments repeat rcut. */
+void kr_fast_grid_nodes(const kr_fast_grid *grid, double *r);
+/* values [ncoef][m] at the nodes → coefficients, in place. */
+kr_status kr_fast_grid_solve(kr_context *ctx, const kr_fast_grid *grid, int m, double *values);
+
+/* Exact embedding (fast_embedding.c): g [n][ng] at distances r of neighbour type tj around centre type ti. */
+kr_status kr_fast_embedding(kr_context *ctx, const kr_fast *fast, int ti, int tj, int n, const double *r, double *g);
+/* Static text why this model cannot go the fast way, or NULL. */
+const char *kr_fast_unsupported(const kr_model *model);
+/* A slot of neighbour type tj. */
+int kr_fast_slot(const kr_descriptor *descriptor, int tj);
+
+/* E [ntypes][tebd_dim]: the net applied to one-hot rows. */
+kr_status kr_fast_type_embedding(kr_context *ctx, const kr_model *model, double *e);
+
+/* A subspace of the embedding outputs of one centre type: S = T·project, T ≈ expand·S. q = 0: all outputs. */
+typedef struct kr_fast_channels {
+    int q;
+    double *project; /* [ng][q] */
+    double *expand;  /* [ng][q] */
+} kr_fast_channels;
+
+/* A prepared centre type (fast_center.c). Raises the maxima in fast. */
+kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const kr_fast_channels *channels,
+                                kr_fast_center *center);
+kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_isa isa, const kr_fast_grid *grid,
+                        const kr_fast_channels *channels /* [ntypes] */, kr_fast **fast);
+void kr_fast_center_free(int ntypes, kr_fast_center *center);
+
+#endif

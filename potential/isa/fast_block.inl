@@ -1,0 +1,280 @@
+/* Evaluation of a block of centres of one type: moments, T, D, fitting net, and the way back to pair gradients.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Equations in fast_internal.h. Geometry, energies and pair gradients are double, everything between is `real`. Work is
+ * cut so that it stays near the processor: pairs in runs of RUN (L1), moments of GROUP centres (L1), inputs of the
+ * fitting net in chunks (L2). */
+#include "potential/fast_internal.h"
+#include "potential/isa/fast_pairs.inl"
+
+/* Gradient or moments of one group of centres: [GROUP][ntypes·ncoef][4]. */
+static size_t moment_stride(const kr_fast *fast) { return (size_t)fast->ntypes * (size_t)fast->grid.ncoef * 4; }
+
+/* rows [4 n][ldc] with columns m ↔ quads [n][stride]: 4×4 transposes. */
+static void rows_to_quads(int n, int columns, const real *rows, ptrdiff_t ldr, real *quads, ptrdiff_t stride) {
+    for (int i = 0; i < n; i++, rows += 4 * ldr, quads += stride)
+        for (int m = 0; m < columns; m += 4) kr_transpose(rows + m, ldr, quads + 4 * m, 4);
+}
+
+/* Moments of `n` ≤ GROUP centres and their product with the spline coefficients: t [n][ncolumns][4]. */
+static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
+                             real *t, kr_fast_workspace *ws) {
+    const size_t stride = moment_stride(fast), ncoef = (size_t)fast->grid.ncoef;
+    const int ldc = kr_fast_stride(center->ncolumns);
+    real *moments = ws->moments;
+    memset(moments, 0, (size_t)n * stride * sizeof(real));
+    int accumulate = 0;
+    for (int tj = 0; tj < fast->ntypes; tj++) {
+        const kr_fast_pair *pair = &center->pair[tj];
+        int lowest = fast->grid.ncoef;
+        for (int i = 0; i < n; i++) {
+            real *m = moments + (size_t)i * stride + (size_t)tj * ncoef * 4;
+            const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
+            int low = add_pairs(fast, pair, env, range[0], range[1], m);
+            int pad = add_padding(fast, center, env, first + i, tj, m);
+            if (low < lowest) lowest = low;
+            if (pad < lowest) lowest = pad;
+        }
+        if (lowest >= fast->grid.ncoef) continue;
+        kr_product how = {.rows = 4 * n,
+                          .lda = (ptrdiff_t)stride,
+                          .ldc = ldc,
+                          .quad = 1,
+                          .k_begin = lowest,
+                          .k_end = fast->grid.ncoef,
+                          .accumulate = accumulate};
+        fast->dense->product(&pair->forward, &how, moments + (size_t)tj * ncoef * 4, ws->product);
+        accumulate = 1;
+    }
+    if (accumulate)
+        rows_to_quads(n, center->ncolumns, ws->product, ldc, t, 4 * center->ncolumns);
+    else
+        memset(t, 0, (size_t)n * 4 * (size_t)center->ncolumns * sizeof(real));
+}
+
+/* Inputs of one chunk of the first fitting layer: d [natoms][ldd]. */
+static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *t, real *d,
+                          ptrdiff_t ldd) {
+    real axis[4][KR_FAST_MAX_COLUMNS]; /* T, column by column, of the columns that are multiplied with */
+    for (int i = 0; i < natoms; i++, t += 4 * center->ncolumns, d += ldd) {
+        if (center->linear) {
+            for (int a = 0; a < chunk->width; a++) d[a] = t[4 * (chunk->strip[0].row + a)];
+            continue;
+        }
+        for (int m = chunk->column_begin; m < chunk->column_end; m += 4)
+            kr_transpose(t + 4 * m, 4, &axis[0][m], KR_FAST_MAX_COLUMNS);
+        for (int s = 0; s < chunk->nstrips; s++) {
+            const kr_fast_strip *strip = &chunk->strip[s];
+            for (int b = 0; b < strip->ncolumns; b += 8) {
+                kr_oct f[4];
+                for (int c = 0; c < 4; c++) f[c] = kr_oload(&axis[c][strip->column + b]);
+                real *out = d + strip->offset + b;
+                const real *row = t + 4 * strip->row;
+                for (int a = 0; a < strip->nrows; a++, row += 4, out += strip->ncolumns)
+                    kr_ostore(out, kr_osplat(row[0]) * f[0] + kr_osplat(row[1]) * f[1] + kr_osplat(row[2]) * f[2] +
+                                       kr_osplat(row[3]) * f[3]);
+            }
+        }
+    }
+}
+
+/* Adds to gt what the gradient gd of a chunk's inputs means: gt[a] += gd[ab] t[b], gt[b] += gd[ab] t[a]. */
+static void chunk_backward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *gd,
+                           ptrdiff_t ldd, const real *t, real *gt) {
+    for (int i = 0; i < natoms; i++, t += 4 * center->ncolumns, gt += 4 * center->ncolumns, gd += ldd) {
+        if (center->linear) {
+            for (int a = 0; a < chunk->width; a++) gt[4 * (chunk->strip[0].row + a)] += gd[a];
+            continue;
+        }
+        for (int s = 0; s < chunk->nstrips; s++) {
+            const kr_fast_strip *strip = &chunk->strip[s];
+            for (int b = 0; b < strip->ncolumns; b += 8) {
+                const real *g = gd + strip->offset + b, *tb = t + 4 * (strip->column + b), *ta = t + 4 * strip->row;
+                real *ga = gt + 4 * strip->row, *gb = gt + 4 * (strip->column + b);
+                kr_quad sum[8], other[8];
+                for (int k = 0; k < 8; k++) {
+                    sum[k] = kr_qsplat(0);
+                    other[k] = kr_qload(tb + 4 * k);
+                }
+                for (int a = 0; a < strip->nrows; a++, g += strip->ncolumns) {
+                    kr_quad row = kr_qload(ta + 4 * a), add = kr_qload(ga + 4 * a);
+#pragma GCC unroll 8
+                    for (int k = 0; k < 8; k++) {
+                        kr_quad factor = kr_qsplat(g[k]);
+                        add += factor * other[k];
+                        sum[k] += factor * row;
+                    }
+                    kr_qstore(ga + 4 * a, add);
+                }
+                for (int k = 0; k < 8; k++) kr_qstore(gb + 4 * k, kr_qload(gb + 4 * k) + sum[k]);
+            }
+        }
+    }
+}
+
+/* Activations other than tanh: in double through the table of core/activation.h, PIECE values at a time. */
+static void activate_row(const kr_activation *activation, int n, real *h, real *slope) {
+    enum { PIECE = 64 };
+    double z[PIECE], d1[PIECE];
+    for (int first = 0; first < n; first += PIECE) {
+        int m = n - first < PIECE ? n - first : PIECE;
+        for (int k = 0; k < m; k++) z[k] = (double)h[first + k];
+        kr_activation_apply(activation, (size_t)m, z, z, d1, NULL);
+        for (int k = 0; k < m; k++) {
+            h[first + k] = (real)z[k];
+            slope[first + k] = (real)d1[k];
+        }
+    }
+}
+
+/* h = σ(z)·idt + skip in place of z; slope = σ'·idt. */
+static void activate(const kr_fast *fast, const kr_fast_layer *layer, int natoms, const real *below, ptrdiff_t ld_below,
+                     real *h, real *slope, ptrdiff_t ld) {
+    int out = layer->out;
+    const real *idt = layer->idt;
+    for (int i = 0; i < natoms; i++, h += ld, slope += ld) {
+        if (layer->activation->kind == KR_ACT_TANH)
+            fast->dense->tanh((size_t)out, h, h, slope);
+        else
+            activate_row(layer->activation, out, h, slope);
+        for (int k = 0; idt && k < out; k++) {
+            h[k] *= idt[k];
+            slope[k] *= idt[k];
+        }
+        if (!layer->skip) continue;
+        for (int k = 0; k < layer->in; k++) h[k] += below[k];
+        for (int k = 0; layer->skip == 2 && k < layer->in; k++) h[layer->in + k] += below[k];
+        below += ld_below;
+    }
+}
+
+/* Hidden layers above the first: returns which of ws->h holds the last one's output. */
+static int layers_forward(const kr_fast *fast, const kr_fast_center *center, int natoms, kr_fast_workspace *ws) {
+    const ptrdiff_t ld = kr_fast_stride(fast->max_out);
+    int now = 0;
+    activate(fast, &center->layer[0], natoms, NULL, 0, ws->h[0], ws->slope, ld);
+    for (int l = 1; l < center->nlayers; l++, now = 1 - now) {
+        const kr_fast_layer *layer = &center->layer[l];
+        kr_product how = {.rows = natoms, .lda = ld, .ldc = ld, .k_end = layer->in, .bias = layer->bias};
+        fast->dense->product(&layer->forward, &how, ws->h[now], ws->h[1 - now]);
+        activate(fast, layer, natoms, ws->h[now], ld, ws->h[1 - now], (real *)ws->slope + l * KR_FAST_ROWS * ld, ld);
+    }
+    return now;
+}
+
+static void energies(const kr_fast_center *center, int natoms, const real *h, ptrdiff_t ld, double *energy) {
+    int out = center->layer[center->nlayers - 1].out;
+    for (int i = 0; i < natoms; i++, h += ld) {
+        double sum[4] = {0, 0, 0, 0}; /* fixed order */
+        for (int k = 0; k < out; k++) sum[k % 4] += center->last[k] * (double)h[k];
+        energy[i] = center->energy + ((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+}
+
+/* Back to the first layer: ws->g[·] = ∂E/∂z of the first layer. Returns which. */
+static int layers_backward(const kr_fast *fast, const kr_fast_center *center, int natoms, kr_fast_workspace *ws) {
+    const ptrdiff_t ld = kr_fast_stride(fast->max_out);
+    real *g = ws->g[0];
+    int now = 0, top = center->layer[center->nlayers - 1].out;
+    for (int i = 0; i < natoms; i++)
+        for (int k = 0; k < top; k++) g[i * ld + k] = (real)center->last[k];
+    for (int l = center->nlayers - 1;; l--) {
+        const kr_fast_layer *layer = &center->layer[l];
+        const real *slope = (real *)ws->slope + l * KR_FAST_ROWS * ld;
+        real *below = ws->g[1 - now];
+        g = ws->g[now];
+        /* ∂E/∂x = (∂E/∂y ∘ slope) Wᵀ + ∂E/∂y through the skip: the latter is what the product starts from */
+        for (int i = 0; i < natoms; i++)
+            for (int k = 0; k < layer->out; k++) {
+                real gy = g[i * ld + k];
+                if (layer->skip && k < layer->in) below[i * ld + k] = gy;
+                if (layer->skip == 2 && k >= layer->in) below[i * ld + k - layer->in] += gy;
+                g[i * ld + k] = gy * slope[i * ld + k];
+            }
+        if (l == 0) return now;
+        kr_product how = {.rows = natoms, .lda = ld, .ldc = ld, .k_end = layer->out, .accumulate = layer->skip != 0};
+        fast->dense->product(&layer->backward, &how, g, below);
+        now = 1 - now;
+    }
+}
+
+static void first_layer(const kr_fast *fast, const kr_fast_center *center, int natoms, const double *x_extra,
+                        kr_fast_workspace *ws) {
+    const ptrdiff_t ld = kr_fast_stride(fast->max_out), ldd = kr_fast_stride(fast->max_width);
+    int accumulate = 0;
+    if (fast->nextra > 0) {
+        real *x = ws->extra;
+        for (int k = 0; k < natoms * fast->nextra; k++) x[k] = (real)x_extra[k];
+        kr_product how = {
+            .rows = natoms, .lda = fast->nextra, .ldc = ld, .k_end = fast->nextra, .bias = center->layer[0].bias};
+        fast->dense->product(&center->extra, &how, x, ws->h[0]);
+        accumulate = 1;
+    }
+    for (int c = 0; c < center->nchunks; c++, accumulate = 1) {
+        const kr_fast_chunk *chunk = &center->chunk[c];
+        chunk_forward(center, chunk, natoms, ws->t, ws->d, ldd);
+        kr_product how = {.rows = natoms,
+                          .lda = ldd,
+                          .ldc = ld,
+                          .k_end = chunk->width,
+                          .bias = center->layer[0].bias,
+                          .accumulate = accumulate};
+        fast->dense->product(&chunk->forward, &how, ws->d, ws->h[0]);
+    }
+}
+
+/* From ∂E/∂T of a group to the gradients of its pairs. */
+static void gradient_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
+                           const real *gt, double *gr, kr_fast_workspace *ws) {
+    const size_t stride = moment_stride(fast), ncoef = (size_t)fast->grid.ncoef;
+    const int ldc = kr_fast_stride(fast->grid.ncoef);
+    real *gm = ws->moments;
+    for (int tj = 0; tj < fast->ntypes; tj++) {
+        const kr_fast_pair *pair = &center->pair[tj];
+        int npairs = 0;
+        for (int i = 0; i < n; i++) {
+            const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
+            npairs += range[1] - range[0];
+        }
+        if (!npairs) continue;
+        kr_product how = {.rows = 4 * n, .lda = 4 * center->ncolumns, .ldc = ldc, .quad = 1, .k_end = center->ncolumns};
+        fast->dense->product(&pair->backward, &how, gt, ws->product);
+        rows_to_quads(n, fast->grid.ncoef, ws->product, ldc, gm, (ptrdiff_t)stride);
+        for (int i = 0; i < n; i++) {
+            const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
+            pair_gradients(fast, pair, env, range[0], range[1], gm + (size_t)i * stride, gr);
+        }
+    }
+    (void)ncoef;
+}
+
+static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, const double *x_extra, double *energy,
+                double *gr, kr_fast_workspace *ws) {
+    const kr_fast_center *center = &fast->center[env->center_type[first]];
+    const ptrdiff_t ld = kr_fast_stride(fast->max_out), ldd = kr_fast_stride(fast->max_width);
+    const size_t quads = 4 * (size_t)center->ncolumns;
+    real *t = ws->t, *gt = ws->gt;
+    for (int i = 0; i < natoms; i += KR_FAST_GROUP) {
+        int n = natoms - i < KR_FAST_GROUP ? natoms - i : KR_FAST_GROUP;
+        descriptor_group(fast, center, env, first + i, n, t + (size_t)i * quads, ws);
+    }
+    first_layer(fast, center, natoms, x_extra, ws);
+    int h = layers_forward(fast, center, natoms, ws);
+    energies(center, natoms, ws->h[h], ld, energy);
+    if (!gr) return;
+    int g = layers_backward(fast, center, natoms, ws);
+    memset(gt, 0, (size_t)natoms * quads * sizeof(real));
+    for (int c = 0; c < center->nchunks; c++) {
+        const kr_fast_chunk *chunk = &center->chunk[c];
+        kr_product how = {.rows = natoms, .lda = ld, .ldc = ldd, .k_end = center->layer[0].out};
+        fast->dense->product(&chunk->backward, &how, ws->g[g], ws->d);
+        chunk_backward(center, chunk, natoms, ws->d, ldd, t, gt);
+    }
+    for (int i = 0; i < natoms; i += KR_FAST_GROUP) {
+        int n = natoms - i < KR_FAST_GROUP ? natoms - i : KR_FAST_GROUP;
+        gradient_group(fast, center, env, first + i, n, gt + (size_t)i * quads, gr, ws);
+    }
+}
+
+extern kr_fast_run *const KR_KERNEL(fast_run);
+kr_fast_run *const KR_KERNEL(fast_run) = run;

@@ -1,0 +1,196 @@
+/* Pair work of the fast path: geometry across pairs, then moments and gradients pair by pair.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ *   s = w/(r+p), q = s/(r+p);  R = (σ0 (s − avg), σ1 q x, σ2 q y, σ3 q z);  u = (log r − x0)/h, t = u − cell
+ *   M[cell + k] += B_k(t) R
+ *   gR = Σ_k B_k gM[cell + k],  gB = Σ_k B'_k gM[cell + k]
+ *   ∂E/∂r_c = gR_c σc q + (gR·∂R/∂r + (gB·R) /(h r)) x_c/r        (∂R/∂r at fixed x, y, z) */
+#include "core/isa/simd.h"
+
+enum { RUN = 64 }; /* pairs whose geometry is held at once */
+
+typedef struct pair_run {
+    double cell[RUN], q[RUN], inv_r[RUN], slope[RUN]; /* slope = du/dr */
+    double column[8][RUN];                            /* R and ∂R/∂r before they are turned into rows */
+    real basis[6][RUN], basis1[6][RUN];               /* 120 B_k(t), 120 B'_k(t) */
+    real row[RUN][4], row1[RUN][4];
+} pair_run;
+
+/* Four rows of four to their transpose. */
+KR_INLINE void kr_transpose(const real *from, ptrdiff_t ld_from, real *to, ptrdiff_t ld_to) {
+    kr_quad a = kr_qload(from), b = kr_qload(from + ld_from), c = kr_qload(from + 2 * ld_from),
+            d = kr_qload(from + 3 * ld_from);
+    kr_quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    kr_quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    kr_qstore(to, __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5));
+    kr_qstore(to + ld_to, __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7));
+    kr_qstore(to + 2 * ld_to, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
+    kr_qstore(to + 3 * ld_to, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
+}
+
+/* Natural logarithm of normal positive numbers, absolute error about 1e-16 near 1.
+ * x = 2^k m, m in [√½, √2); log m = 2 artanh f, f = (m − 1)/(m + 1), |f| < 0.172: odd series up to f^19. */
+KR_INLINE kr_dvec log_of(kr_dvec x) {
+    const int64_t root_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000;
+    kr_lvec exponent = (kr_lvec)((kr_uvec)((kr_lvec)x + (one - root_half)) >> 52); /* biased, so never negative */
+    kr_dvec k = (kr_dvec)(exponent | 0x4330000000000000) - kr_dsplat(4503599627370496.0 + 1023.0);
+    kr_dvec m = (kr_dvec)((kr_lvec)x - ((exponent - 1023) << 52));
+    kr_dvec f = (m - kr_dsplat(1)) / (m + kr_dsplat(1)), f2 = f * f;
+    kr_dvec series = kr_dsplat(2.0 / 19);
+    for (int n = 17; n >= 3; n -= 2) series = series * f2 + kr_dsplat(2.0 / n);
+    kr_dvec high = k * kr_dsplat(6.93147180369123816490e-01), low = k * kr_dsplat(1.90821492927058770002e-10);
+    return high + ((f + f) + (f * f2 * series + low));
+}
+
+KR_INLINE void narrow(real *to, kr_dvec v) {
+    for (int i = 0; i < KR_DLANES; i++) to[i] = (real)v[i];
+}
+
+/* Up to KR_DLANES values, the rest `fill`. */
+KR_INLINE kr_dvec load_some(const double *from, int n, double fill) {
+    if (n >= KR_DLANES) return kr_dload(from);
+    double v[KR_DLANES];
+    for (int i = 0; i < KR_DLANES; i++) v[i] = i < n ? from[i] : fill;
+    return kr_dload(v);
+}
+
+/* 120 B_k and 120 B'_k at t for KR_DLANES pairs. */
+KR_INLINE void basis_of(kr_dvec t, int want_slope, int j, pair_run *run) {
+#define C(x) kr_dsplat(x)
+    kr_dvec v = C(1) - t, t2 = t * t, v2 = v * v, t4 = t2 * t2, v4 = v2 * v2;
+    narrow(&run->basis[0][j], v4 * v);
+    narrow(&run->basis[1][j], C(26) + t * (C(-50) + t * (C(20) + t * (C(20) + t * (C(-20) + t * C(5))))));
+    narrow(&run->basis[2][j], C(66) + t2 * (C(-60) + t2 * (C(30) - C(10) * t)));
+    narrow(&run->basis[3][j], C(26) + t * (C(50) + t * (C(20) + t * (C(-20) + t * (C(-20) + t * C(10))))));
+    narrow(&run->basis[4][j], C(1) + t * (C(5) + t * (C(10) + t * (C(10) + t * (C(5) - t * C(5))))));
+    narrow(&run->basis[5][j], t4 * t);
+    if (!want_slope) return;
+    narrow(&run->basis1[0][j], C(-5) * v4);
+    narrow(&run->basis1[1][j], C(-50) + t * (C(40) + t * (C(60) + t * (C(-80) + t * C(25)))));
+    narrow(&run->basis1[2][j], t * (C(-120) + t2 * (C(120) - C(50) * t)));
+    narrow(&run->basis1[3][j], C(50) + t * (C(40) + t * (C(-60) + t * (C(-80) + t * C(50)))));
+    narrow(&run->basis1[4][j], C(5) + t * (C(20) + t * (C(30) + t * (C(20) - t * C(25)))));
+    narrow(&run->basis1[5][j], C(5) * t4);
+#undef C
+}
+
+/* Interval and basis of KR_DLANES distances. */
+KR_INLINE void locate(const kr_fast_grid *grid, kr_dvec r, kr_dvec inv_r, int want_slope, int j, pair_run *run) {
+    const kr_fast_segment *s = grid->segment;
+    const double round = 6755399441055744.0; /* 1.5·2^52 */
+    kr_dvec x0 = kr_dsplat(s[0].x_begin), inv_h = kr_dsplat(s[0].inv_h), last = kr_dsplat(s[0].intervals - 1.0);
+    kr_dvec offset = kr_dsplat(0);
+    if (grid->nsegments > 1) {
+        kr_lvec second = r >= kr_dsplat(s[1].r_begin);
+        x0 = kr_dselect(second, kr_dsplat(s[1].x_begin), x0);
+        inv_h = kr_dselect(second, kr_dsplat(s[1].inv_h), inv_h);
+        last = kr_dselect(second, kr_dsplat(s[1].intervals - 1.0), last);
+        offset = kr_dselect(second, kr_dsplat(s[1].offset), offset);
+    }
+    kr_dvec u = (log_of(r) - x0) * inv_h;
+    /* Nearest integer to u − ½: at knots either neighbour is right, the polynomials agree there. */
+    kr_dvec cell = ((u - kr_dsplat(0.5)) + kr_dsplat(round)) - kr_dsplat(round);
+    cell = kr_dmax(kr_dsplat(0), kr_dmin(last, cell));
+    basis_of(u - cell, want_slope, j, run);
+    kr_dstore(run->cell + j, cell + offset);
+    if (want_slope) kr_dstore(run->slope + j, inv_h * inv_r);
+}
+
+/* Geometry of pairs begin … begin + n − 1, n ≤ RUN. */
+KR_INLINE void fill_run(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int n,
+                        int want_slope, pair_run *run) {
+    const kr_fast_grid *grid = &fast->grid;
+    const double r_lo = grid->segment[0].r_begin, rc = fast->rcut, inv_width = 1 / (rc - fast->rcut_smth);
+    const kr_dvec one = kr_dsplat(1);
+    for (int j = 0; j < n; j += KR_DLANES) {
+        /* Closer pairs are evaluated elsewhere (fast.c); here they only have to stay finite. */
+        kr_dvec r = kr_dmax(kr_dsplat(r_lo), load_some(env->r + begin + j, n - j, rc)), inv_r = one / r;
+        locate(grid, r, inv_r, want_slope, j, run);
+        kr_dvec inv_rp = fast->protection > 0 ? one / (r + kr_dsplat(fast->protection)) : inv_r;
+        kr_dvec v = kr_dmax(kr_dsplat(0), kr_dmin(one, (kr_dsplat(rc) - r) * kr_dsplat(inv_width)));
+        kr_dvec w = v * v * v * ((kr_dsplat(6) * v - kr_dsplat(15)) * v + kr_dsplat(10));
+        kr_dvec s = w * inv_rp, q = s * inv_rp, slope1 = one - v;
+        kr_dvec x[3] = {load_some(env->x + begin + j, n - j, 0), load_some(env->y + begin + j, n - j, 0),
+                        load_some(env->z + begin + j, n - j, 0)};
+        kr_dstore(run->column[0] + j, kr_dsplat(pair->inv_std[0]) * (s - kr_dsplat(pair->average)));
+        for (int c = 0; c < 3; c++) kr_dstore(run->column[1 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q * x[c]);
+        if (!want_slope) continue;
+        kr_dvec w1 = kr_dsplat(-30 * inv_width) * v * v * (slope1 * slope1);
+        kr_dvec s1 = (w1 - s) * inv_rp, q1 = (s1 - q) * inv_rp;
+        kr_dstore(run->column[4] + j, kr_dsplat(pair->inv_std[0]) * s1);
+        for (int c = 0; c < 3; c++) kr_dstore(run->column[5 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q1 * x[c]);
+        kr_dstore(run->q + j, q);
+        kr_dstore(run->inv_r + j, inv_r);
+    }
+    for (int j = 0; j < n; j++)
+        for (int c = 0; c < 4; c++) {
+            run->row[j][c] = fast->radial ? c == 0 : (real)run->column[c][j];
+            if (want_slope) run->row1[j][c] = fast->radial ? 0 : (real)run->column[4 + c][j];
+        }
+}
+
+/* m [ncoef][4] += Σ B ⊗ R; returns the lowest coefficient touched. */
+static int add_pairs(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end, real *m) {
+    pair_run run;
+    double lowest = fast->grid.ncoef;
+    if (pair->excluded) return fast->grid.ncoef;
+    for (int n; begin < end; begin += n) {
+        n = end - begin < RUN ? end - begin : RUN;
+        fill_run(fast, pair, env, begin, n, 0, &run);
+        for (int j = 0; j < n; j++) {
+            real *at = m + 4 * (ptrdiff_t)run.cell[j];
+            kr_quad row = kr_qload(run.row[j]);
+            if (run.cell[j] < lowest) lowest = run.cell[j];
+#pragma GCC unroll 6
+            for (int k = 0; k < 6; k++) kr_qstore(at + 4 * k, kr_qload(at + 4 * k) + row * run.basis[k][j]);
+        }
+    }
+    return (int)lowest;
+}
+
+/* Empty slots: rows (−avg·inv_std, 0, 0, 0) at r = rcut, where s = 0. Returns the lowest coefficient touched. */
+static int add_padding(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int i, int tj, real *m) {
+    const kr_fast_pair *pair = &center->pair[tj];
+    const int *first = env->first + (size_t)i * (size_t)env->ntypes;
+    int used = fast->mixed_types ? first[env->ntypes] - first[0] : first[tj + 1] - first[tj];
+    if (fast->mixed_types && tj != env->pad_type) return fast->grid.ncoef;
+    double value = fast->radial ? 1 : -pair->average * pair->inv_std[0];
+    if (value == 0 || used >= pair->sel) return fast->grid.ncoef;
+    const kr_fast_segment *s = &fast->grid.segment[fast->grid.nsegments - 1];
+    double b[6] = {0, 1, 26, 66, 26, 1}; /* 120 B_k(1) */
+    int cell = s->offset + s->intervals - 1;
+    for (int k = 0; k < 6; k++) m[4 * (cell + k)] += (real)(b[k] * value * (pair->sel - used));
+    return cell;
+}
+
+/* gr [pair][3] from the gradient gm [ncoef][4] of the moments. */
+static void pair_gradients(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end,
+                           const real *gm, double *gr) {
+    pair_run run;
+    if (pair->excluded) {
+        memset(gr + 3 * (size_t)begin, 0, 3 * (size_t)(end - begin) * sizeof *gr);
+        return;
+    }
+    const double std1 = fast->radial ? 0 : pair->inv_std[1], std2 = fast->radial ? 0 : pair->inv_std[2],
+                 std3 = fast->radial ? 0 : pair->inv_std[3];
+    for (int n; begin < end; begin += n) {
+        n = end - begin < RUN ? end - begin : RUN;
+        fill_run(fast, pair, env, begin, n, 1, &run);
+        for (int j = 0; j < n; j++) {
+            const real *at = gm + 4 * (ptrdiff_t)run.cell[j];
+            kr_quad g_row = kr_qsplat(0), g_basis = kr_qsplat(0);
+#pragma GCC unroll 6
+            for (int k = 0; k < 6; k++) {
+                kr_quad g = kr_qload(at + 4 * k);
+                g_row += g * run.basis[k][j];
+                g_basis += g * run.basis1[k][j];
+            }
+            kr_quad along = g_row * kr_qload(run.row1[j]) + g_basis * kr_qload(run.row[j]) * (real)run.slope[j];
+            double radial = (double)(along[0] + along[1] + along[2] + along[3]) * run.inv_r[j];
+            double *out = gr + 3 * (size_t)(begin + j);
+            out[0] = radial * env->x[begin + j] + (double)g_row[1] * std1 * run.q[j];
+            out[1] = radial * env->y[begin + j] + (double)g_row[2] * std2 * run.q[j];
+            out[2] = radial * env->z[begin + j] + (double)g_row[3] * std3 * run.q[j];
+        }
+    }
+}

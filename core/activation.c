@@ -17,10 +17,11 @@ static const double GELU_CUBIC = 0.044715;
 /* One point: y[0] = σ, y[1] = σ', y[2] = σ''. */
 typedef void (*kr_activation_fn)(const kr_activation *activation, double z, double y[3]);
 
-static double logistic(double z) {
-    if (z >= 0) return 1 / (1 + exp(-z));
-    double e = exp(z); /* does not overflow on this side */
-    return e / (1 + e);
+/* s = 1/(1 + e^−z) and 1 − s, both to the last bits: nothing cancels, nothing overflows. */
+static void logistic(double z, double *s, double *other) {
+    double e = exp(-fabs(z)), large = 1 / (1 + e), small = e * large;
+    *s = z >= 0 ? large : small;
+    *other = z >= 0 ? small : large;
 }
 
 static void act_linear(const kr_activation *activation, double z, double y[3]) {
@@ -55,7 +56,8 @@ static void act_relu6(const kr_activation *activation, double z, double y[3]) {
 
 static void act_sigmoid(const kr_activation *activation, double z, double y[3]) {
     (void)activation;
-    double s = logistic(z), other = logistic(-z); /* 1 − s without cancellation */
+    double s, other;
+    logistic(z, &s, &other);
     y[0] = s;
     y[1] = s * other;
     y[2] = y[1] * (other - s);

@@ -5,37 +5,19 @@
  *    below are those of the reduced cell; along axis k a distance of rcut never spans more than rcut / face_k.
  * 2. Ghosts: images s + m (m integer, periodic axes) that come within rcut / face_k of the range of the atoms, per
  * axis.
- * 3. Bins in s, at least rcut / 2 thick. A bin has a 64-bit number; atoms are sorted by (number mod buckets) with as
- *    many buckets as atoms: usually every bin is a bucket of its own, and neighbouring bins along axis 0 are one run of
- *    memory. When atoms are spread far (open systems) there are more bins than buckets; bins then share buckets and an
- *    atom's number is compared. Memory and time stay O(N) either way.
+ * 3. Bins in s, at least rcut / 2 thick (neighbor_grid.c).
  * 4. Every local atom looks at the bins within reach; first counting, then filling, then sorting its neighbours. */
 #include "core/neighbor.h"
 #include "core/error.h"
+#include "core/neighbor_grid.h"
 #include "core/parallel.h"
 #include <limits.h>
 #include <math.h>
 #include <omp.h>
-#include <stdint.h>
 #include <string.h>
 
 static const double FAR = 1e9;    /* Å; beyond it a double no longer resolves 1e-7 Å */
 static const double SLACK = 1e-9; /* of rcut: rounding of fractional coordinates must lose no pair */
-enum { MAX_BINS = 1 << 20 };      /* per axis, so that bin numbers fit 60 bits */
-
-typedef struct grid {
-    double origin[3], scale[3]; /* bin = (s − origin) · scale */
-    int bins[3], reach[3];
-    int shared;         /* bins share buckets */
-    size_t nbuckets;    /* ≤ max(1, atoms) */
-    int *start;         /* [nbuckets + 1] into the sorted arrays */
-    double *x, *y, *z;  /* [natoms] sorted by bucket, Å */
-    int *index;         /* [natoms] into kr_neighbors.x, ascending within a bucket */
-    uint64_t *bin;      /* [natoms] number of the bin */
-    int natoms;         /* binned atoms: not virtual */
-    uint64_t *unsorted; /* [nall] bin of an atom, NONE for virtual ones */
-} grid;
-#define NONE UINT64_MAX
 
 void kr_neighbors_free(kr_neighbors *list) {
     if (!list) return;
@@ -162,140 +144,6 @@ static kr_status append_ghosts(kr_context *ctx, kr_neighbors *list, const kr_cel
     return KR_OK;
 }
 
-/* ---- bins ---- */
-
-/* Number and thickness of bins for atoms in [lo, hi]: rcut / 2 when there are enough atoms to fill such bins, else
- * rcut, which needs fewer look-ups. */
-static void choose_bins(grid *g, const kr_cell *lattice, double rcut, const double lo[3], const double hi[3]) {
-    for (int halves = 2; halves >= 1; halves--) {
-        double total = 1, thick = rcut / halves * (1 + 1e-6);
-        for (int k = 0; k < 3; k++) {
-            double extent = (hi[k] - lo[k]) * lattice->face[k], bins = floor(extent / thick);
-            g->bins[k] = bins > MAX_BINS ? MAX_BINS : bins > 1 ? (int)bins : 1;
-            double actual = extent / g->bins[k];
-            g->reach[k] = g->bins[k] > 1 ? (int)ceil(rcut / actual) : 0;
-            g->origin[k] = lo[k];
-            g->scale[k] = hi[k] > lo[k] ? g->bins[k] / (hi[k] - lo[k]) : 0;
-            total *= g->bins[k];
-        }
-        g->shared = total > g->natoms;
-        g->nbuckets = g->shared ? (size_t)g->natoms : (size_t)total;
-        if (total <= g->natoms) return;
-    }
-}
-
-static size_t bucket_of(const grid *g, uint64_t bin) {
-    if (!g->shared) return (size_t)bin;
-    bin *= 0x9E3779B97F4A7C15u; /* mixes, so that neighbouring clusters do not fall together */
-    return (size_t)((bin ^ bin >> 32) % g->nbuckets);
-}
-
-static uint64_t bin_number(const grid *g, const int b[3]) {
-    return ((uint64_t)b[2] * (uint64_t)g->bins[1] + (uint64_t)b[1]) * (uint64_t)g->bins[0] + (uint64_t)b[0];
-}
-
-static kr_status reserve_grid(kr_context *ctx, kr_neighbors *list, grid *g) {
-    size_t n = (size_t)list->nall;
-    size_t bytes = n * (2 * sizeof(uint64_t) + 3 * sizeof(double) + sizeof(int)) + (g->nbuckets + 1) * sizeof(int);
-    kr_status status = kr_buffer_reserve(ctx, &list->grid, bytes, 1);
-    if (status < 0) return status;
-    g->unsorted = list->grid.data;
-    g->bin = g->unsorted + n;
-    g->x = (double *)(g->bin + n);
-    g->y = g->x + n;
-    g->z = g->y + n;
-    g->index = (int *)(g->z + n);
-    g->start = g->index + n;
-    return KR_OK;
-}
-
-/* Counting sort of the atoms by bucket; stable, so indices ascend within a bucket. */
-static void sort_atoms(const kr_neighbors *list, const kr_cell *lattice, const unsigned char *skip, grid *g) {
-    memset(g->start, 0, (g->nbuckets + 1) * sizeof *g->start);
-    for (int i = 0; i < list->nall; i++) {
-        g->unsorted[i] = NONE;
-        if (skip && skip[list->owner[i]]) continue;
-        double s[3];
-        int b[3];
-        kr_cell_to_fractional(lattice, list->x + 3 * (size_t)i, s);
-        for (int k = 0; k < 3; k++) {
-            double at = (s[k] - g->origin[k]) * g->scale[k];
-            b[k] = at < 0 ? 0 : at >= g->bins[k] ? g->bins[k] - 1 : (int)at;
-        }
-        g->unsorted[i] = bin_number(g, b);
-        g->start[bucket_of(g, g->unsorted[i]) + 1]++;
-    }
-    for (size_t b = 0; b < g->nbuckets; b++) g->start[b + 1] += g->start[b];
-    /* Filling from the back leaves start[b] at the first atom of bucket b without a second array. */
-    for (size_t b = g->nbuckets; b > 0; b--) g->start[b] = g->start[b - 1];
-    for (int i = 0; i < list->nall; i++) {
-        if (g->unsorted[i] == NONE) continue;
-        int at = g->start[bucket_of(g, g->unsorted[i]) + 1]++;
-        const double *x = list->x + 3 * (size_t)i;
-        g->x[at] = x[0];
-        g->y[at] = x[1];
-        g->z[at] = x[2];
-        g->index[at] = i;
-        g->bin[at] = g->unsorted[i];
-    }
-}
-
-/* ---- searching ---- */
-
-/* Sorted positions from … to − 1 within rcut of position p: counted, and their indices stored when `out` is given.
- * Branch-free: out needs room for one more. */
-static int scan(const grid *g, int p, double rcut2, int from, int to, int *out, int count) {
-    double x = g->x[p], y = g->y[p], z = g->z[p];
-    if (!out) {
-        for (int q = from; q < to; q++) {
-            double dx = g->x[q] - x, dy = g->y[q] - y, dz = g->z[q] - z;
-            count += dx * dx + dy * dy + dz * dz <= rcut2;
-        }
-        return count;
-    }
-    for (int q = from; q < to; q++) {
-        double dx = g->x[q] - x, dy = g->y[q] - y, dz = g->z[q] - z;
-        out[count] = g->index[q];
-        count += dx * dx + dy * dy + dz * dz <= rcut2;
-    }
-    return count;
-}
-
-/* All of the bins within reach of sorted position p, itself left out. */
-static int search(const grid *g, int p, double rcut2, int *out) {
-    uint64_t bin = g->bin[p];
-    int b[3] = {(int)(bin % (uint64_t)g->bins[0]), 0, 0}, lo[3], hi[3], count = 0;
-    bin /= (uint64_t)g->bins[0];
-    b[1] = (int)(bin % (uint64_t)g->bins[1]);
-    b[2] = (int)(bin / (uint64_t)g->bins[1]);
-    for (int k = 0; k < 3; k++) {
-        lo[k] = b[k] > g->reach[k] ? b[k] - g->reach[k] : 0;
-        hi[k] = b[k] < g->bins[k] - g->reach[k] ? b[k] + g->reach[k] : g->bins[k] - 1;
-    }
-    int c[3];
-    for (c[2] = lo[2]; c[2] <= hi[2]; c[2]++)
-        for (c[1] = lo[1]; c[1] <= hi[1]; c[1]++) {
-            c[0] = lo[0];
-            uint64_t first = bin_number(g, c), last = first + (uint64_t)(hi[0] - lo[0]);
-            if (!g->shared) {
-                int from = g->start[first], to = g->start[last + 1];
-                if (p < from || p >= to) {
-                    count = scan(g, p, rcut2, from, to, out, count);
-                } else {
-                    count = scan(g, p, rcut2, from, p, out, count);
-                    count = scan(g, p, rcut2, p + 1, to, out, count);
-                }
-                continue;
-            }
-            for (uint64_t number = first; number <= last; number++) {
-                size_t bucket = bucket_of(g, number);
-                for (int q = g->start[bucket]; q < g->start[bucket + 1]; q++)
-                    if (g->bin[q] == number && q != p) count = scan(g, p, rcut2, q, q + 1, out, count);
-            }
-        }
-    return count;
-}
-
 /* Ascending order: quicksort with insertion sort for short pieces; a heap is not needed, as equal keys do not occur and
  * the middle of three is a good pivot for runs. */
 static void sort_indices(int *a, int n) {
@@ -336,14 +184,14 @@ static void sort_indices(int *a, int n) {
     }
 }
 
-static kr_status fill_list(kr_context *ctx, kr_neighbors *list, const grid *g, double rcut2) {
+static kr_status fill_list(kr_context *ctx, kr_neighbors *list, const kr_grid *g, double rcut2) {
     int nthreads = g->natoms < 1000 ? 1 : kr_parallel_threads(ctx), most = 0;
     memset(list->numneigh, 0, (size_t)list->nlocal * sizeof *list->numneigh);
     /* Atoms in the order of the bins: neighbours of one are in the cache for the next. */
 #pragma omp parallel for num_threads(nthreads) schedule(static) reduction(max : most)
     for (int p = 0; p < g->natoms; p++) {
         if (g->index[p] >= list->nlocal) continue;
-        int count = search(g, p, rcut2, NULL);
+        int count = kr_grid_search(g, p, rcut2, NULL);
         list->numneigh[g->index[p]] = count;
         if (count > most) most = count;
     }
@@ -370,7 +218,7 @@ static kr_status fill_list(kr_context *ctx, kr_neighbors *list, const grid *g, d
     for (int p = 0; p < g->natoms; p++) {
         int i = g->index[p];
         if (i >= list->nlocal) continue;
-        int *mine = scratch + row * (size_t)omp_get_thread_num(), n = search(g, p, rcut2, mine);
+        int *mine = scratch + row * (size_t)omp_get_thread_num(), n = kr_grid_search(g, p, rcut2, mine);
         sort_indices(mine, n);
         memcpy(list->neighbor + list->first[i], mine, (size_t)n * sizeof *mine);
     }
@@ -385,9 +233,9 @@ static kr_status build(kr_context *ctx, const kr_cell *cell, double rcut, int n,
                        const unsigned char *skip, kr_neighbors *list) {
     kr_status status = KR_OK;
     kr_cell lattice;
-    int transform[9];
+    int transform[9], natoms = 0;
     double lo[3], hi[3];
-    grid g = {0};
+    kr_grid g = {0};
     kr_cell_reduce(cell, &lattice, transform);
     KR_TRY(reserve_local(ctx, list, (size_t)n));
     KR_TRY(reserve_atoms(ctx, list, 0, (size_t)n));
@@ -400,10 +248,10 @@ static kr_status build(kr_context *ctx, const kr_cell *cell, double rcut, int n,
         hi[k] += margin;
     }
     KR_TRY(append_ghosts(ctx, list, &lattice, transform, skip, rcut, lo, hi));
-    for (int i = 0; i < list->nall; i++) g.natoms += !(skip && skip[list->owner[i]]);
-    choose_bins(&g, &lattice, rcut, lo, hi);
-    KR_TRY(reserve_grid(ctx, list, &g));
-    sort_atoms(list, &lattice, skip, &g);
+    for (int i = 0; i < list->nall; i++) natoms += !(skip && skip[list->owner[i]]);
+    kr_grid_choose(&g, &lattice, rcut, lo, hi, natoms);
+    KR_TRY(kr_grid_reserve(ctx, &g, list->nall, &list->grid));
+    kr_grid_sort(&g, &lattice, list->nall, list->x, list->owner, skip);
     KR_TRY(fill_list(ctx, list, &g, rcut * rcut));
 done:
     return status;

@@ -14,8 +14,7 @@
 static const double GELU_SCALE = 0.79788456080286535588; /* √(2/π) */
 static const double GELU_CUBIC = 0.044715;
 
-/* One point: y[0] = σ, y[1] = σ', y[2] = σ''. */
-typedef void (*kr_activation_fn)(const kr_activation *activation, double z, double y[3]);
+/* Below, one point of each kind: y[0] = σ, y[1] = σ', y[2] = σ''. */
 
 /* s = 1/(1 + e^−z) and 1 − s, both to the last bits: nothing cancels, nothing overflows. */
 static void logistic(double z, double *s, double *other) {
@@ -116,30 +115,6 @@ static const struct {
     {"gelu_tf", KR_ACT_GELU, 0},      {"silut", KR_ACT_SILUT, 1}, {"custom_silu", KR_ACT_SILUT, 1},
 };
 
-static kr_activation_fn function_of(kr_activation_kind kind) {
-    switch (kind) {
-    case KR_ACT_LINEAR:
-        return act_linear;
-    case KR_ACT_TANH:
-        return act_tanh;
-    case KR_ACT_RELU:
-        return act_relu;
-    case KR_ACT_RELU6:
-        return act_relu6;
-    case KR_ACT_SIGMOID:
-        return act_sigmoid;
-    case KR_ACT_SOFTPLUS:
-        return act_softplus;
-    case KR_ACT_SILU:
-        return act_silu;
-    case KR_ACT_GELU:
-        return act_gelu;
-    case KR_ACT_SILUT:
-        return act_silut;
-    }
-    return act_linear;
-}
-
 /* ASCII only: neither the comparison nor the number below may depend on the locale of the host process. */
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
@@ -199,14 +174,37 @@ kr_status kr_activation_parse(kr_context *ctx, const char *name, kr_activation *
     return status;
 }
 
+/* One loop per kind, so that the compiler sees the function inside it. y last: it may alias z. */
+#define EACH(function)                   \
+    for (size_t i = 0; i < n; i++) {     \
+        double out[3];                   \
+        function(activation, z[i], out); \
+        if (d1) d1[i] = out[1];          \
+        if (d2) d2[i] = out[2];          \
+        if (y) y[i] = out[0];            \
+    }                                    \
+    return
+
 void kr_activation_apply(const kr_activation *activation, size_t n, const double *z, double *y, double *d1,
                          double *d2) {
-    kr_activation_fn function = function_of(activation->kind);
-    for (size_t i = 0; i < n; i++) {
-        double out[3];
-        function(activation, z[i], out);
-        if (d1) d1[i] = out[1];
-        if (d2) d2[i] = out[2];
-        if (y) y[i] = out[0]; /* last: y may alias z */
+    switch (activation->kind) {
+    case KR_ACT_LINEAR:
+        EACH(act_linear);
+    case KR_ACT_TANH:
+        EACH(act_tanh);
+    case KR_ACT_RELU:
+        EACH(act_relu);
+    case KR_ACT_RELU6:
+        EACH(act_relu6);
+    case KR_ACT_SIGMOID:
+        EACH(act_sigmoid);
+    case KR_ACT_SOFTPLUS:
+        EACH(act_softplus);
+    case KR_ACT_SILU:
+        EACH(act_silu);
+    case KR_ACT_GELU:
+        EACH(act_gelu);
+    case KR_ACT_SILUT:
+        EACH(act_silut);
     }
 }

@@ -16,8 +16,9 @@ typedef kr_status (*kr_block_fn)(void *payload, kr_context *ctx, long block, int
  * called from the first failed block on. */
 typedef void (*kr_ordered_fn)(void *payload, long block, int thread);
 
-/* Runs all blocks. Of several failures the lowest block's status is returned and its message is in ctx; blocks above a
- * failed one may be left out. ordered may be NULL. Called inside a parallel region it runs serially. */
+/* Runs all blocks. Any status but KR_OK, so also KR_CANCELLED, counts as a failure. Of several the lowest block's
+ * status is returned and its message is in ctx; blocks above a failed one may be left out. ordered may be NULL. Called
+ * inside a parallel region it runs serially. */
 kr_status kr_parallel_blocks(kr_context *ctx, long nblocks, kr_block_fn block, kr_ordered_fn ordered, void *payload);
 /* Σ value[n], pairwise in fixed blocks: the same bits everywhere. */
 double kr_sum(long n, const double *value);

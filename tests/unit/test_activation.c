@@ -58,7 +58,7 @@ static void test_derivatives(void **state) {
 
 static void test_extremes(void **state) {
     (void)state;
-    const double z[] = {-1e308, -1e30, -745, -41, 41, 745, 1e30, 1e308};
+    const double z[] = {-1e308, -1e200, -745, -41, 41, 745, 1e200, 1e308};
     for (int k = 0; k < NNAMES; k++) {
         kr_activation act;
         kr_assert_ok(ctx, kr_activation_parse(ctx, NAMES[k], &act));

@@ -13,7 +13,6 @@
 #include "core/parallel.h"
 #include <limits.h>
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 static const double FAR = 1e9;    /* Å; beyond it a double no longer resolves 1e-7 Å */
@@ -218,7 +217,7 @@ static kr_status fill_list(kr_context *ctx, kr_neighbors *list, const kr_grid *g
     for (int p = 0; p < g->natoms; p++) {
         int i = g->index[p];
         if (i >= list->nlocal) continue;
-        int *mine = scratch + row * (size_t)omp_get_thread_num(), n = kr_grid_search(g, p, rcut2, mine);
+        int *mine = scratch + row * (size_t)kr_parallel_thread(), n = kr_grid_search(g, p, rcut2, mine);
         sort_indices(mine, n);
         memcpy(list->neighbor + list->first[i], mine, (size_t)n * sizeof *mine);
     }

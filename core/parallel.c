@@ -17,6 +17,8 @@ int kr_parallel_threads(const kr_context *ctx) {
     return n > 0 ? n : omp_get_max_threads();
 }
 
+int kr_parallel_thread(void) { return omp_get_thread_num(); }
+
 /* State of a run; written by one thread at a time, inside the ordered section. */
 typedef struct run {
     long failed; /* lowest failed block so far, or nblocks */
@@ -44,7 +46,7 @@ kr_status kr_parallel_blocks(kr_context *ctx, long nblocks, kr_block_fn block, k
     run shared = {nblocks, KR_OK, 0};
 #pragma omp parallel for ordered schedule(monotonic : dynamic, 1) num_threads(nthreads)
     for (long b = 0; b < nblocks; b++) {
-        int thread = omp_get_thread_num();
+        int thread = kr_parallel_thread();
         kr_context *mine = thread == 0 ? ctx : kr_context_child(ctx, thread - 1);
         long failed;
 #pragma omp atomic read

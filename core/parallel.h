@@ -8,6 +8,8 @@
 /* Threads that a parallel region started here may use: the context's number, or OpenMP's; 1 inside a region. Scratch
  * "per thread" needs this many slots. */
 int kr_parallel_threads(const kr_context *ctx);
+/* Number of the calling thread in the innermost region. */
+int kr_parallel_thread(void);
 
 /* Called once per block, possibly concurrently; 0 ≤ thread < kr_parallel_threads(ctx). ctx is the caller's context on
  * its own thread and a private one elsewhere: a block never touches a context that another thread uses. */

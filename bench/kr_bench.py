@@ -32,8 +32,8 @@ def lammps():
 def plugin():
     """The LAMMPS plugin of the release build, or None."""
     given = os.environ.get("KRAMERS_PLUGIN")
-    found = [given] if given else sorted(glob.glob(f"{BUILD}/plugins/lammps/*.so"))
-    return found[0] if found and os.path.exists(found[0]) else None
+    path = given or f"{BUILD}/plugins/lammps/kramersplugin.so"
+    return path if os.path.exists(path) else None
 
 
 def peer():
@@ -46,7 +46,8 @@ def build():
     """Builds the release preset with the plugin; returns a sentence when that is not possible."""
     if os.environ.get("KRAMERS_BENCH_BUILD") or not lammps():
         return None if lammps() else "LAMMPS is missing: scripts/setup"
-    for command in (["cmake", "--preset", "release", f"-DKRAMERS_LAMMPS={lammps()}"], ["cmake", "--build", BUILD, "-j2"]):
+    chosen = [f"-DKRAMERS_LAMMPS={lammps()}"] if os.environ.get("KRAMERS_LAMMPS") else []
+    for command in (["cmake", "--preset", "release", *chosen], ["cmake", "--build", BUILD, "-j2"]):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             return f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-1500:]}"

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# the fast path against the exact network: held-out frames, all distances, collisions, every instruction set
+# SPDX-License-Identifier: BSD-3-Clause
+. tests/accept/report.sh
+out=$KRAMERS_WORK/fast.txt
+quick=()
+[ "$KRAMERS_QUICK" = 0 ] || quick=(quick)
+"$KRAMERS_BUILD/accept/accept_fast" "${quick[@]}" >"$out" || exit 1
+for isa in baseline avx2 avx512; do
+    if grep -q "^missing $isa" "$out"; then
+        missing "fast path, $isa" "<= 1e-6" "this processor has no $isa"
+        continue
+    fi
+    at_most "splines, $isa: held-out frames" "$(value "$out" frames_double_$isa)" 1e-6 eV/A
+    at_most "splines, $isa: pairs from the cutoff to 0.3 A" "$(value "$out" scan_double_$isa)" 1e-6 eV/A
+    at_most "splines, $isa: collisions down to 0.5 A" "$(value "$out" collision_double_$isa)" 1e-6 eV/A
+    at_most "mixed, $isa: held-out frames" "$(value "$out" frames_mixed_$isa)" 5e-5 eV/A
+    # single precision carries seven digits: near a collision the error is held against the largest force
+    at_most "mixed, $isa: pairs, over the largest force" "$(value "$out" scan_relative_mixed_$isa)" 5e-5 "relative, 1 eV/A"
+    at_most "mixed, $isa: collisions, over the largest force" "$(value "$out" collision_relative_mixed_$isa)" 5e-5 "relative, 1 eV/A"
+    at_most "time to prepare, $isa" "$(value "$out" setup_ms_double_$isa)" 1000 ms
+done

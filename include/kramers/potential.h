@@ -95,6 +95,7 @@ typedef struct kr_list {
     double length_unit;     /* Å per caller's length unit; 0 or 1 = Å */
     long step;              /* named in messages */
     const long *tag;        /* [nall] atom names for messages; NULL = index */
+    const int *pad_type;    /* model type that DPA-1's empty slots take; NULL = that of atom 0, as for a frame */
 } kr_list;
 
 /* Forces on ghosts are returned in the ghosts' entries. aparam: [nlocal][dim_aparam].

@@ -51,6 +51,7 @@ struct PairKramers::Impl {
     kr_potential *driver = nullptr, *others = nullptr;
     kr_workspace *driver_scratch = nullptr, *others_scratch = nullptr;
     std::vector<int> type_map; // [ntypes + 1] model type of a LAMMPS type, -1 = virtual
+    int pad_type = 0;          // model type of the atom with the lowest id: what DPA-1 puts into empty slots
 
     // user units per eV, Å and eV/Å
     double energy_unit = 1.0, length_unit = 1.0, force_unit = 1.0;

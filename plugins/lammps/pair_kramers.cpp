@@ -255,11 +255,26 @@ void PairKramers::setup() {
     if (have < needed)
         error->all(FLERR, "pair_style kramers: the communication cutoff " + std::to_string(have) +
                               " is below the cutoff of the model, " + std::to_string(needed));
+    find_pad_type();
     bool excluded = false;
     for (int kind = 1; kind <= 3; kind++) excluded |= atom->molecular && neighbor->special_flag[kind] == 0;
     if (excluded && comm->me == 0)
         error->warning(FLERR, "pair_style kramers: special_bonds leaves bonded neighbours out of the neighbor list, so "
                               "the model does not see them; use special_bonds lj/coul 1 1 1 or 1e-50");
+}
+
+// "Atom 0" of DeePMD-kit, on every rank and in any order of the atoms: the one with the lowest id.
+void PairKramers::find_pad_type() {
+    tagint lowest = MAXTAGINT, global;
+    int type = -1;
+    for (int i = 0; i < atom->nlocal && atom->tag_enable; i++)
+        if (atom->tag[i] < lowest) {
+            lowest = atom->tag[i];
+            type = impl->type_map[atom->type[i]];
+        }
+    MPI_Allreduce(&lowest, &global, 1, MPI_LMP_TAGINT, MPI_MIN, world);
+    if (lowest != global) type = -1;
+    MPI_Allreduce(&type, &impl->pad_type, 1, MPI_INT, MPI_MAX, world);
 }
 
 // ---- one step ---------------------------------------------------------------------------------------------------
@@ -301,6 +316,7 @@ void PairKramers::evaluate(bool deviation_due) {
     view.firstneigh = list->firstneigh;
     view.neighmask = NEIGHMASK;
     view.length_unit = 1.0 / k.length_unit;
+    view.pad_type = &k.pad_type;
     view.step = static_cast<long>(update->ntimestep);
 
     kr_result result = {};

@@ -51,6 +51,7 @@ class PairKramers : public Pair {
     void load_models();
     void map_types();
     void check_parameters();
+    void find_pad_type();
     void fail_together(int status);
     void gather_fparam();
     void gather_aparam();

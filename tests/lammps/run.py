@@ -9,12 +9,12 @@ import tempfile
 import cases_errors     # noqa: F401  (registers its cases)
 import cases_features   # noqa: F401
 import cases_numbers    # noqa: F401
-from harness import CASES, Site
+from harness import CASES, LONG, Site
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--list", action="store_true", help="names of the cases")
+    parser.add_argument("--list", action="store_true", help="names of the cases that are tests")
     for name in ("lmp", "plugin", "launcher", "mpiexec", "library-path", "frame-eval", "data", "models"):
         parser.add_argument("--" + name, default="")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the runs and print its name")
@@ -28,7 +28,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="kramers-lammps-")
     os.chdir(folder)
     try:
-        CASES[words.case]()
+        dict(CASES, **LONG)[words.case]()
     except AssertionError as problem:
         print("FAILED %s: %s" % (words.case, problem))
         return 1

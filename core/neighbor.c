@@ -186,8 +186,9 @@ static void sort_indices(int *a, int n) {
 static kr_status fill_list(kr_context *ctx, kr_neighbors *list, const kr_grid *g, double rcut2) {
     int nthreads = g->natoms < 1000 ? 1 : kr_parallel_threads(ctx), most = 0;
     memset(list->numneigh, 0, (size_t)list->nlocal * sizeof *list->numneigh);
-    /* Atoms in the order of the bins: neighbours of one are in the cache for the next. */
-#pragma omp parallel for num_threads(nthreads) schedule(static) reduction(max : most)
+    /* Atoms in the order of the bins: neighbours of one are in the cache for the next. Pieces are handed out as threads
+     * come, because ghosts (no work) crowd at the edges; what is written does not depend on who writes it. */
+#pragma omp parallel for num_threads(nthreads) schedule(dynamic, 512) reduction(max : most)
     for (int p = 0; p < g->natoms; p++) {
         if (g->index[p] >= list->nlocal) continue;
         int count = kr_grid_search(g, p, rcut2, NULL);
@@ -213,7 +214,7 @@ static kr_status fill_list(kr_context *ctx, kr_neighbors *list, const kr_grid *g
     kr_status status = kr_buffer_reserve(ctx, &list->fraction, row * (size_t)nthreads, sizeof(int));
     if (status < 0) return status;
     int *scratch = list->fraction.data;
-#pragma omp parallel for num_threads(nthreads) schedule(static)
+#pragma omp parallel for num_threads(nthreads) schedule(dynamic, 512)
     for (int p = 0; p < g->natoms; p++) {
         int i = g->index[p];
         if (i >= list->nlocal) continue;

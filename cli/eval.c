@@ -140,13 +140,32 @@ done:
     return result;
 }
 
+static const char *suffix(const char *path) {
+    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
+    return dot ? dot + 1 : "";
+}
+
+/* Extended XYZ gets virials of atoms only on demand: nine columns more. */
+static int is_xyz(const settings *s) {
+    const char *name = s->output_format ? s->output_format : suffix(s->output);
+    return !strcmp(name, "xyz") || !strcmp(name, "extxyz");
+}
+
+static int has_mixed(const kr_dataset *data) {
+    for (int k = 0; k < data->nsystems; k++)
+        if (data->system[k]->mixed) return 1;
+    return 0;
+}
+
 /* Writes what was evaluated; an interrupted run leaves the frames that it finished. */
 static int finish(job *j) {
     const settings *s = j->settings;
     cli_progress_end(&j->progress, j->done);
     cli_predictor_report_overflow(&j->predictor);
     if (!j->done) return cli_error(NULL, "no frame was evaluated, %s is not written", s->output);
-    if (kr_dataset_write(j->predictor.ctx, j->output, s->output, s->output_format, s->force) < 0)
+    const char *format = s->output_format;
+    if (!format && !*suffix(s->output) && has_mixed(j->output)) format = "mixed"; /* frames keep their order */
+    if (kr_dataset_write(j->predictor.ctx, j->output, s->output, format, s->force) < 0)
         return cli_library_error(j->predictor.ctx);
     if (j->predictor.nmodels > 1 && cli_deviation_close(&j->deviation) != CLI_DONE) return CLI_FAILED;
     if (j->done == j->frames) return CLI_DONE;
@@ -154,19 +173,12 @@ static int finish(job *j) {
     return CLI_STOPPED;
 }
 
-/* xyz gets virials of atoms only on demand: nine columns more. */
-static int is_folder(const settings *s) {
-    if (s->output_format) return strcmp(s->output_format, "extxyz") != 0;
-    const char *name = strrchr(s->output, '/'), *dot = strrchr(name ? name : s->output, '.');
-    return !dot || (strcmp(dot, ".xyz") != 0 && strcmp(dot, ".extxyz") != 0);
-}
-
 static int run(const void *values, int nargs, char **args) {
     const settings *s = values;
     job j = {.settings = s};
     if (!s->output) return cli_usage_error(&cli_command_eval, "no output: --output OUTPUT is needed");
     if (cli_output_allowed(s->output, s->force) != CLI_DONE) return CLI_FAILED;
-    j.wants_atom_virial = s->atomic || is_folder(s);
+    j.wants_atom_virial = s->atomic || !is_xyz(s);
     int result = cli_predictor_open(&j.predictor, &cli_command_eval, &s->models);
     if (result != CLI_DONE) return result;
     kr_context *ctx = j.predictor.ctx;

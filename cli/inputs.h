@@ -22,61 +22,40 @@ double cli_volume(const double box[9]);
 /* Options that every command with models has. */
 typedef struct cli_model_settings {
     cli_names model;
-    int precision, sel_rule, float32_cutoff, threads;
-    const char *table, *isa, *format;
+    int precision, sel_rule, float32_cutoff, isa, threads;
+    const char *table, *format;
     cli_names type_map;
     cli_reals fparam, aparam;
 } cli_model_settings;
 
+/* clang-format off */
 #define CLI_MODEL_OPTION(settings, field, value) \
-    { "model", 'm', CLI_NAMES, offsetof(settings, field.model), value, "model files: .dp, .yaml or .pb" }
+    {"model", 'm', CLI_NAMES, offsetof(settings, field.model), value, "model files: .dp, .yaml or .pb"}
 
-#define CLI_EVALUATION_OPTIONS(settings, field)                                                                        \
-    {"format", 0,                                                                                                      \
-     CLI_TEXT, offsetof(settings, field.format),                                                                       \
-     "FORMAT", "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"},   \
-        {"type-map", 0,                                                                                                \
-         CLI_NAMES,  offsetof(settings, field.type_map),                                                               \
-         "El,...",   "elements of the numeric types of the input: type 1 (LAMMPS) or 0 (deepmd) is the first"},        \
-        {"fparam",  0,                                                                                                 \
-         CLI_REALS, offsetof(settings, field.fparam),                                                                  \
-         "X,...",   "frame parameters, when the input has none of its own"},                                           \
-        {"aparam",  0,                                                                                                 \
-         CLI_REALS, offsetof(settings, field.aparam),                                                                  \
-         "X,...",   "atom parameters, the same for every atom, when the input has none of its own"},                   \
-        {"precision",    0,                                                                                            \
-         CLI_CHOICE,     offsetof(settings, field.precision),                                                          \
-         "double|mixed", "mixed: the network in single precision; default double"},                                    \
-        {"table",                                                                                                      \
-         0,                                                                                                            \
-         CLI_TEXT,                                                                                                     \
-         offsetof(settings, field.table),                                                                              \
-         "off|deepmd|TOL",                                                                                             \
-         "off (default): the exact network; a number: splines of that force tolerance in eV/A, several times faster; " \
-         "deepmd: DeePMD-kit's own tables"},                                                                           \
-        {"sel-rule",                                                                                                   \
-         0,                                                                                                            \
-         CLI_CHOICE,                                                                                                   \
-         offsetof(settings, field.sel_rule),                                                                           \
-         "type|total",                                                                                                 \
-         "which neighbours stay when there are more than sel: the nearest of each type (default, as TensorFlow and "   \
-         "LAMMPS) or the nearest of all first (as PyTorch)"},                                                          \
-        {"float32-cutoff",                                                                                             \
-         0,                                                                                                            \
-         CLI_FLAG,                                                                                                     \
-         offsetof(settings, field.float32_cutoff),                                                                     \
-         NULL,                                                                                                         \
-         "round rcut and rcut_smth to single precision, as DeePMD-kit's TensorFlow operators do"},                     \
-        {"isa",                                                                                                        \
-         0,                                                                                                            \
-         CLI_TEXT,                                                                                                     \
-         offsetof(settings, field.isa),                                                                                \
-         "baseline|avx2|avx512",                                                                                       \
-         "instruction set; default the best of this processor"},                                                       \
-    {                                                                                                                  \
-        "threads", 0, CLI_COUNT, offsetof(settings, field.threads), "N",                                               \
-            "number of threads; default all; the results are the same for any number"                                  \
-    }
+#define CLI_EVALUATION_OPTIONS(settings, field) \
+    {"format", 0, CLI_TEXT, offsetof(settings, field.format), "FORMAT", \
+     "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"}, \
+    {"type-map", 0, CLI_NAMES, offsetof(settings, field.type_map), "El,...", \
+     "elements of the numeric types of the input: type 1 (LAMMPS) or 0 (deepmd) is the first"}, \
+    {"fparam", 0, CLI_REALS, offsetof(settings, field.fparam), "X,...", \
+     "frame parameters, when the input has none of its own"}, \
+    {"aparam", 0, CLI_REALS, offsetof(settings, field.aparam), "X,...", \
+     "atom parameters, the same for every atom, when the input has none of its own"}, \
+    {"precision", 0, CLI_CHOICE, offsetof(settings, field.precision), "double|mixed", \
+     "mixed: the network in single precision; default double"}, \
+    {"table", 0, CLI_TEXT, offsetof(settings, field.table), "off|deepmd|TOL", \
+     "off (default): the exact network; a number: splines of that force tolerance in eV/A, several times " \
+     "faster; deepmd: DeePMD-kit's own tables"}, \
+    {"sel-rule", 0, CLI_CHOICE, offsetof(settings, field.sel_rule), "type|total", \
+     "which neighbours stay when there are more than sel: the nearest of each type (default, as TensorFlow and " \
+     "LAMMPS) or the nearest of all first (as PyTorch)"}, \
+    {"float32-cutoff", 0, CLI_FLAG, offsetof(settings, field.float32_cutoff), NULL, \
+     "round rcut and rcut_smth to single precision, as DeePMD-kit's TensorFlow operators do"}, \
+    {"isa", 0, CLI_CHOICE, offsetof(settings, field.isa), "best|baseline|avx2|avx512", \
+     "instruction set; default best: what this processor has"}, \
+    {"threads", 0, CLI_COUNT, offsetof(settings, field.threads), "N", \
+     "number of threads; default all; the results are the same for any number"}
+/* clang-format on */
 
 /* Models ready to evaluate frames. */
 typedef struct cli_predictor {

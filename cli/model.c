@@ -15,14 +15,9 @@ const cli_command cli_command_model = {
 
 /* ---- info ---- */
 
-static void print_facts(const kr_model *model) {
-    printf("  descriptor    %s\n  elements     ", kr_model_descriptor_name(model));
-    for (int t = 0; t < kr_model_ntypes(model); t++) printf(" %s", kr_model_type_name(model, t));
-    printf("\n  rcut          %g A\n  parameters    %ld\n", kr_model_rcut(model), kr_model_nparameters(model));
-    if (kr_model_dim_fparam(model))
-        printf("  fparam        %d%s\n", kr_model_dim_fparam(model),
-               kr_model_has_default_fparam(model) ? " (with a default)" : "");
-    if (kr_model_dim_aparam(model)) printf("  aparam        %d\n", kr_model_dim_aparam(model));
+static void print_line(const char *text, void *payload) {
+    (void)payload;
+    printf("  %s\n", text);
 }
 
 static int info(const void *values, int nargs, char **args) {
@@ -37,7 +32,7 @@ static int info(const void *values, int nargs, char **args) {
             continue;
         }
         printf("%s\n", args[k]);
-        print_facts(model);
+        kr_model_describe(model, print_line, NULL);
         kr_model_destroy(&model);
     }
     kr_context_destroy(&ctx);

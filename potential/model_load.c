@@ -87,6 +87,8 @@ kr_status kr_model_load(kr_context *ctx, const char *path, kr_model **model) {
         KR_TRY(read_dp(ctx, path, &root));
     else if (kind == FORMAT_YAML)
         KR_TRY(kr_yaml_read(ctx, path, &root));
+    else if (kind == FORMAT_GRAPH)
+        KR_TRY(kr_graph_to_tree(ctx, path, &root));
     else
         KR_TRY(refuse(ctx, path, kind));
     KR_TRY(kr_model_from_tree(ctx, root, path, model));

@@ -1,0 +1,109 @@
+/* se_atten (DPA-1) of a frozen TensorFlow graph, without attention layers.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * filter_type_all/matrix_L: embedding network of [s, T(t_j), T(t_i)], or of s alone beside matrix_L_two_side_ebd
+ * (…_one_side_ebd) of the type embeddings when they are stripped off; type_embed_net/matrix_1: the type embedding. */
+#include "potential/graph_import.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Attention layers of TensorFlow differ from those of the neutral format by 1e-4 eV in tests: not imported. */
+static kr_status check_features(kr_import *import) {
+    kr_context *ctx = import->ctx;
+    kr_status status = KR_OK;
+    const kr_tree *d = import->descriptor;
+    const char *path = import->graph->path;
+    int layers, smooth, excluded;
+    KR_TRY(kr_tree_get_int_or(ctx, d, "attn_layer", 0, 1000, 2, &layers));
+    if (layers) {
+        KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "%s: se_atten graphs with attention layers are not supported (%d here)", path,
+                 layers);
+        kr_error_hint(ctx, "'dp convert-backend' makes a .dp of it, which is supported");
+        KR_TRY(KR_ERR_UNSUPPORTED);
+    }
+    KR_TRY(kr_tree_get_bool_or(ctx, d, "smooth_type_embedding", 0, &smooth));
+    if (smooth)
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: se_atten graphs with smooth_type_embedding are not supported", path);
+    const kr_tree *pairs = kr_tree_get(d, "exclude_types");
+    excluded = pairs && pairs->kind == KR_TREE_LIST ? pairs->count : 0;
+    if (excluded) KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: se_atten graphs with exclude_types are not supported", path);
+    /* series 2 multiplied the two networks of the stripped form in another way than series 3 */
+    const kr_tree *old = kr_tree_get(d, "stripped_type_embedding");
+    if (!kr_tree_get(d, "tebd_input_mode") && old && old->kind == KR_TREE_BOOL && old->integer)
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: stripped type embeddings of DeePMD-kit 2 are not supported", path);
+done:
+    return status;
+}
+
+static kr_tree *collection(kr_import *import, kr_tree *net) {
+    kr_tree_maker *m = &import->maker;
+    kr_tree *map = kr_make_map(m, "NetworkCollection", 1), *list = kr_make_list(m);
+    kr_make_append(m, list, net);
+    kr_make_int(m, map, "ndim", 0);
+    kr_make_set(m, map, "networks", list);
+    return map;
+}
+
+/* In TensorFlow the type embedding has the identity skip of every embedding network. */
+static kr_status put_type_embedding(kr_import *import, kr_tree *map) {
+    kr_context *ctx = import->ctx;
+    kr_status status = KR_OK;
+    kr_tree_maker *m = &import->maker;
+    kr_tree *net;
+    kr_scope scope = {"type_embed_net/", ""};
+    KR_TRY(kr_import_embedding(import, &scope, "Linear", &net));
+    if (!net) KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the graph has no type embedding", import->graph->path);
+    const kr_tree *layers = kr_tree_get(net, "layers");
+    int in = kr_import_width(layers->child[0], 0), bias = !kr_tree_is_null(kr_tree_at(net, "layers[0].@variables.b"));
+    import->tebd_dim = kr_import_width(layers->child[layers->count - 1], 1);
+    kr_tree *section = kr_make_map(m, "TypeEmbedNet", 2);
+    kr_make_set(m, section, "embedding", net);
+    kr_make_set(m, map, "type_embedding", section);
+    kr_make_int(m, map, "tebd_dim", import->tebd_dim);
+    kr_make_bool(m, map, "use_tebd_bias", bias);
+    if (in != import->ntypes)
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: a type embedding with %d inputs for %d types is not supported",
+                import->graph->path, in, import->ntypes);
+    KR_TRY(m->status);
+done:
+    return status;
+}
+
+kr_status kr_import_atten(kr_import *import, kr_tree *map) {
+    kr_context *ctx = import->ctx;
+    kr_status status = KR_OK;
+    kr_tree_maker *m = &import->maker;
+    const char *activation = kr_tree_get(map, "activation_function")->string;
+    kr_scope scope = {"", ""};
+    kr_tree *net, *strip, *widths;
+    KR_TRY(check_features(import));
+    KR_TRY(put_type_embedding(import, map));
+    snprintf(scope.before, sizeof scope.before, "filter_type_all%s/", import->suffix);
+    KR_TRY(kr_import_embedding(import, &scope, activation, &net));
+    if (!net) KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the graph has no embedding network", import->graph->path);
+    const kr_tree *layers = kr_tree_get(net, "layers");
+    int width = kr_import_width(layers->child[0], 0), one_side = width == 1 + import->tebd_dim;
+    import->ng = kr_import_width(layers->child[layers->count - 1], 1);
+    status = kr_import_widths(import, net, layers->count, &widths);
+    kr_make_set(m, map, "neuron", widths);
+    kr_make_string(m, map, "precision", kr_import_precision(net));
+    kr_make_set(m, map, "embeddings", collection(import, net));
+    KR_TRY(status);
+    snprintf(scope.after, sizeof scope.after, "_two_side_ebd");
+    KR_TRY(kr_import_embedding(import, &scope, activation, &strip));
+    if (!strip) {
+        snprintf(scope.after, sizeof scope.after, "_one_side_ebd");
+        KR_TRY(kr_import_embedding(import, &scope, activation, &strip));
+        if (strip) one_side = 1;
+    }
+    kr_make_string(m, map, "tebd_input_mode", strip ? "strip" : "concat");
+    if (strip) kr_make_set(m, map, "embeddings_strip", collection(import, strip));
+    kr_make_bool(m, map, "type_one_side", one_side);
+    kr_make_bool(m, map, "smooth_type_embedding", 0);
+    kr_make_bool(m, map, "concat_output_tebd", 1);
+    kr_make_int(m, map, "attn_layer", 0);
+    if (!kr_tree_get(map, "ln_eps")) kr_make_real(m, map, "ln_eps", 1e-3); /* TensorFlow's default */
+    KR_TRY(m->status);
+done:
+    return status;
+}

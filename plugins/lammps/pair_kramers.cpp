@@ -325,25 +325,34 @@ void PairKramers::evaluate(bool deviation_due) {
     if (eflag_atom) result.atom_energy = room(k.atom_energy, atom->nlocal);
     if (vflag_atom || cvflag_atom) result.atom_virial = room(k.atom_virial, 9 * static_cast<size_t>(nall));
     if (deviation_due) result.force = room(k.force, 3 * static_cast<size_t>(nall) * k.nmodels());
-    double *f = nall ? atom->f[0] : nullptr;
-    if (kr_potential_compute_list(k.driver, k.driver_scratch, &view, k.fparam.empty() ? nullptr : k.fparam.data(),
-                                  k.aparam, &result, f, scale[1][1] * k.force_unit) < 0)
-        fail_here();
+    evaluate_list(k.driver, k.driver_scratch, view, result, nall ? atom->f[0] : nullptr);
     if (!deviation_due) return;
 
     kr_result rest = {};
     rest.energy = k.energy.data() + 1;
     rest.virial = k.virial.data() + 9;
     rest.force = k.force.data() + 3 * static_cast<size_t>(nall);
-    if (kr_potential_compute_list(k.others, k.others_scratch, &view, k.fparam.empty() ? nullptr : k.fparam.data(),
-                                  k.aparam, &rest, nullptr, 1.0) < 0)
-        fail_here();
+    evaluate_list(k.others, k.others_scratch, view, rest, nullptr);
 }
 
-void PairKramers::fail_here() {
-    error->one(FLERR, sentence(impl->ctx) + ", step " + std::to_string(update->ntimestep) + ", rank " +
-                          std::to_string(comm->me));
+// One call of the library. Atom ids have another integer type than the library's, so they are copied only when a
+// failure is about to be explained.
+void PairKramers::evaluate_list(const kr_potential *potential, kr_workspace *scratch, kr_list &view,
+                                const kr_result &result, double *force) {
+    Impl &k = *impl;
+    const double *fparam = k.fparam.empty() ? nullptr : k.fparam.data();
+    const double factor = scale[1][1] * k.force_unit;
+    if (kr_potential_compute_list(potential, scratch, &view, fparam, k.aparam, &result, force, factor) >= 0) return;
+    std::vector<long> ids;
+    if (atom->tag_enable && view.nall) {
+        ids.assign(atom->tag, atom->tag + view.nall);
+        view.tag = ids.data();
+        kr_potential_compute_list(potential, scratch, &view, fparam, k.aparam, &result, nullptr, factor);
+    }
+    fail_here();
 }
+
+void PairKramers::fail_here() { error->one(FLERR, sentence(impl->ctx)); }
 
 // Energies and virials into LAMMPS' accumulators. W[3a+b]: a = force, b = coordinate.
 void PairKramers::tally() {

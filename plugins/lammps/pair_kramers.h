@@ -16,6 +16,11 @@ PairStyle(kramers,PairKramers);
 #include <cstdio>
 #include <memory>
 
+struct kr_potential;
+struct kr_workspace;
+struct kr_list;
+struct kr_result;
+
 namespace LAMMPS_NS {
 
 class PairKramers : public Pair {
@@ -56,6 +61,7 @@ class PairKramers : public Pair {
     void gather_fparam();
     void gather_aparam();
     void evaluate(bool deviation_due);
+    void evaluate_list(const kr_potential *, kr_workspace *, kr_list &, const kr_result &, double *force);
     void fail_here();
     void tally();
     void deviate();

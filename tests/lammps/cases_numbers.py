@@ -4,10 +4,9 @@ import glob
 import math
 import os
 
-from harness import (BAR_A3_PER_EV, Site, box_of_dump, case, close, columns, data, library, load_json, read_dump, run,
-                     write_data)
+from harness import (BAR_A3_PER_EV, Site, box_of_dump, case, close, columns, data, library, load_json, long_case,
+                     read_dump, run, write_data)
 
-WATER = "examples/models/water_se_e2_a.dp"
 FORCE = ("fx", "fy", "fz")
 STRESS = tuple("c_cs[%d]" % k for k in range(1, 10))
 

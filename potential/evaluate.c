@@ -11,8 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Largest block; small systems have smaller ones, so that several threads have work. */
-enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 8 };
+/* Largest block; small systems have smaller ones, so that several threads have work. Sizes are multiples of the rows
+ * that matrix kernels take at once. */
+enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 6 };
 
 typedef struct block_range {
     int begin, end; /* in the sorted centres */
@@ -62,8 +63,10 @@ done:
     return status;
 }
 
+static int round_up(int n) { return (n + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP; }
+
 static int block_size(int ncenters) {
-    int size = (ncenters / BLOCKS_WANTED + BLOCK_STEP - 1) / BLOCK_STEP * BLOCK_STEP;
+    int size = round_up(ncenters / BLOCKS_WANTED);
     return size < BLOCK_STEP ? BLOCK_STEP : size > BLOCK ? BLOCK : size;
 }
 
@@ -89,9 +92,10 @@ static kr_status make_blocks(kr_context *ctx, evaluation *e) {
     KR_TRY(kr_buffer_reserve(ctx, &w->block, nblocks, sizeof(block_range)));
     block_range *block = w->block.data;
     for (int t = 0; t < nt; t++) {
-        long n = start[t + 1] - start[t], parts = (n + size - 1) / size;
-        for (long b = 0; b < parts; b++)
-            *block++ = (block_range){start[t] + (int)(n * b / parts), start[t] + (int)(n * (b + 1) / parts)};
+        int parts = (start[t + 1] - start[t] + size - 1) / size;
+        int step = parts ? round_up((start[t + 1] - start[t] + parts - 1) / parts) : size;
+        for (int at = start[t]; at < start[t + 1]; at += step)
+            *block++ = (block_range){at, at + step < start[t + 1] ? at + step : start[t + 1]};
         for (int k = 0; k < size; k++) types[t * size + k] = t; /* the centre types of any block of type t */
     }
     for (int k = 0; k < list->inum; k++) {
@@ -100,7 +104,7 @@ static kr_status make_blocks(kr_context *ctx, evaluation *e) {
     }
     e->center = center;
     e->block = w->block.data;
-    e->nblocks = (long)nblocks;
+    e->nblocks = block - (block_range *)w->block.data; /* rounding may have saved one */
     e->center_type = types;
 done:
     return status;

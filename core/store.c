@@ -34,18 +34,26 @@ static char *full(kr_context *ctx, const kr_store *store, const char *name) {
     return kr_path_join(ctx, store->root, name);
 }
 
+/* Into room on the stack, so that asking cannot fail for want of memory and turn a present label into an absent one.
+ * Longer paths cannot be opened anyway. */
+enum { PATH_ROOM = 4096 };
+
+static int path_of(const kr_store *store, const char *name, char path[PATH_ROOM]) {
+    size_t n = strlen(store->root);
+    int written = snprintf(path, PATH_ROOM, "%s%s%s", store->root, n > 0 && store->root[n - 1] == '/' ? "" : "/", name);
+    return written > 0 && written < PATH_ROOM;
+}
+
 int kr_store_has(const kr_store *store, const char *name) {
-    char *path = full(NULL, store, name);
-    int has = path && (store->file ? kr_h5_exists(store->file, path) : kr_file_exists(path));
-    kr_free(path);
-    return has;
+    char path[PATH_ROOM];
+    if (!path_of(store, name, path)) return 0;
+    return store->file ? kr_h5_exists(store->file, path) : kr_file_exists(path);
 }
 
 int kr_store_has_folder(const kr_store *store, const char *name) {
-    char *path = full(NULL, store, name);
-    int has = path && (store->file ? kr_h5_is_group(store->file, path) : kr_file_is_folder(path));
-    kr_free(path);
-    return has;
+    char path[PATH_ROOM];
+    if (!path_of(store, name, path)) return 0;
+    return store->file ? kr_h5_is_group(store->file, path) : kr_file_is_folder(path);
 }
 
 kr_status kr_store_list(kr_context *ctx, const kr_store *store, int *count, char ***names) {

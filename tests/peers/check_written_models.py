@@ -89,11 +89,26 @@ def difference(deep_pot, model, frames, with_force):
     return energy, force
 
 
-# DeePMD-kit itself cannot do these: the NumPy backend has no two-side se_e2_r; TensorFlow masks the padding of
-# excluded types and evaluates its attention layers differently, so the file is read but the numbers are another
-# backend's (tests/data/deepmd_kit/README.md).
+# Where DeePMD-kit's backends differ from each other (tests/data/deepmd_kit/README.md). The NumPy backend has no two-side
+# se_e2_r, keeps the padding of excluded types and evaluates attention otherwise than TensorFlow, which made the numbers.
 NUMPY_REFUSES = {"tf_se_r_two"}
 NUMPY_DIFFERS = {"tf_se_a_one_rs18_excl": 0.1, "tf_se_atten_concat_attn2": 1e-4}
+# TensorFlow leaves the padding of excluded types out, has no skip connection in the first layer of the fitting net nor
+# in one of doubled width, rounds the cutoffs to float32 and evaluates attention otherwise than the others.
+TENSORFLOW_DIFFERS = {
+    "se_a_excl_one": 1.0, "se_a_excl_two": 1.0, "se_e2_a_fpap": 2.0, "se_a_width1": 2.0, "se_r_excl_silu_dt": 1.0,
+    "dpa1_concat_attn1": 1e-3, "dpa1_concat_attn2": 1e-3, "dpa1_strip_attn2_one": 1e-3,
+    "tf_se_a_two": 1e-10, "tf_se_atten_concat_attn2": 1e-3,
+}
+
+
+def without_deviation(model):
+    """Sets out_std to 1: TensorFlow multiplies energies by it, the backends that made the numbers do not."""
+    import h5py
+
+    with h5py.File(model, "r+") as file:
+        name = json.loads(file.attrs["json"])["model"]["@variables"]["out_std"]
+        file[name][...] = 1.0
 
 
 def check(kramers, deep_pot, folder, case, tensorflow):
@@ -114,11 +129,15 @@ def check(kramers, deep_pot, folder, case, tensorflow):
 
         graph = folder / f"{name}.pb"
         try:
+            without_deviation(files[0])
             convert_backend(INPUT=str(files[0]), OUTPUT=str(graph))
-            energy, force = difference(deep_pot, graph, frames, True)
+            real = [frame for frame in frames if min(frame["atype"]) >= 0]  # its operator has no virtual atoms
+            energy, force = difference(deep_pot, graph, real, True)
+            good &= energy <= max(tolerance, TENSORFLOW_DIFFERS.get(name, 0))
             columns.append(f"{energy:9.1e} {force:9.1e}")
         except Exception as error:  # what TensorFlow cannot express is its own limit, shown but not counted
-            columns.append(f"{type(error).__name__}: {str(error)[:70]}")
+            sentence = " ".join(str(error).split())
+            columns.append(f"{type(error).__name__}: {sentence[:60]}")
     return " ".join(columns), good
 
 

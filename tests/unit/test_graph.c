@@ -7,7 +7,8 @@
 #include "potential/graph.h"
 #include <unistd.h>
 
-#define FOLDER KR_TEST_DATA "/deepmd_kit/models_tf/"
+#define KIT KR_TEST_DATA "/deepmd_kit/"
+#define FOLDER KIT "models_tf/"
 static kr_context *ctx;
 static char log_line[1024];
 
@@ -55,9 +56,9 @@ static void compare_energies(const char *name, double tolerance) {
     kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
     options.table = KR_TABLE_OFF;
     options.float32_cutoff = 1;
-    snprintf(path, sizeof path, FOLDER "%s.json", name);
+    snprintf(path, sizeof path, KIT "%s.json", name);
     kr_assert_ok(ctx, kr_json_read(ctx, path, &reference));
-    snprintf(path, sizeof path, FOLDER "%s.pb", name);
+    snprintf(path, sizeof path, KIT "%s.pb", name);
     kr_assert_ok(ctx, kr_model_load(ctx, path, &model));
     const kr_model *const models[] = {model};
     kr_assert_ok(ctx, kr_potential_create(ctx, 1, models, &options, &potential));
@@ -89,15 +90,15 @@ static void compare_energies(const char *name, double tolerance) {
 
 static void energies_are_those_of_tensorflow(void **state) {
     (void)state;
-    compare_energies("tf_se_a_two", 1e-10);
-    compare_energies("tf_se_a_f32", 5e-5);
-    compare_energies("tf_se_r_one", 1e-10);
-    compare_energies("tf_se_r_two", 1e-10);
-    compare_energies("tf_se_atten_strip", 1e-10);
+    compare_energies("models_tf/tf_se_a_two", 1e-10);
+    compare_energies("models_tf/tf_se_a_f32", 5e-5);
+    compare_energies("models_tf/tf_se_r_one", 1e-10);
+    compare_energies("models_tf/tf_se_r_two", 1e-10);
+    compare_energies("models_tf/tf_se_atten_strip", 1e-10);
     log_line[0] = 0;
-    compare_energies("tf_se_a_one_rs18_excl", 1e-10);
+    compare_energies("models_tf/tf_se_a_one_rs18_excl", 1e-10);
     assert_non_null(strstr(log_line, "two-side"));
-    compare_energies("tf_se_r_one_excl", 1e-10);
+    compare_energies("graphs/tf_se_r_one_excl", 1e-10);
 }
 
 /* Loads FOLDER/NAME.pb after `from` was replaced by `to` (same length) everywhere, or cut to `keep` bytes. */
@@ -247,11 +248,11 @@ static void huge_constants_are_refused(void **state) {
 
 static void failing_allocations_leave_nothing(void **state) {
     (void)state;
-    static const char *const names[] = {"tf_se_r_one_excl", "tf_se_atten_strip"};
+    static const char *const names[] = {"graphs/tf_se_r_one_excl", "models_tf/tf_se_atten_strip"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[512];
         long live = kr_memory_live();
-        snprintf(path, sizeof path, FOLDER "%s.pb", names[i]);
+        snprintf(path, sizeof path, KIT "%s.pb", names[i]);
         for (long n = 1;; n += 1 + n / 100) {
             kr_model *model = NULL;
             kr_memory_fail_at(n);

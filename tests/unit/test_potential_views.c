@@ -247,6 +247,24 @@ static void test_failing_allocations(void **state) {
     }
 }
 
+/* A second evaluation of the same size takes no memory. */
+static void check_warm(fixture *f, uint64_t seed) {
+    (void)seed;
+    static results other;
+    kr_context_set_threads(f->ctx, 1);
+    frame_results(f, f->p, f->w, &other);
+    size_t bytes = kr_workspace_bytes(f->w);
+    assert_true(bytes > 1000 && bytes < 100000000);
+    kr_memory_fail_at(1);
+    frame_results(f, f->p, f->w, &other);
+    kr_memory_fail_at(0);
+    assert_int_equal(kr_workspace_bytes(f->w), bytes);
+}
+static void test_no_memory_after_warm_up(void **state) {
+    (void)state;
+    for_all(check_warm);
+}
+
 /* Virtual atoms neither feel nor cause anything. */
 static void check_virtual(fixture *f, uint64_t seed) {
     (void)seed;
@@ -265,6 +283,10 @@ static void check_virtual(fixture *f, uint64_t seed) {
     kr_assert_close(3 * ATOMS, force, f->r.force, 1e-11, 1e-11);
     assert_true(ei[ATOMS] == 0 && force[3 * ATOMS] == 0 && force[3 * ATOMS + 5] == 0);
     kr_assert_ok(f->ctx, kr_potential_compute_frame(f->p, f->w, 0, x, type, NULL, NULL, NULL, NULL, &r));
+    assert_true(e == 0);
+    kr_list empty = {0}; /* a rank without atoms, without parameters */
+    e = 1;
+    kr_assert_ok(f->ctx, kr_potential_compute_list(f->p, f->w, &empty, NULL, NULL, &r, NULL, 0));
     assert_true(e == 0);
 }
 static void test_virtual_and_no_atoms(void **state) {
@@ -381,6 +403,7 @@ int main(void) {
         cmocka_unit_test(test_saved_model_gives_same_bits),
         cmocka_unit_test(test_ensemble),
         cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_no_memory_after_warm_up),
         cmocka_unit_test(test_virtual_and_no_atoms),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_overflow_report),

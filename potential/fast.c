@@ -4,6 +4,7 @@
  * Centres with a neighbour closer than the splines reach are rare; they are evaluated by the reference path. */
 #include "core/error.h"
 #include "potential/fast_internal.h"
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,10 +23,16 @@ static kr_fast_run *run_for(kr_isa isa, int single) {
     return single ? kr_fast_run_f32_baseline : kr_fast_run_f64_baseline;
 }
 
-static double seconds(void) {
+static double seconds(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void kr_fast_stage_end(kr_fast_workspace *ws, kr_fast_stage stage) {
+    double now = seconds(CLOCK_THREAD_CPUTIME_ID);
+    ws->stage[stage] += now - ws->now;
+    ws->now = now;
 }
 
 static size_t center_bytes(const kr_fast *fast, const kr_fast_center *center) {
@@ -33,7 +40,8 @@ static size_t center_bytes(const kr_fast *fast, const kr_fast_center *center) {
     if (!center->present) return 0;
     for (int t = 0; t < fast->ntypes; t++)
         bytes += kr_packed_bytes(fast->dense, &center->pair[t].forward) +
-                 kr_packed_bytes(fast->dense, &center->pair[t].backward);
+                 kr_packed_bytes(fast->dense, &center->pair[t].backward) +
+                 kr_packed_bytes(fast->dense, &center->pair[t].slope);
     for (int c = 0; c < center->nchunks; c++)
         bytes += kr_packed_bytes(fast->dense, &center->chunk[c].forward) +
                  kr_packed_bytes(fast->dense, &center->chunk[c].backward);
@@ -79,22 +87,15 @@ kr_status kr_fast_create(kr_context *ctx, const kr_model *model, const kr_potent
                          const char **reason) {
     kr_status status = KR_OK;
     kr_isa isa;
-    kr_fast_channels *channels = NULL;
-    double start = seconds();
+    double start = seconds(CLOCK_MONOTONIC);
     *fast = NULL;
     *reason = NULL;
     KR_TRY(kr_isa_choose(ctx, options->isa, &isa));
     *reason = kr_fast_unsupported(model);
     if (*reason) goto done;
-    KR_NEW(ctx, channels, (size_t)model->ntypes);
-    kr_fast_grid grid;
-    int intervals[2] = {240, 240};
-    kr_fast_grid_set(0.6, model->descriptor.rcut_smth, model->descriptor.rcut, intervals, &grid);
-    KR_TRY(kr_fast_build(ctx, model, options->precision == KR_PRECISION_MIXED, isa, &grid, channels, fast));
-    (*fast)->tolerance = options->tolerance;
-    (*fast)->build_ms = 1e3 * (seconds() - start);
+    KR_TRY(kr_fast_plan(ctx, model, isa, options->precision == KR_PRECISION_MIXED, options->tolerance, fast));
+    (*fast)->build_ms = 1e3 * (seconds(CLOCK_MONOTONIC) - start);
 done:
-    kr_free(channels);
     return status;
 }
 
@@ -108,7 +109,24 @@ void kr_fast_destroy(kr_fast **fast) {
 }
 
 void kr_fast_describe(const kr_fast *fast, void (*line)(const char *text, void *payload), void *payload) {
-    (void)fast, (void)line, (void)payload;
+    char text[256];
+    const kr_fast_grid *grid = &fast->grid;
+    snprintf(text, sizeof text, "splines: %d coefficients per pair of types in log r from %.3g to %g Å, %.1f kB",
+             grid->ncoef, grid->segment[0].r_begin, fast->rcut, (double)fast->bytes / 1024);
+    line(text, payload);
+    for (int t = 0; t < fast->ntypes; t++) {
+        const kr_fast_center *center = &fast->center[t];
+        if (!center->present) continue;
+        snprintf(text, sizeof text, "rank: %d of %d channels around %s",
+                 center->rank ? center->rank : center->nchannels, center->nchannels, fast->model->type_map[t]);
+        line(text, payload);
+    }
+    snprintf(text, sizeof text, "estimated force error %.1e eV/Å (asked for %.1e)%s", fast->error, fast->tolerance,
+             fast->error > fast->tolerance && !fast->single ? ": NOT REACHED" : "");
+    line(text, payload);
+    snprintf(text, sizeof text, "%s, %s, prepared in %.0f ms", kr_isa_name(fast->isa),
+             fast->single ? "mixed precision" : "double precision", fast->build_ms);
+    line(text, payload);
 }
 
 kr_status kr_fast_workspace_create(kr_context *ctx, const kr_fast *fast, kr_fast_workspace **out) {
@@ -122,7 +140,8 @@ kr_status kr_fast_workspace_create(kr_context *ctx, const kr_fast *fast, kr_fast
     const struct {
         void **array;
         size_t count;
-    } need[] = {{&ws->moments, (size_t)KR_FAST_GROUP * (size_t)fast->ntypes * ncoef * 4},
+    } need[] = {{&ws->moments, (size_t)KR_FAST_GROUP * ncoef * 4},
+                {&ws->slopes, fast->single ? (size_t)KR_FAST_GROUP * ncoef * 4 : 0},
                 {&ws->product, 4 * KR_FAST_GROUP * widest},
                 {&ws->t, rows * columns * 4},
                 {&ws->gt, rows * columns * 4},
@@ -149,8 +168,8 @@ done:
 void kr_fast_workspace_destroy(kr_fast_workspace **ws) {
     if (!ws || !*ws) return;
     kr_fast_workspace *w = *ws;
-    void *arrays[] = {w->moments, w->product, w->t,    w->gt,   w->d,     w->h[0],
-                      w->h[1],    w->slope,   w->g[0], w->g[1], w->extra, w->x_extra};
+    void *arrays[] = {w->moments, w->slopes, w->product, w->t,    w->gt,    w->d,      w->h[0],
+                      w->h[1],    w->slope,  w->g[0],    w->g[1], w->extra, w->x_extra};
     for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) kr_free(arrays[k]);
     kr_reference_workspace_free(&w->reference);
     kr_free(w);

@@ -4,8 +4,9 @@
  * Channels. All M = ng embedding outputs are kept, or projected on q < M columns: T ≈ U S with S = P T, P [M][q]ᵀ and
  * U [M][q] (fast_rank.c). Then, with the first layer's weights W[a·axis + b],
  *     Σ_ab W_ab T_a·T_b = Σ_pr F_pr S_p·S_r,   F_pr = Σ_ab U_ap U_br W_ab,
- * and because S_p·S_r is symmetric only blocks on and above the diagonal are inputs, weights F_pr + F_rp.
- * Products come in rectangles (strips) of eight columns or a multiple, rectangles in chunks (see fast_internal.h). */
+ * and because S_p·S_r is symmetric only blocks on and above the diagonal are inputs, weights F_pr + F_rp. When q > 2
+ * axis it is less work to keep T_b, b < axis, beside S: inputs S_p·T_b with weights Σ_a U_ap W_ab. Products come in
+ * rectangles (strips) of eight columns or a multiple, rectangles in chunks (see fast_internal.h). */
 #include "core/error.h"
 #include "potential/fast_internal.h"
 #include <string.h>
@@ -16,6 +17,7 @@ void kr_fast_center_free(int ntypes, kr_fast_center *center) {
     for (int t = 0; center->pair && t < ntypes; t++) {
         kr_packed_free(&center->pair[t].forward);
         kr_packed_free(&center->pair[t].backward);
+        kr_packed_free(&center->pair[t].slope);
     }
     for (int c = 0; center->chunk && c < center->nchunks; c++) {
         kr_packed_free(&center->chunk[c].forward);
@@ -64,7 +66,8 @@ static void set_pair(const kr_fast *fast, int ti, int tj, kr_fast_pair *pair) {
 static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fast_channels *channels,
                              kr_fast_center *center) {
     kr_status status = KR_OK;
-    int n = fast->grid.ncoef, ng = fast->model->descriptor.ng, nc = center->ncolumns;
+    const kr_descriptor *d = &fast->model->descriptor;
+    int n = fast->grid.ncoef, ng = d->ng, nc = center->ncolumns;
     double *c = NULL, *s = NULL;
     KR_NEW(ctx, c, (size_t)n * (size_t)ng);
     KR_NEW(ctx, s, (size_t)n * (size_t)nc);
@@ -72,13 +75,21 @@ static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fa
         kr_fast_pair *pair = &center->pair[tj];
         set_pair(fast, ti, tj, pair);
         KR_TRY(coefficients(ctx, fast, ti, tj, c));
-        if (channels->q)
+        memset(s, 0, (size_t)n * (size_t)nc * sizeof *s);
+        if (channels->q) {
             kr_gemm(0, 0, n, channels->q, ng, 1, c, ng, channels->project, channels->q, 0, s, nc);
-        else
+            for (int k = 0; k < n && !center->symmetric && !center->linear; k++)
+                memcpy(s + k * nc + center->axis_column, c + k * ng, (size_t)d->axis_neuron * sizeof *s);
+        } else
             for (int k = 0; k < n; k++)
                 memcpy(s + (size_t)k * (size_t)nc, c + (size_t)k * (size_t)ng, (size_t)ng * sizeof *s);
         KR_TRY(kr_packed_create(ctx, fast->dense, n, nc, s, nc, 0, &pair->forward));
         KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->backward));
+        if (!fast->single) continue;
+        /* Differences formed before rounding: in single precision those of rounded gradients would be noise / h. */
+        for (int k = 0; k < n; k++)
+            for (int m = 0; m < nc; m++) s[k * nc + m] = k + 1 < n ? 5 * (s[(k + 1) * nc + m] - s[k * nc + m]) : 0;
+        KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->slope));
     }
 done:
     kr_free(c);
@@ -86,47 +97,51 @@ done:
     return status;
 }
 
-/* F [q][q][out] from W [ng·axis][out]. */
-static kr_status fold(kr_context *ctx, const kr_fast_channels *channels, int ng, int axis, int out, const double *w,
-                      double *f) {
+/* half [q][axis][out] = Σ_a U_ap W_ab; symmetric: F [q][q][out] in f from it. */
+static kr_status fold(kr_context *ctx, const kr_fast_channels *channels, int symmetric, int ng, int axis, int out,
+                      const double *w, double *f) {
     kr_status status = KR_OK;
     int q = channels->q;
-    double *half = NULL; /* [q][axis][out] */
-    KR_NEW(ctx, half, (size_t)q * (size_t)axis * (size_t)out);
+    double *half = f;
+    if (symmetric) KR_NEW(ctx, half, (size_t)q * (size_t)axis * (size_t)out);
     kr_gemm(1, 0, q, axis * out, ng, 1, channels->expand, q, w, axis * out, 0, half, axis * out);
-    for (int p = 0; p < q; p++) {
-        size_t row = (size_t)p * (size_t)out;
+    for (size_t p = 0; symmetric && p < (size_t)q; p++) {
+        size_t row = p * (size_t)out;
         kr_gemm(1, 0, q, out, axis, 1, channels->expand, q, half + row * (size_t)axis, out, 0, f + row * (size_t)q,
                 out);
     }
 done:
-    kr_free(half);
+    if (half != f) kr_free(half);
     return status;
 }
 
-/* Weights of the product T_a·T_b of a strip, or zeros for padding columns. */
+/* Where the weights of the product T_a·T_b of a strip come from. */
 typedef struct input_weights {
-    int ng, axis, out, q, linear;
-    const double *w; /* [ng·axis][out], or F when q > 0; linear: [q or ng][out] */
+    int rows, axis, out, symmetric, linear, column; /* column: of the first second factor */
+    const double *w; /* [rows][axis][out]; symmetric: F [rows][rows][out]; linear: [rows][out] */
 } input_weights;
 
+/* Weights of one product; padding rows and columns keep zeros. */
 static void add_weights(const input_weights *from, int a, int b, double *to) {
-    int n = from->q ? from->q : from->ng;
-    size_t out = (size_t)from->out;
+    size_t n = (size_t)from->rows, out = (size_t)from->out;
+    b -= from->column;
+    if (a >= from->rows || (!from->linear && b >= (from->symmetric ? from->rows : from->axis))) return;
     if (from->linear) {
-        if (a < n) memcpy(to, from->w + (size_t)a * out, out * sizeof *to);
-        return;
+        memcpy(to, from->w + (size_t)a * out, out * sizeof *to);
+    } else if (!from->symmetric) {
+        memcpy(to, from->w + ((size_t)a * (size_t)from->axis + (size_t)b) * out, out * sizeof *to);
+    } else {
+        const double *f = from->w + ((size_t)a * n + (size_t)b) * out, *g = from->w + ((size_t)b * n + (size_t)a) * out;
+        int mirrored = b / 8 > a / 8; /* the block below the diagonal is no input of its own */
+        for (size_t k = 0; k < out; k++) to[k] = f[k] + (mirrored ? g[k] : 0);
     }
-    if (!from->q) {
-        if (a < n && b < from->axis)
-            memcpy(to, from->w + ((size_t)a * (size_t)from->axis + (size_t)b) * out, out * sizeof *to);
-        return;
-    }
-    if (a >= n || b >= n) return;
-    const double *f = from->w + ((size_t)a * (size_t)n + (size_t)b) * out,
-                 *g = from->w + ((size_t)b * (size_t)n + (size_t)a) * out;
-    int mirrored = b / 8 > a / 8; /* the block below the diagonal is no input of its own */
-    for (size_t k = 0; k < out; k++) to[k] = f[k] + (mirrored ? g[k] : 0);
+}
+
+int kr_fast_inputs(int q, int axis, int symmetric) {
+    int n = 0, columns = (q + 7) / 8 * 8;
+    if (!symmetric) return q * ((axis + 7) / 8 * 8);
+    for (int row = 0; row < q; row++) n += columns - row / 8 * 8;
+    return n;
 }
 
 static kr_status pack_chunk(kr_context *ctx, const kr_fast *fast, const input_weights *weights, kr_fast_chunk *chunk) {
@@ -152,10 +167,11 @@ done:
 }
 
 /* Cuts the inputs into strips and chunks. chunk may be NULL: only counts. Returns the number of chunks. */
-static int lay_out(const kr_fast_center *center, int rows, int axis8, int symmetric, kr_fast_chunk *chunk) {
+static int lay_out(const kr_fast_center *center, int rows, int axis8, kr_fast_chunk *chunk) {
+    int symmetric = center->symmetric;
     int n = 0, width = 0, nstrips = 0;
     for (int row = 0, take; row < rows; row += take) {
-        int column = symmetric ? row / 8 * 8 : 0;
+        int column = symmetric ? row / 8 * 8 : center->axis_column;
         int ncolumns = center->linear ? 1 : symmetric ? center->ncolumns - column : axis8;
         take = symmetric ? 8 - row % 8 : rows - row;
         int fits = (CHUNK_WIDTH - width) / ncolumns;
@@ -186,19 +202,21 @@ static kr_status make_chunks(kr_context *ctx, kr_fast *fast, const kr_net *net, 
     const kr_descriptor *d = &fast->model->descriptor;
     int axis = fast->radial ? 1 : d->axis_neuron, q = channels->q, out = net->layer[0].out;
     double *f = NULL;
-    input_weights weights = {d->ng, axis, out, q, fast->radial, fast->model->theta + net->layer[0].w};
+    input_weights weights = {.rows = q ? q : d->ng,
+                             .axis = axis,
+                             .out = out,
+                             .symmetric = center->symmetric,
+                             .linear = fast->radial,
+                             .column = center->axis_column,
+                             .w = fast->model->theta + net->layer[0].w};
     if (q) {
-        KR_NEW(ctx, f, (size_t)q * (size_t)(fast->radial ? 1 : q) * (size_t)out);
-        if (fast->radial)
-            kr_gemm(1, 0, q, out, d->ng, 1, channels->expand, q, weights.w, out, 0, f, out);
-        else
-            KR_TRY(fold(ctx, channels, d->ng, axis, out, weights.w, f));
+        KR_NEW(ctx, f, (size_t)q * (size_t)(center->symmetric ? q : axis) * (size_t)out);
+        KR_TRY(fold(ctx, channels, center->symmetric, d->ng, axis, out, weights.w, f));
         weights.w = f;
     }
-    int symmetric = q && !fast->radial;
-    center->nchunks = lay_out(center, q ? q : d->ng, (axis + 7) / 8 * 8, symmetric, NULL);
+    center->nchunks = lay_out(center, weights.rows, (axis + 7) / 8 * 8, NULL);
     KR_NEW(ctx, center->chunk, (size_t)center->nchunks);
-    lay_out(center, q ? q : d->ng, (axis + 7) / 8 * 8, symmetric, center->chunk);
+    lay_out(center, weights.rows, (axis + 7) / 8 * 8, center->chunk);
     for (int c = 0; c < center->nchunks; c++) {
         KR_TRY(pack_chunk(ctx, fast, &weights, &center->chunk[c]));
         if (center->chunk[c].width > fast->max_width) fast->max_width = center->chunk[c].width;
@@ -327,7 +345,14 @@ kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const 
     if (!net) return KR_OK; /* no such atoms: kr_fast_block refuses them */
     center->linear = fast->radial;
     center->rank = channels->q;
-    center->ncolumns = ((channels->q ? channels->q : fast->model->descriptor.ng) + 7) / 8 * 8;
+    center->nchannels = fast->model->descriptor.ng;
+    const int q = channels->q, axis = fast->radial ? 0 : fast->model->descriptor.axis_neuron;
+    center->ncolumns = ((q ? q : fast->model->descriptor.ng) + 7) / 8 * 8;
+    center->symmetric = q && !fast->radial && kr_fast_inputs(q, axis, 1) <= kr_fast_inputs(q, axis, 0);
+    if (q && !fast->radial && !center->symmetric) {
+        center->axis_column = center->ncolumns;
+        center->ncolumns += (axis + 7) / 8 * 8;
+    }
     if (center->ncolumns > fast->max_columns) fast->max_columns = center->ncolumns;
     KR_NEW(ctx, center->pair, (size_t)fast->ntypes);
     KR_TRY(make_tables(ctx, fast, type, channels, center));

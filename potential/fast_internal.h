@@ -18,6 +18,7 @@ enum {
     KR_FAST_ROWS = 128, /* centres evaluated together; longer blocks are cut */
     KR_FAST_GROUP = 8,  /* centres whose moments are held at the same time */
     KR_FAST_MAX_COEFFICIENTS = 512,
+    KR_FAST_DIMERS = 40,       /* lone pairs per neighbour type among the made-up environments */
     KR_FAST_MAX_COLUMNS = 1024 /* of T */
 };
 
@@ -40,6 +41,7 @@ typedef struct kr_fast_pair {
     int sel, excluded;
     kr_packed forward;  /* C  [ncoef][ncolumns] */
     kr_packed backward; /* Cᵀ [ncolumns][ncoef] */
+    kr_packed slope; /* single precision: 5 (C[p+1] − C[p]), transposed: coefficients of 24 times the quartic basis */
 } kr_fast_pair;
 
 /* A rectangle of products T[a]·T[b], a in [row, row + nrows), b in [column, column + ncolumns): inputs of the first
@@ -68,6 +70,9 @@ typedef struct kr_fast_center {
     int present;        /* 0: no network for this type */
     int ncolumns;       /* of T, a multiple of 8 */
     int rank;           /* q; 0 = all channels are kept */
+    int symmetric;      /* products S_p·S_r, p ≤ r; else S_p·T_b, b < axis, with T_b behind S */
+    int axis_column;    /* of T_b when they are kept beside S, else 0 */
+    int nchannels;      /* ng */
     int linear;         /* se_e2_r: inputs are T[a][0] themselves */
     kr_fast_pair *pair; /* [ntypes] */
     int nchunks;
@@ -101,9 +106,20 @@ struct kr_fast {
     size_t bytes;
 };
 
+/* Stages that a benchmark may time. */
+typedef enum kr_fast_stage {
+    KR_STAGE_MOMENTS,  /* geometry, moments */
+    KR_STAGE_TABLE,    /* T = C M and its transpose */
+    KR_STAGE_INPUTS,   /* D and the way back */
+    KR_STAGE_NETWORK,  /* fitting net, both ways */
+    KR_STAGE_GRADIENT, /* pair gradients */
+    KR_STAGE_COUNT
+} kr_fast_stage;
+
 /* Scratch of one thread. Sizes are those of the largest centre type, KR_FAST_ROWS rows. */
 struct kr_fast_workspace {
-    void *moments;   /* [GROUP][ntypes·ncoef][4] */
+    void *moments;   /* [GROUP][ncoef][4] of one neighbour type */
+    void *slopes;    /* [GROUP][ncoef][4], single precision */
     void *product;   /* [4 GROUP][max(ncolumns, ncoef)] */
     void *t, *gt;    /* [ROWS][ncolumns][4] */
     void *d;         /* [ROWS][width]: one chunk of D or of its gradient */
@@ -113,12 +129,18 @@ struct kr_fast_workspace {
     void *extra;     /* [ROWS][nextra] */
     double *x_extra; /* [ROWS][nextra] in double */
     size_t bytes;
+    double *stage; /* [KR_STAGE_COUNT] s, added to when not NULL */
+    double now;
     kr_reference_workspace reference;
-    kr_buffer pairs;
 };
 
 /* Row strides of the scratch matrices, in elements: odd numbers of cache lines, so that rows do not collide. */
 static inline int kr_fast_stride(int n) { return (n + 15) / 16 * 16 + 16; }
+
+void kr_fast_stage_end(kr_fast_workspace *ws, kr_fast_stage stage);
+static inline void kr_fast_tick(kr_fast_workspace *ws, kr_fast_stage stage) {
+    if (ws->stage) kr_fast_stage_end(ws, stage);
+}
 
 /* Spline (fast_spline.c). Knots for r in [r_lo, rcut]; cut at r_split when that lies inside. Coefficients belong to
  * basis functions times 120. */
@@ -146,11 +168,40 @@ typedef struct kr_fast_channels {
     double *expand;  /* [ng][q] */
 } kr_fast_channels;
 
+/* Basis of all outputs, most important first (fast_rank.c); the first q of it. */
+kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, double r_lo, kr_fast_channels *all);
+kr_status kr_fast_channels_cut(kr_context *ctx, const kr_fast_channels *all, int ng, int q, kr_fast_channels *cut);
+void kr_fast_channels_free(kr_fast_channels *channels);
+
+/* Made-up environments of one centre type with the gradients of the reference path (fast_probe.c). */
+typedef struct kr_fast_probe {
+    kr_env env;
+    double *exact; /* [npairs][3], then energies */
+    double *memory;
+    int *index;
+} kr_fast_probe;
+kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type, double r_lo, int ncenters,
+                               kr_fast_probe *probe);
+kr_status kr_fast_probe_exact(kr_context *ctx, const kr_model *model, const double *fparam, const double *aparam,
+                              kr_fast_probe *probe);
+/* Estimated error of an atom's force, eV/Å, from pair gradients gr. */
+double kr_fast_probe_error(const kr_fast_probe *probe, const double *gr);
+void kr_fast_probe_free(kr_fast_probe *probe);
+/* What the statistics say: distance within which there are no neighbours (Å), number density beyond (Å^-3). */
+void kr_fast_density(const kr_model *model, int type, double *r0, double *rho);
+
+/* Chooses knots and ranks for a force tolerance and builds the result (fast_plan.c). */
+kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, kr_isa isa, int single, double tolerance,
+                       kr_fast **fast);
+double kr_fast_closest(const kr_model *model);
+
 /* A prepared centre type (fast_center.c). Raises the maxima in fast. */
 kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const kr_fast_channels *channels,
                                 kr_fast_center *center);
 kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_isa isa, const kr_fast_grid *grid,
                         const kr_fast_channels *channels /* [ntypes] */, kr_fast **fast);
+/* Inputs of the first fitting layer with q channels. */
+int kr_fast_inputs(int q, int axis, int symmetric);
 void kr_fast_center_free(int ntypes, kr_fast_center *center);
 
 #endif

@@ -7,9 +7,6 @@
 #include "potential/fast_internal.h"
 #include "potential/isa/fast_pairs.inl"
 
-/* Gradient or moments of one group of centres: [GROUP][ntypes·ncoef][4]. */
-static size_t moment_stride(const kr_fast *fast) { return (size_t)fast->ntypes * (size_t)fast->grid.ncoef * 4; }
-
 /* rows [4 n][ldc] with columns m ↔ quads [n][stride]: 4×4 transposes. */
 static void rows_to_quads(int n, int columns, const real *rows, ptrdiff_t ldr, real *quads, ptrdiff_t stride) {
     for (int i = 0; i < n; i++, rows += 4 * ldr, quads += stride)
@@ -19,23 +16,25 @@ static void rows_to_quads(int n, int columns, const real *rows, ptrdiff_t ldr, r
 /* Moments of `n` ≤ GROUP centres and their product with the spline coefficients: t [n][ncolumns][4]. */
 static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
                              real *t, kr_fast_workspace *ws) {
-    const size_t stride = moment_stride(fast), ncoef = (size_t)fast->grid.ncoef;
+    const size_t ncoef = (size_t)fast->grid.ncoef, stride = 4 * ncoef;
     const int ldc = kr_fast_stride(center->ncolumns);
+    const kr_fast_segment *end = &fast->grid.segment[fast->grid.nsegments - 1];
     real *moments = ws->moments;
-    memset(moments, 0, (size_t)n * stride * sizeof(real));
     int accumulate = 0;
     for (int tj = 0; tj < fast->ntypes; tj++) {
         const kr_fast_pair *pair = &center->pair[tj];
-        int lowest = fast->grid.ncoef;
+        int lowest = lowest_coefficient(fast, pair, env, first, n, tj);
+        int padded = fast->radial || pair->average != 0;
+        if (lowest >= fast->grid.ncoef && !padded) continue;
+        if (lowest >= end->offset + end->intervals) lowest = end->offset + end->intervals - 1; /* where padding goes */
         for (int i = 0; i < n; i++) {
-            real *m = moments + (size_t)i * stride + (size_t)tj * ncoef * 4;
+            real *m = moments + (size_t)i * stride;
             const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
-            int low = add_pairs(fast, pair, env, range[0], range[1], m);
-            int pad = add_padding(fast, center, env, first + i, tj, m);
-            if (low < lowest) lowest = low;
-            if (pad < lowest) lowest = pad;
+            memset(m + 4 * lowest, 0, 4 * (ncoef - (size_t)lowest) * sizeof(real));
+            add_pairs(fast, pair, env, range[0], range[1], m);
+            add_padding(fast, center, env, first + i, tj, m);
         }
-        if (lowest >= fast->grid.ncoef) continue;
+        kr_fast_tick(ws, KR_STAGE_MOMENTS);
         kr_product how = {.rows = 4 * n,
                           .lda = (ptrdiff_t)stride,
                           .ldc = ldc,
@@ -43,8 +42,9 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
                           .k_begin = lowest,
                           .k_end = fast->grid.ncoef,
                           .accumulate = accumulate};
-        fast->dense->product(&pair->forward, &how, moments + (size_t)tj * ncoef * 4, ws->product);
+        fast->dense->product(&pair->forward, &how, moments, ws->product);
         accumulate = 1;
+        kr_fast_tick(ws, KR_STAGE_TABLE);
     }
     if (accumulate)
         rows_to_quads(n, center->ncolumns, ws->product, ldc, t, 4 * center->ncolumns);
@@ -213,6 +213,7 @@ static void first_layer(const kr_fast *fast, const kr_fast_center *center, int n
     for (int c = 0; c < center->nchunks; c++, accumulate = 1) {
         const kr_fast_chunk *chunk = &center->chunk[c];
         chunk_forward(center, chunk, natoms, ws->t, ws->d, ldd);
+        kr_fast_tick(ws, KR_STAGE_INPUTS);
         kr_product how = {.rows = natoms,
                           .lda = ldd,
                           .ldc = ld,
@@ -220,32 +221,48 @@ static void first_layer(const kr_fast *fast, const kr_fast_center *center, int n
                           .bias = center->layer[0].bias,
                           .accumulate = accumulate};
         fast->dense->product(&chunk->forward, &how, ws->d, ws->h[0]);
+        kr_fast_tick(ws, KR_STAGE_NETWORK);
     }
 }
 
 /* From ∂E/∂T of a group to the gradients of its pairs. */
 static void gradient_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
                            const real *gt, double *gr, kr_fast_workspace *ws) {
-    const size_t stride = moment_stride(fast), ncoef = (size_t)fast->grid.ncoef;
+    const size_t ncoef = (size_t)fast->grid.ncoef, stride = 4 * ncoef;
     const int ldc = kr_fast_stride(fast->grid.ncoef);
     real *gm = ws->moments;
     for (int tj = 0; tj < fast->ntypes; tj++) {
         const kr_fast_pair *pair = &center->pair[tj];
-        int npairs = 0;
-        for (int i = 0; i < n; i++) {
-            const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
-            npairs += range[1] - range[0];
+        int lowest = lowest_coefficient(fast, pair, env, first, n, tj);
+        if (lowest >= fast->grid.ncoef) {
+            for (int i = 0; i < n && pair->excluded; i++) {
+                const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
+                memset(gr + 3 * (size_t)range[0], 0, 3 * (size_t)(range[1] - range[0]) * sizeof *gr);
+            }
+            continue;
         }
-        if (!npairs) continue;
-        kr_product how = {.rows = 4 * n, .lda = 4 * center->ncolumns, .ldc = ldc, .quad = 1, .k_end = center->ncolumns};
+        const int panel = lowest / pair->backward.panel, from = panel * pair->backward.panel;
+        kr_product how = {.rows = 4 * n,
+                          .lda = 4 * center->ncolumns,
+                          .ldc = ldc,
+                          .quad = 1,
+                          .k_end = center->ncolumns,
+                          .panel_begin = panel};
         fast->dense->product(&pair->backward, &how, gt, ws->product);
-        rows_to_quads(n, fast->grid.ncoef, ws->product, ldc, gm, (ptrdiff_t)stride);
+        rows_to_quads(n, fast->grid.ncoef - from, (real *)ws->product + from, ldc, gm + 4 * from, (ptrdiff_t)stride);
+        if (KR_SINGLE) {
+            fast->dense->product(&pair->slope, &how, gt, ws->product);
+            rows_to_quads(n, fast->grid.ncoef - from, (real *)ws->product + from, ldc, (real *)ws->slopes + 4 * from,
+                          (ptrdiff_t)stride);
+        }
+        kr_fast_tick(ws, KR_STAGE_TABLE);
         for (int i = 0; i < n; i++) {
             const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
-            pair_gradients(fast, pair, env, range[0], range[1], gm + (size_t)i * stride, gr);
+            pair_gradients(fast, pair, env, range[0], range[1], gm + (size_t)i * stride,
+                           (const real *)ws->slopes + (size_t)i * stride, gr);
         }
+        kr_fast_tick(ws, KR_STAGE_GRADIENT);
     }
-    (void)ncoef;
 }
 
 static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, const double *x_extra, double *energy,
@@ -258,6 +275,7 @@ static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, c
         int n = natoms - i < KR_FAST_GROUP ? natoms - i : KR_FAST_GROUP;
         descriptor_group(fast, center, env, first + i, n, t + (size_t)i * quads, ws);
     }
+    kr_fast_tick(ws, KR_STAGE_TABLE);
     first_layer(fast, center, natoms, x_extra, ws);
     int h = layers_forward(fast, center, natoms, ws);
     energies(center, natoms, ws->h[h], ld, energy);
@@ -268,7 +286,9 @@ static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, c
         const kr_fast_chunk *chunk = &center->chunk[c];
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ldd, .k_end = center->layer[0].out};
         fast->dense->product(&chunk->backward, &how, ws->g[g], ws->d);
+        kr_fast_tick(ws, KR_STAGE_NETWORK);
         chunk_backward(center, chunk, natoms, ws->d, ldd, t, gt);
+        kr_fast_tick(ws, KR_STAGE_INPUTS);
     }
     for (int i = 0; i < natoms; i += KR_FAST_GROUP) {
         int n = natoms - i < KR_FAST_GROUP ? natoms - i : KR_FAST_GROUP;

@@ -6,14 +6,16 @@
  *   gR = Σ_k B_k gM[cell + k],  gB = Σ_k B'_k gM[cell + k]
  *   ∂E/∂r_c = gR_c σc q + (gR·∂R/∂r + (gB·R) /(h r)) x_c/r        (∂R/∂r at fixed x, y, z) */
 #include "core/isa/simd.h"
+#include <math.h>
 
 enum { RUN = 64 }; /* pairs whose geometry is held at once */
 
 typedef struct pair_run {
     double cell[RUN], q[RUN], inv_r[RUN], slope[RUN]; /* slope = du/dr */
-    double column[8][RUN];                            /* R and ∂R/∂r before they are turned into rows */
+    real column[8][RUN];                              /* R and ∂R/∂r before they are turned into rows */
     real basis[6][RUN], basis1[6][RUN];               /* 120 B_k(t), 120 B'_k(t) */
     real row[RUN][4], row1[RUN][4];
+    double out[3][RUN]; /* gradient */
 } pair_run;
 
 /* Four rows of four to their transpose. */
@@ -42,8 +44,24 @@ KR_INLINE kr_dvec log_of(kr_dvec x) {
     return high + ((f + f) + (f * f2 * series + low));
 }
 
+/* Room for KR_DLANES reals. */
 KR_INLINE void narrow(real *to, kr_dvec v) {
-    for (int i = 0; i < KR_DLANES; i++) to[i] = (real)v[i];
+#if KR_SINGLE
+    typedef float half_vec __attribute__((vector_size(KR_VECTOR_BYTES / 2)));
+    typedef float half_mem __attribute__((vector_size(KR_VECTOR_BYTES / 2), aligned(4), may_alias));
+    *(half_mem *)to = __builtin_convertvector(v, half_vec);
+#else
+    kr_dstore(to, v);
+#endif
+}
+KR_INLINE kr_dvec widen(const real *from) {
+#if KR_SINGLE
+    typedef float half_vec __attribute__((vector_size(KR_VECTOR_BYTES / 2)));
+    typedef float half_mem __attribute__((vector_size(KR_VECTOR_BYTES / 2), aligned(4), may_alias));
+    return __builtin_convertvector((half_vec) * (const half_mem *)from, kr_dvec);
+#else
+    return kr_dload(from);
+#endif
 }
 
 /* Up to KR_DLANES values, the rest `fill`. */
@@ -54,7 +72,7 @@ KR_INLINE kr_dvec load_some(const double *from, int n, double fill) {
     return kr_dload(v);
 }
 
-/* 120 B_k and 120 B'_k at t for KR_DLANES pairs. */
+/* 120 B_k and its derivatives at t for KR_DLANES pairs. */
 KR_INLINE void basis_of(kr_dvec t, int want_slope, int j, pair_run *run) {
 #define C(x) kr_dsplat(x)
     kr_dvec v = C(1) - t, t2 = t * t, v2 = v * v, t4 = t2 * t2, v4 = v2 * v2;
@@ -65,12 +83,20 @@ KR_INLINE void basis_of(kr_dvec t, int want_slope, int j, pair_run *run) {
     narrow(&run->basis[4][j], C(1) + t * (C(5) + t * (C(10) + t * (C(10) + t * (C(5) - t * C(5))))));
     narrow(&run->basis[5][j], t4 * t);
     if (!want_slope) return;
+#if KR_SINGLE /* 24 times the quartic basis, for coefficients that are differences already */
+    narrow(&run->basis1[0][j], v4);
+    narrow(&run->basis1[1][j], C(11) + t * (C(-12) + t * (C(-6) + t * (C(12) - t * C(4)))));
+    narrow(&run->basis1[2][j], C(11) + t * (C(12) + t * (C(-6) + t * (C(-12) + t * C(6)))));
+    narrow(&run->basis1[3][j], C(1) + t * (C(4) + t * (C(6) + t * (C(4) - t * C(4)))));
+    narrow(&run->basis1[4][j], t4);
+#else
     narrow(&run->basis1[0][j], C(-5) * v4);
     narrow(&run->basis1[1][j], C(-50) + t * (C(40) + t * (C(60) + t * (C(-80) + t * C(25)))));
     narrow(&run->basis1[2][j], t * (C(-120) + t2 * (C(120) - C(50) * t)));
     narrow(&run->basis1[3][j], C(50) + t * (C(40) + t * (C(-60) + t * (C(-80) + t * C(50)))));
     narrow(&run->basis1[4][j], C(5) + t * (C(20) + t * (C(30) + t * (C(20) - t * C(25)))));
     narrow(&run->basis1[5][j], C(5) * t4);
+#endif
 #undef C
 }
 
@@ -112,85 +138,110 @@ KR_INLINE void fill_run(const kr_fast *fast, const kr_fast_pair *pair, const kr_
         kr_dvec s = w * inv_rp, q = s * inv_rp, slope1 = one - v;
         kr_dvec x[3] = {load_some(env->x + begin + j, n - j, 0), load_some(env->y + begin + j, n - j, 0),
                         load_some(env->z + begin + j, n - j, 0)};
-        kr_dstore(run->column[0] + j, kr_dsplat(pair->inv_std[0]) * (s - kr_dsplat(pair->average)));
-        for (int c = 0; c < 3; c++) kr_dstore(run->column[1 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q * x[c]);
+        narrow(run->column[0] + j, kr_dsplat(pair->inv_std[0]) * (s - kr_dsplat(pair->average)));
+        for (int c = 0; c < 3; c++) narrow(run->column[1 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q * x[c]);
         if (!want_slope) continue;
         kr_dvec w1 = kr_dsplat(-30 * inv_width) * v * v * (slope1 * slope1);
         kr_dvec s1 = (w1 - s) * inv_rp, q1 = (s1 - q) * inv_rp;
-        kr_dstore(run->column[4] + j, kr_dsplat(pair->inv_std[0]) * s1);
-        for (int c = 0; c < 3; c++) kr_dstore(run->column[5 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q1 * x[c]);
-        kr_dstore(run->q + j, q);
+        narrow(run->column[4] + j, kr_dsplat(pair->inv_std[0]) * s1);
+        for (int c = 0; c < 3; c++) narrow(run->column[5 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q1 * x[c]);
+        kr_dstore(run->q + j, fast->radial ? kr_dsplat(0) : q);
         kr_dstore(run->inv_r + j, inv_r);
     }
-    for (int j = 0; j < n; j++)
-        for (int c = 0; c < 4; c++) {
-            run->row[j][c] = fast->radial ? c == 0 : (real)run->column[c][j];
-            if (want_slope) run->row1[j][c] = fast->radial ? 0 : (real)run->column[4 + c][j];
-        }
+    if (fast->radial) { /* R = (1, 0, 0, 0) */
+        memset(run->column, 0, sizeof run->column);
+        for (int j = 0; j < n; j++) run->column[0][j] = 1;
+    }
+    for (int j = 0; j < n; j += 4) kr_transpose(&run->column[0][j], RUN, run->row[j], 4);
+    for (int j = 0; want_slope && j < n; j += 4) kr_transpose(&run->column[4][j], RUN, run->row1[j], 4);
 }
 
-/* m [ncoef][4] += Σ B ⊗ R; returns the lowest coefficient touched. */
-static int add_pairs(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end, real *m) {
+/* Lowest coefficient that the pairs of neighbour type tj of n centres touch; ncoef when there are none. */
+static int lowest_coefficient(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int first, int n,
+                              int tj) {
+    const kr_fast_grid *grid = &fast->grid;
+    double nearest = 2 * fast->rcut;
+    if (pair->excluded) return grid->ncoef;
+    for (int i = first; i < first + n; i++) {
+        const int *range = env->first + (size_t)i * (size_t)env->ntypes + tj;
+        for (int p = range[0]; p < range[1]; p++) nearest = env->r[p] < nearest ? env->r[p] : nearest;
+    }
+    if (nearest > fast->rcut) return grid->ncoef;
+    const kr_fast_segment *s = &grid->segment[grid->nsegments > 1 && nearest >= grid->segment[1].r_begin];
+    double u = nearest > s->r_begin ? (log(nearest) - s->x_begin) * s->inv_h - 1 : 0; /* one below, for rounding */
+    return s->offset + (u > 0 ? (int)u : 0);
+}
+
+/* m [ncoef][4] += Σ B ⊗ R */
+static void add_pairs(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end, real *m) {
     pair_run run;
-    double lowest = fast->grid.ncoef;
-    if (pair->excluded) return fast->grid.ncoef;
+    if (pair->excluded) return;
     for (int n; begin < end; begin += n) {
         n = end - begin < RUN ? end - begin : RUN;
         fill_run(fast, pair, env, begin, n, 0, &run);
         for (int j = 0; j < n; j++) {
             real *at = m + 4 * (ptrdiff_t)run.cell[j];
             kr_quad row = kr_qload(run.row[j]);
-            if (run.cell[j] < lowest) lowest = run.cell[j];
 #pragma GCC unroll 6
             for (int k = 0; k < 6; k++) kr_qstore(at + 4 * k, kr_qload(at + 4 * k) + row * run.basis[k][j]);
         }
     }
-    return (int)lowest;
 }
 
-/* Empty slots: rows (−avg·inv_std, 0, 0, 0) at r = rcut, where s = 0. Returns the lowest coefficient touched. */
-static int add_padding(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int i, int tj, real *m) {
+/* Empty slots: rows (−avg·inv_std, 0, 0, 0) at r = rcut, where s = 0. */
+static void add_padding(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int i, int tj, real *m) {
     const kr_fast_pair *pair = &center->pair[tj];
     const int *first = env->first + (size_t)i * (size_t)env->ntypes;
     int used = fast->mixed_types ? first[env->ntypes] - first[0] : first[tj + 1] - first[tj];
-    if (fast->mixed_types && tj != env->pad_type) return fast->grid.ncoef;
+    if (fast->mixed_types && tj != env->pad_type) return;
     double value = fast->radial ? 1 : -pair->average * pair->inv_std[0];
-    if (value == 0 || used >= pair->sel) return fast->grid.ncoef;
+    if (value == 0 || used >= pair->sel) return;
     const kr_fast_segment *s = &fast->grid.segment[fast->grid.nsegments - 1];
     double b[6] = {0, 1, 26, 66, 26, 1}; /* 120 B_k(1) */
     int cell = s->offset + s->intervals - 1;
     for (int k = 0; k < 6; k++) m[4 * (cell + k)] += (real)(b[k] * value * (pair->sel - used));
-    return cell;
 }
 
-/* gr [pair][3] from the gradient gm [ncoef][4] of the moments. */
+/* gr [pair][3] from the gradient gm [ncoef][4] of the moments and, in single precision, gm1 [ncoef][4] of the moments
+ * with the derivative's basis: differences of gm would lose there what is divided by the width of an interval. */
 static void pair_gradients(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end,
-                           const real *gm, double *gr) {
+                           const real *gm, const real *gm1, double *gr) {
     pair_run run;
     if (pair->excluded) {
         memset(gr + 3 * (size_t)begin, 0, 3 * (size_t)(end - begin) * sizeof *gr);
         return;
     }
-    const double std1 = fast->radial ? 0 : pair->inv_std[1], std2 = fast->radial ? 0 : pair->inv_std[2],
-                 std3 = fast->radial ? 0 : pair->inv_std[3];
+    const double std[3] = {pair->inv_std[1], pair->inv_std[2], pair->inv_std[3]};
+    const double *x[3] = {env->x, env->y, env->z};
     for (int n; begin < end; begin += n) {
         n = end - begin < RUN ? end - begin : RUN;
         fill_run(fast, pair, env, begin, n, 1, &run);
-        for (int j = 0; j < n; j++) {
-            const real *at = gm + 4 * (ptrdiff_t)run.cell[j];
+        for (int j = 0; j < n; j++) { /* run.row becomes gR, run.row1 what acts along the bond */
+            const real *at = gm + 4 * (ptrdiff_t)run.cell[j], *at1 = gm1 + 4 * (ptrdiff_t)run.cell[j];
             kr_quad g_row = kr_qsplat(0), g_basis = kr_qsplat(0);
 #pragma GCC unroll 6
             for (int k = 0; k < 6; k++) {
                 kr_quad g = kr_qload(at + 4 * k);
                 g_row += g * run.basis[k][j];
-                g_basis += g * run.basis1[k][j];
+                if (!KR_SINGLE) g_basis += g * run.basis1[k][j];
+                if (KR_SINGLE && k < 5) g_basis += kr_qload(at1 + 4 * k) * run.basis1[k][j];
             }
-            kr_quad along = g_row * kr_qload(run.row1[j]) + g_basis * kr_qload(run.row[j]) * (real)run.slope[j];
-            double radial = (double)(along[0] + along[1] + along[2] + along[3]) * run.inv_r[j];
-            double *out = gr + 3 * (size_t)(begin + j);
-            out[0] = radial * env->x[begin + j] + (double)g_row[1] * std1 * run.q[j];
-            out[1] = radial * env->y[begin + j] + (double)g_row[2] * std2 * run.q[j];
-            out[2] = radial * env->z[begin + j] + (double)g_row[3] * std3 * run.q[j];
+            kr_qstore(run.row1[j], g_row * kr_qload(run.row1[j]) + g_basis * kr_qload(run.row[j]) * (real)run.slope[j]);
+            kr_qstore(run.row[j], g_row);
         }
+        for (int j = 0; j < n; j += 4) {
+            kr_transpose(run.row[j], 4, &run.column[0][j], RUN);
+            kr_transpose(run.row1[j], 4, &run.column[4][j], RUN);
+        }
+        for (int j = 0; j < n; j += KR_DLANES) {
+            kr_dvec along = (widen(&run.column[4][j]) + widen(&run.column[5][j])) +
+                            (widen(&run.column[6][j]) + widen(&run.column[7][j]));
+            kr_dvec radial = along * kr_dload(run.inv_r + j), q = kr_dload(run.q + j);
+            for (int c = 0; c < 3; c++)
+                kr_dstore(run.out[c] + j, radial * load_some(x[c] + begin + j, n - j, 0) +
+                                              widen(&run.column[1 + c][j]) * kr_dsplat(std[c]) * q);
+        }
+        for (int j = 0; j < n; j++)
+            for (int c = 0; c < 3; c++) gr[3 * (size_t)(begin + j) + (size_t)c] = run.out[c][j];
     }
 }

@@ -1,0 +1,249 @@
+/* How many spline coefficients and how many channels a model needs for a force tolerance.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Candidates are built in double and compared with the reference path on made-up environments (fast_probe.c):
+ * first the number of coefficients, with all channels, then the rank q of every centre type. Both by bisection; the
+ * error need not fall at every step, so what is chosen has always been measured itself. */
+#include "core/error.h"
+#include "potential/fast_internal.h"
+#include <math.h>
+#include <string.h>
+
+enum { MAX_PROBES = 12, MIN_PROBES = 4, SEARCH_TYPES = 8 };
+
+/* Intervals of the whole range that are tried. */
+static const int ladder[] = {20, 27, 35, 43, 51, 59, 67, 83, 99, 115, 131, 155, 187, 219, 251, 315, 379, 443, 502};
+enum { LADDER = sizeof ladder / sizeof *ladder };
+
+typedef struct planner {
+    const kr_model *model;
+    kr_isa isa;
+    double r_lo, share; /* share of the intervals that the first segment gets */
+    int nt;
+    double *fparam, *aparam;
+    kr_fast_probe *probe; /* [nt] */
+    double *error;        /* [nt] of the last candidate */
+} planner;
+
+/* Closest distance that the splines cover. Below it the reference path is used, so this is a matter of speed: thermal
+ * motion must not reach it. 0.75 of the closest approach in the training data when known, else by the lightest bond. */
+double kr_fast_closest(const kr_model *model) {
+    double r_lo = 1.0;
+    if (model->has_min_nbor_dist && model->min_nbor_dist > 0.2) {
+        r_lo = 0.75 * model->min_nbor_dist;
+    } else {
+        for (int t = 0; t < model->ntypes; t++)
+            if (!model->type_map || !model->type_map[t] || !strcmp(model->type_map[t], "H") ||
+                !strcmp(model->type_map[t], "D"))
+                r_lo = 0.6;
+    }
+    return fmin(r_lo, 0.4 * model->descriptor.rcut);
+}
+
+static void set_grid(const planner *p, int intervals, kr_fast_grid *grid) {
+    const kr_descriptor *d = &p->model->descriptor;
+    int n[2] = {intervals, 0};
+    if (d->rcut_smth > p->r_lo) {
+        n[0] = (int)(p->share * intervals + 0.5);
+        if (n[0] < 4) n[0] = 4;
+        if (n[0] > intervals - 4) n[0] = intervals - 4;
+        n[1] = intervals - n[0];
+    }
+    kr_fast_grid_set(p->r_lo, d->rcut_smth, d->rcut, n, grid);
+}
+
+/* Builds a candidate and measures it on every probe; the largest error. */
+static kr_status measure(kr_context *ctx, planner *p, int single, const kr_fast_grid *grid,
+                         const kr_fast_channels *channels, double *error, kr_fast **keep) {
+    kr_status status = KR_OK;
+    kr_fast *fast = NULL;
+    kr_fast_workspace *ws = NULL;
+    double *gr = NULL;
+    int most = 0;
+    *error = 0;
+    for (int t = 0; t < p->nt; t++)
+        if (p->probe[t].env.npairs > most) most = p->probe[t].env.npairs;
+    KR_NEW(ctx, gr, 3 * (size_t)most + MAX_PROBES + KR_FAST_DIMERS * (size_t)p->nt);
+    KR_TRY(kr_fast_build(ctx, p->model, single, p->isa, grid, channels, &fast));
+    KR_TRY(kr_fast_workspace_create(ctx, fast, &ws));
+    for (int t = 0; t < p->nt; t++) {
+        const kr_fast_probe *probe = &p->probe[t];
+        p->error[t] = 0;
+        if (!probe->env.natoms) continue;
+        KR_TRY(kr_fast_block(ctx, fast, &probe->env, p->fparam, p->aparam, gr + 3 * (size_t)most, gr, ws));
+        p->error[t] = kr_fast_probe_error(probe, gr);
+        if (!(p->error[t] <= *error)) *error = p->error[t];
+    }
+    if (keep) {
+        *keep = fast;
+        fast = NULL;
+    }
+done:
+    kr_fast_workspace_destroy(&ws);
+    kr_fast_destroy(&fast);
+    kr_free(gr);
+    return status;
+}
+
+/* Share of the first segment: errors fall as intervals^−5, equal errors on both sides are wanted. */
+static kr_status balance(kr_context *ctx, planner *p) {
+    enum { TRIAL = 48, CHECKS = 4 * TRIAL };
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &p->model->descriptor;
+    const size_t ng = (size_t)d->ng;
+    kr_fast host = {.model = p->model, .ntypes = p->nt};
+    kr_fast_grid grid;
+    double *c = NULL, *g = NULL, *r = NULL, error[2] = {0, 0};
+    p->share = 1;
+    if (d->rcut_smth <= p->r_lo) return KR_OK;
+    int n[2] = {TRIAL, TRIAL};
+    kr_fast_grid_set(p->r_lo, d->rcut_smth, d->rcut, n, &grid);
+    KR_NEW(ctx, c, (size_t)grid.ncoef * ng);
+    KR_NEW(ctx, g, CHECKS * ng);
+    KR_NEW(ctx, r, (size_t)grid.ncoef + CHECKS);
+    kr_fast_grid_nodes(&grid, r);
+    KR_TRY(kr_fast_embedding(ctx, &host, 0, 0, grid.ncoef, r, c));
+    KR_TRY(kr_fast_grid_solve(ctx, &grid, d->ng, c));
+    for (int s = 0; s < 2; s++) {
+        const kr_fast_segment *seg = &grid.segment[s];
+        for (int k = 0; k < CHECKS; k++) r[k] = exp(seg->x_begin + (k + 0.5) / 4 / seg->inv_h);
+        KR_TRY(kr_fast_embedding(ctx, &host, 0, 0, CHECKS, r, g));
+        for (int k = 0; k < CHECKS; k++) {
+            double b[6];
+            kr_fast_basis((k % 4 + 0.5) / 4, b);
+            for (size_t m = 0; m < ng; m++) {
+                double value = 0;
+                for (int j = 0; j < 6; j++) value += b[j] * c[(size_t)(seg->offset + k / 4 + j) * ng + m];
+                /* an error of value on the scale of an interval is one of slope, times 1/(h r) */
+                error[s] = fmax(error[s], fabs(value - g[(size_t)k * ng + m]) * seg->inv_h / r[k]);
+            }
+        }
+    }
+    double ratio = pow(fmax(error[0], 1e-15) / fmax(error[1], 1e-15), 0.2);
+    p->share = ratio / (1 + ratio);
+done:
+    kr_free(c);
+    kr_free(g);
+    kr_free(r);
+    return status;
+}
+
+static kr_status start(kr_context *ctx, planner *p) {
+    kr_status status = KR_OK;
+    const kr_fitting *f = &p->model->fitting;
+    int ncenters = 24 / p->nt;
+    ncenters = ncenters > MAX_PROBES ? MAX_PROBES : ncenters < MIN_PROBES ? MIN_PROBES : ncenters;
+    KR_NEW(ctx, p->probe, (size_t)p->nt);
+    KR_NEW(ctx, p->error, (size_t)p->nt);
+    KR_NEW(ctx, p->fparam, (size_t)f->numb_fparam);
+    const int nrows = ncenters + KR_FAST_DIMERS * p->nt;
+    KR_NEW(ctx, p->aparam, (size_t)f->numb_aparam * (size_t)nrows);
+    for (int k = 0; k < f->numb_fparam; k++)
+        p->fparam[k] = f->default_fparam ? f->default_fparam[k] : f->fparam_avg ? f->fparam_avg[k] : 0;
+    for (int k = 0; k < f->numb_aparam * nrows; k++)
+        p->aparam[k] = f->aparam_avg ? f->aparam_avg[k % f->numb_aparam] : 0;
+    for (int t = 0; t < p->nt; t++) {
+        if (!f->net[f->mixed_types ? 0 : t]) continue;
+        KR_TRY(kr_fast_probe_create(ctx, p->model, t, p->r_lo, ncenters, &p->probe[t]));
+        KR_TRY(kr_fast_probe_exact(ctx, p->model, p->fparam, p->aparam, &p->probe[t]));
+    }
+    KR_TRY(balance(ctx, p));
+done:
+    return status;
+}
+
+/* Smallest entry of the ladder with an error below `allowed`, or the last one. */
+static kr_status search_intervals(kr_context *ctx, planner *p, const kr_fast_channels *none, double allowed,
+                                  kr_fast_grid *grid) {
+    kr_status status = KR_OK;
+    int low = 0, high = LADDER - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        double error;
+        set_grid(p, ladder[middle], grid);
+        KR_TRY(measure(ctx, p, 0, grid, none, &error, NULL));
+        if (error <= allowed)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    set_grid(p, ladder[high], grid);
+done:
+    return status;
+}
+
+/* The smallest rank of every centre type that keeps the error below `allowed`; all types at once. */
+static kr_status search_rank(kr_context *ctx, planner *p, const kr_fast_grid *grid, double allowed,
+                             kr_fast_channels *channels) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &p->model->descriptor;
+    kr_fast host = {.model = p->model, .ntypes = p->nt, .radial = d->ncolumns == 1};
+    kr_fast_channels *all = NULL;
+    int *low = NULL, *high = NULL, top = d->ng;
+    /* More columns than this would save little. */
+    if (host.radial) return KR_OK;
+    while (top > 1 && kr_fast_inputs(top - 1, d->axis_neuron, 0) * 10 > kr_fast_inputs(d->ng, d->axis_neuron, 0) * 7)
+        top--;
+    if (top < 2) return KR_OK;
+    KR_NEW(ctx, all, (size_t)p->nt);
+    KR_NEW(ctx, low, 2 * (size_t)p->nt);
+    high = low + p->nt;
+    for (int t = 0; t < p->nt; t++) {
+        low[t] = 1;
+        high[t] = top;
+        if (p->probe[t].env.natoms) KR_TRY(kr_fast_rank_basis(ctx, &host, t, p->r_lo, &all[t]));
+    }
+    for (int more = 1; more;) {
+        double error;
+        more = 0;
+        for (int t = 0; t < p->nt; t++) {
+            int q = (low[t] + high[t]) / 2;
+            more |= low[t] < high[t];
+            KR_TRY(kr_fast_channels_cut(ctx, &all[t], d->ng, q < top ? q : 0, &channels[t]));
+        }
+        if (!more) break;
+        KR_TRY(measure(ctx, p, 0, grid, channels, &error, NULL));
+        for (int t = 0; t < p->nt; t++) {
+            int q = (low[t] + high[t]) / 2;
+            if (low[t] == high[t]) continue;
+            if (p->error[t] <= allowed)
+                high[t] = q;
+            else
+                low[t] = q + 1;
+        }
+    }
+done:
+    for (int t = 0; all && t < p->nt; t++) kr_fast_channels_free(&all[t]);
+    kr_free(all);
+    kr_free(low);
+    return status;
+}
+
+kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, kr_isa isa, int single, double tolerance,
+                       kr_fast **fast) {
+    kr_status status = KR_OK;
+    planner p = {.model = model, .isa = isa, .nt = model->ntypes, .r_lo = kr_fast_closest(model)};
+    kr_fast_channels *channels = NULL;
+    kr_fast_grid grid;
+    double error;
+    /* Rounding of single precision is about 1e-5 eV/Å: tighter tables would be wasted on it. */
+    double allowed = single && tolerance < 1e-5 ? 1e-5 : tolerance;
+    KR_NEW(ctx, channels, (size_t)model->ntypes);
+    KR_TRY(start(ctx, &p));
+    KR_TRY(search_intervals(ctx, &p, channels, 0.5 * allowed, &grid));
+    KR_TRY(search_rank(ctx, &p, &grid, allowed, channels));
+    KR_TRY(measure(ctx, &p, single, &grid, channels, &error, fast));
+    (*fast)->error = error;
+    (*fast)->tolerance = allowed;
+done:
+    for (int t = 0; t < p.nt; t++) {
+        if (channels) kr_fast_channels_free(&channels[t]);
+        if (p.probe) kr_fast_probe_free(&p.probe[t]);
+    }
+    kr_free(channels);
+    kr_free(p.probe);
+    kr_free(p.error);
+    kr_free(p.fparam);
+    kr_free(p.aparam);
+    return status;
+}

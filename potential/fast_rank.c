@@ -1,0 +1,148 @@
+/* A basis of the embedding outputs of one centre type, most important first.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The M = ng outputs are functions of one variable and span far fewer dimensions to a given force error. Rows of a
+ * matrix X are values and slopes of all outputs at sampled distances, weighted as they enter T (density × |R|).
+ * Channels matter as much as the first fitting layer listens to them: H = Σ_b t_b² W_b W_bᵀ (W_b = weights of the
+ * products T_a·T_b, t_b² = size of T_b). With the singular vectors V of X H^½, P = H^½ V (project, T → S = Pᵀ T)      U
+ * = H^−½ V (expand, T ≈ U S) and leaving out the last columns loses what contributes least. Energies of the truncated
+ * model are exact functions of positions, so forces remain their derivatives. */
+#include "core/error.h"
+#include "potential/fast_internal.h"
+#include <math.h>
+#include <string.h>
+
+enum { NSAMPLES = 96 };
+
+/* X [ntypes · 2 · NSAMPLES][ng] */
+static kr_status sample(kr_context *ctx, const kr_fast *fast, int type, double r_lo, double *x) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &fast->model->descriptor;
+    const size_t ng = (size_t)d->ng;
+    double r[NSAMPLES], step = log(d->rcut / r_lo) / (NSAMPLES - 1), r0, rho;
+    kr_fast_density(fast->model, type, &r0, &rho);
+    for (int k = 0; k < NSAMPLES; k++) r[k] = k == NSAMPLES - 1 ? d->rcut : r_lo * exp(step * k);
+    for (int tj = 0; tj < fast->ntypes; tj++, x += 2 * NSAMPLES * ng) {
+        if (!d->mixed_types && d->sel[tj] == 0) continue;
+        size_t at = ((size_t)type * (size_t)d->nnei + (size_t)kr_fast_slot(d, tj)) * (size_t)d->ncolumns;
+        double *slope = x + NSAMPLES * ng;
+        KR_TRY(kr_fast_embedding(ctx, fast, type, tj, NSAMPLES, r, x));
+        for (size_t k = 0; k < NSAMPLES; k++) {
+            size_t below = k > 0 ? k - 1 : 0, above = k + 1 < NSAMPLES ? k + 1 : k;
+            for (size_t m = 0; m < ng; m++)
+                slope[k * ng + m] = (x[above * ng + m] - x[below * ng + m]) / (r[above] - r[below]);
+        }
+        for (size_t k = 0; k < NSAMPLES; k++) {
+            double s = kr_switch(r[k], d->rcut_smth, d->rcut, NULL) / (r[k] + d->env_protection);
+            double row = d->ncolumns == 1 ? 1 : fabs(s - d->davg[at]) / d->dstd[at] + s / d->dstd[at + 1];
+            /* Errors of single pairs count, and of many far ones as the square root of their number. */
+            double weight = row * sqrt(1 + 4 * M_PI * rho * pow(r[k], 3) * step);
+            for (size_t m = 0; m < ng; m++) {
+                x[k * ng + m] *= weight / r[k];
+                slope[k * ng + m] *= weight;
+            }
+        }
+    }
+done:
+    return status;
+}
+
+/* H [ng][ng] from the first layer's weights W [ng·axis][out] and the sizes of T. */
+static void metric(const kr_fast *fast, const kr_net *net, const double *x, double *h) {
+    const kr_descriptor *d = &fast->model->descriptor;
+    const int ng = d->ng, axis = fast->radial ? 1 : d->axis_neuron, out = net->layer[0].out;
+    const size_t rows = (size_t)fast->ntypes * 2 * NSAMPLES;
+    const double *w = fast->model->theta + net->layer[0].w;
+    memset(h, 0, (size_t)ng * (size_t)ng * sizeof *h);
+    double trace = 0;
+    for (int b = 0; b < axis; b++) {
+        double size = 0;
+        for (size_t k = 0; k < rows; k++) size += x[k * (size_t)ng + (size_t)b] * x[k * (size_t)ng + (size_t)b];
+        if (fast->radial) size = 1;
+        kr_gemm(0, 1, ng, ng, out, size, w + b * out, axis * out, w + b * out, axis * out, 1, h, ng);
+    }
+    for (int a = 0; a < ng && !fast->radial; a++) { /* T_b, b < axis, as the second factor */
+        double size = 0;
+        for (size_t k = 0; k < rows; k++) size += x[k * (size_t)ng + (size_t)a] * x[k * (size_t)ng + (size_t)a];
+        const double *wa = w + (size_t)a * (size_t)axis * (size_t)out;
+        kr_gemm(0, 1, axis, axis, out, size, wa, out, wa, out, 1, h, ng);
+    }
+    for (int a = 0; a < ng; a++) trace += h[a * ng + a];
+    for (int a = 0; a < ng; a++) h[a * ng + a] += 1e-8 * trace / ng; /* keeps H invertible */
+}
+
+/* root [n][n] = E λ^½ Eᵀ and inverse = E λ^−½ Eᵀ from symmetric h (destroyed). */
+static kr_status roots(kr_context *ctx, int n, double *h, double *root, double *inverse) {
+    kr_status status = KR_OK;
+    double *values = NULL, *scaled = NULL;
+    KR_NEW(ctx, values, (size_t)n);
+    KR_NEW(ctx, scaled, (size_t)n * (size_t)n);
+    KR_TRY(kr_eigen_symmetric(ctx, n, h, values));
+    double floor = 1e-12 * values[n - 1];
+    if (!(floor > 0)) KR_FAIL(ctx, KR_ERR_NUMERIC, "the first fitting layer has no weights");
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < n; k++)
+                scaled[i * n + k] = h[i * n + k] * pow(fmax(values[k], floor), pass ? -0.5 : 0.5);
+        kr_gemm(0, 1, n, n, n, 1, scaled, n, h, n, 0, pass ? inverse : root, n);
+    }
+done:
+    kr_free(values);
+    kr_free(scaled);
+    return status;
+}
+
+kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, double r_lo, kr_fast_channels *all) {
+    kr_status status = KR_OK;
+    const kr_fitting *f = &fast->model->fitting;
+    const int ng = fast->model->descriptor.ng, rows = fast->ntypes * 2 * NSAMPLES;
+    const size_t square = (size_t)ng * (size_t)ng;
+    double *x = NULL, *h = NULL, *y = NULL, *s = NULL, *vt = NULL, *u = NULL;
+    KR_NEW(ctx, x, (size_t)rows * (size_t)ng);
+    KR_NEW(ctx, y, (size_t)rows * (size_t)ng);
+    KR_NEW(ctx, u, (size_t)rows * (size_t)ng);
+    KR_NEW(ctx, h, 3 * square);
+    KR_NEW(ctx, vt, square);
+    KR_NEW(ctx, s, (size_t)ng);
+    KR_NEW(ctx, all->project, square);
+    KR_NEW(ctx, all->expand, square);
+    KR_TRY(sample(ctx, fast, type, r_lo, x));
+    metric(fast, f->net[f->mixed_types ? 0 : type], x, h);
+    KR_TRY(roots(ctx, ng, h, h + square, h + 2 * square));
+    kr_gemm(0, 0, rows, ng, ng, 1, x, ng, h + square, ng, 0, y, ng);
+    KR_TRY(kr_svd(ctx, rows, ng, y, u, s, vt));
+    kr_gemm(0, 1, ng, ng, ng, 1, h + square, ng, vt, ng, 0, all->project, ng);
+    kr_gemm(0, 1, ng, ng, ng, 1, h + 2 * square, ng, vt, ng, 0, all->expand, ng);
+    all->q = ng;
+done:
+    kr_free(x);
+    kr_free(y);
+    kr_free(u);
+    kr_free(h);
+    kr_free(vt);
+    kr_free(s);
+    if (status < 0) kr_fast_channels_free(all);
+    return status;
+}
+
+void kr_fast_channels_free(kr_fast_channels *channels) {
+    kr_free(channels->project);
+    kr_free(channels->expand);
+    *channels = (kr_fast_channels){0};
+}
+
+kr_status kr_fast_channels_cut(kr_context *ctx, const kr_fast_channels *all, int ng, int q, kr_fast_channels *cut) {
+    kr_status status = KR_OK;
+    kr_fast_channels_free(cut);
+    if (q <= 0 || q >= ng) return KR_OK; /* all outputs, as they are */
+    KR_NEW(ctx, cut->project, (size_t)ng * (size_t)q);
+    KR_NEW(ctx, cut->expand, (size_t)ng * (size_t)q);
+    for (int a = 0; a < ng; a++) {
+        memcpy(cut->project + (size_t)a * (size_t)q, all->project + (size_t)a * (size_t)ng, (size_t)q * sizeof(double));
+        memcpy(cut->expand + (size_t)a * (size_t)q, all->expand + (size_t)a * (size_t)ng, (size_t)q * sizeof(double));
+    }
+    cut->q = q;
+done:
+    if (status < 0) kr_fast_channels_free(cut);
+    return status;
+}

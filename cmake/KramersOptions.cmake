@@ -14,7 +14,8 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # process to flush-to-zero when the plugin is loaded.
 add_library(kramers_flags INTERFACE)
 target_compile_options(kramers_flags INTERFACE
-  $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wno-format-truncation>
+  $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith>
+  $<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-format-truncation>  # names are cut to their room on purpose
   $<$<COMPILE_LANGUAGE:C>:-fno-math-errno>)
 if(KRAMERS_WERROR)
   target_compile_options(kramers_flags INTERFACE -Werror)

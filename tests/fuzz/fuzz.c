@@ -1,0 +1,161 @@
+/* Feeds bytes to the readers of files: a reader may refuse them, it may not crash, hang or use memory without bound.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Every reader is one row of the table: its name is also the file name (the suffix matters) under which the bytes are
+ * stored for it, in a folder of this process on /dev/shm. Two users:
+ *   preset fuzz    one libFuzzer program per row, built with -DKR_FUZZ_TARGET="name"
+ *   elsewhere      tests/fuzz/replay.c: the seeds and simple damages of them, a test of label short
+ * A model that was read is also described and saved, so that what the reader let pass is used. */
+#include "fuzz.h"
+#include "core/json.h"
+#include "core/npy.h"
+#include "core/yaml.h"
+#include <kramers/kramers.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[100];
+
+static void remove_folder(void) {
+    char command[200];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (system(command)) perror(command);
+}
+
+static void make_folder(void) {
+    if (folder[0]) return;
+    snprintf(folder, sizeof folder, "/dev/shm/kramers-fuzz-%d", (int)getpid());
+    mkdir(folder, 0700);
+    atexit(remove_folder);
+}
+
+/* Writes the bytes below the folder and gives the path back (static). */
+static const char *store(const char *name, const uint8_t *data, size_t size) {
+    static char path[300];
+    make_folder();
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, size, f) != size || fclose(f)) exit(2);
+    return path;
+}
+
+static void ignore_line(const char *text, void *payload) {
+    (void)payload;
+    if (!text) abort();
+}
+
+static void read_model(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
+    const char *path = store(name, data, size);
+    kr_model *model = NULL;
+    if (kr_model_load(ctx, path, &model) >= 0) kr_model_describe(model, ignore_line, NULL);
+    kr_model_destroy(&model);
+}
+
+static void read_dataset(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
+    static const char *const elements[] = {"O", "H", "C"};
+    const char *path = store(name, data, size);
+    kr_dataset *dataset = NULL;
+    if (kr_dataset_read(ctx, path, NULL, 3, elements, &dataset) >= 0)
+        for (int s = 0; s < dataset->nsystems; s++)
+            for (int f = 0; f < dataset->system[s]->nframes; f++) (void)kr_system_types(dataset->system[s], f);
+    kr_dataset_destroy(&dataset);
+}
+
+/* A deepmd/npy folder: the first byte says which of its files the bytes are, the others are sound. */
+static void read_folder(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
+    static const char *const files[] = {"type.raw",           "type_map.raw",          "set.000/coord.npy",
+                                        "set.000/box.npy",    "set.000/energy.npy",    "set.000/force.npy",
+                                        "set.000/virial.npy", "set.000/atom_ener.npy", "set.000/real_atom_types.npy"};
+    const int count = (int)(sizeof files / sizeof *files), which = size ? data[0] % count : 0;
+    char path[400], seed[400];
+    kr_dataset *dataset = NULL;
+    (void)name;
+    if (!size) return;
+    make_folder();
+    snprintf(path, sizeof path, "%s/npy", folder);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/npy/set.000", folder);
+    mkdir(path, 0700);
+    for (int k = 0; k < count; k++) {
+        snprintf(path, sizeof path, "npy/%s", files[k]);
+        snprintf(seed, sizeof seed, KR_SOURCE_DIR "/tests/data/deepmd_kit/formats/npy/%s", files[k]);
+        char *text = NULL;
+        size_t length = 0;
+        if (k == which) {
+            store(path, data + 1, size - 1);
+        } else if ((text = kr_fuzz_load(seed, &length))) {
+            store(path, (const uint8_t *)text, length);
+            free(text);
+        } else {
+            snprintf(seed, sizeof seed, "%s/%s", folder, path);
+            unlink(seed);
+        }
+    }
+    snprintf(path, sizeof path, "%s/npy", folder);
+    (void)kr_dataset_read(ctx, path, NULL, 0, NULL, &dataset);
+    kr_dataset_destroy(&dataset);
+}
+
+static void parse(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
+    kr_tree *tree = NULL;
+    char *text = malloc(size + 1); /* its own block, so that reading beyond the end is seen; parsers get a final zero */
+    if (!text) return;
+    memcpy(text, data, size);
+    text[size] = 0;
+    kr_status status = !strcmp(name, "tree.json")   ? kr_json_parse(ctx, text, size, name, &tree)
+                       : !strcmp(name, "tree.yaml") ? kr_yaml_parse(ctx, text, size, name, &tree)
+                                                    : kr_npy_parse(ctx, text, size, name, &tree);
+    if (status < 0 && tree) abort();
+    kr_tree_destroy(&tree);
+    free(text);
+}
+
+const kr_fuzz_target kr_fuzz_targets[] = {
+    {"model.dp", read_model},
+    {"model.yaml", read_model},
+    {"model.pb", read_model},
+    {"frames.xyz", read_dataset},
+    {"frames.lammpstrj", read_dataset},
+    {"structure.data", read_dataset},
+    {"systems.hdf5", read_dataset},
+    {"npy_folder", read_folder},
+    {"array.npy", parse},
+    {"tree.json", parse},
+    {"tree.yaml", parse},
+    {NULL, NULL},
+};
+
+char *kr_fuzz_load(const char *path, size_t *length) {
+    FILE *f = fopen(path, "rb");
+    char *text = NULL;
+    if (!f) return NULL;
+    if (!fseek(f, 0, SEEK_END) && (*length = (size_t)ftell(f)) < ((size_t)1 << 26) && (text = malloc(*length + 1))) {
+        rewind(f);
+        *length = fread(text, 1, *length, f);
+    }
+    fclose(f);
+    return text;
+}
+
+/* One input for one target; a failure must come with a message. */
+void kr_fuzz_one(const kr_fuzz_target *target, const uint8_t *data, size_t size) {
+    kr_context *ctx = NULL;
+    if (kr_context_create(&ctx) < 0) return;
+    kr_context_set_threads(ctx, 1);
+    target->run(ctx, target->name, data, size);
+    if (kr_context_status(ctx) < 0 && !kr_context_message(ctx)[0]) abort();
+    kr_context_destroy(&ctx);
+}
+
+#ifdef KR_FUZZ_TARGET
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const kr_fuzz_target *target = kr_fuzz_targets;
+    while (strcmp(target->name, KR_FUZZ_TARGET)) target++;
+    kr_fuzz_one(target, data, size);
+    return 0;
+}
+#endif

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# usage: run.sh PROGRAM MINUTES: runs one libFuzzer program from its seeds; prints "runs N" and "crashes N".
+# What breaks it stays in build/fuzz/found/TARGET; once fixed, it belongs into tests/fuzz/found/TARGET.
+# SPDX-License-Identifier: BSD-3-Clause
+set -uo pipefail
+program=$1 seconds=$(awk -v m="$2" 'BEGIN { print int(60 * m) }')
+here=$(cd "$(dirname "$0")" && pwd)
+target=$(basename "$program")
+target=${target#fuzz_}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+found=$(dirname "$program")/../found/$target
+mkdir -p "$found" "$work/corpus"
+"$here/seeds.sh" "$target" "$work/corpus"
+export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+"$program" "$work/corpus" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2500 -max_len=60000 \
+    -artifact_prefix="$found/" >"$work/log" 2>&1
+rc=$?
+echo "runs $(grep -oE '^#[0-9]+' "$work/log" | tail -1 | tr -d '#')"
+if [ $rc -eq 0 ]; then
+    echo "crashes 0"
+else
+    echo "crashes 1"
+    grep -E 'ERROR|SUMMARY|#[0-6] ' "$work/log" | head -12 >&2
+    cp "$work/log" "$found/last.log"
+fi

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ENERGY, ATOM_ENERGY, FORCE, VIRIAL, ATOM_VIRIAL, KINDS };
 static worst w64[KINDS] = {
@@ -117,6 +118,7 @@ static void each_kit(kr_context *ctx, const char *folder, const char *stem) {
     }
     snprintf(json, sizeof json, "%s/%s.json", folder, stem);
     snprintf(model, sizeof model, "%s/%s.dp", folder, stem);
+    if (access(model, R_OK)) snprintf(model, sizeof model, "%s/%s.pb", folder, stem); /* a frozen graph only */
     run_json(ctx, json, "frames", model, strstr(stem, "_f32") ? w32 : NULL);
 }
 

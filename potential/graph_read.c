@@ -59,8 +59,7 @@ int kr_bytes_equal(kr_bytes bytes, const char *text) {
 /* ---- graph ------------------------------------------------------------------------------------------------------ */
 
 static kr_status malformed(kr_context *ctx, const kr_graph *graph) {
-    return KR_ERROR(ctx, KR_ERR_FORMAT, "%s: this is no complete TensorFlow graph (malformed or cut off)",
-                    graph->path);
+    return KR_ERROR(ctx, KR_ERR_FORMAT, "%s: this is no complete TensorFlow graph (malformed or cut off)", graph->path);
 }
 
 /* Nodes of the GraphDef; with node NULL they are only counted. −1 when malformed or cut off: the field `versions` (4)

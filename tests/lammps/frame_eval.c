@@ -9,19 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void die(const char *what)
-{
+static void die(const char *what) {
     fprintf(stderr, "frame_eval: %s\n", what);
     exit(1);
 }
 
-static void print(int n, const double *value, const char *end)
-{
+static void print(int n, const double *value, const char *end) {
     for (int i = 0; i < n; i++) printf("%.17g%s", value[i], i + 1 < n ? " " : end);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     kr_context *ctx;
     kr_potential *potential;
     kr_workspace *workspace;

@@ -1,4 +1,4 @@
-/* pair_style kramers: frame and atomic parameters of a step, and the model deviation with its file.
+/* pair_style kramers: the model deviation and its file.
  * SPDX-License-Identifier: GPL-2.0-only
  *
  * Definitions and file layout are the library's (kramers/deviation.h, kramers/devi_file.h); this file sums over ranks
@@ -8,10 +8,6 @@
 
 #include "atom.h"
 #include "comm.h"
-#include "compute.h"
-#include "error.h"
-#include "fix.h"
-#include "modify.h"
 #include "update.h"
 
 #include <algorithm>
@@ -20,72 +16,6 @@
 #include <utility>
 
 using namespace LAMMPS_NS;
-
-// ---- parameters -------------------------------------------------------------------------------------------------
-
-// A compute's or fix' values are taken anew at every step, never from an earlier one.
-void PairKramers::gather_fparam() {
-    Impl &k = *impl;
-    const kramers_lammps::Options &o = k.options;
-    const int n = static_cast<int>(k.fparam.size());
-    if (!o.fparam_compute.empty()) {
-        Compute *source = modify->get_compute_by_id(o.fparam_compute);
-        const std::string name = "pair_style kramers: compute " + o.fparam_compute;
-        if (!source) error->all(FLERR, name + " of fparam_from_compute does not exist");
-        if (n == 1 && source->scalar_flag) {
-            k.fparam[0] = source->compute_scalar();
-        } else if (source->vector_flag && source->size_vector == n) {
-            source->compute_vector();
-            std::copy_n(source->vector, n, k.fparam.begin());
-        } else {
-            error->all(FLERR, name + " does not give the " + std::to_string(n) + " fparam of the model");
-        }
-    } else if (!o.fparam_fix.empty()) {
-        Fix *source = modify->get_fix_by_id(o.fparam_fix);
-        const std::string name = "pair_style kramers: fix " + o.fparam_fix;
-        if (!source) error->all(FLERR, name + " of fparam_from_fix does not exist");
-        const int first = o.fparam_index ? o.fparam_index : 1;
-        if (n == 1 && !o.fparam_index && source->scalar_flag) {
-            k.fparam[0] = source->compute_scalar();
-        } else if (source->vector_flag && source->size_vector >= first - 1 + n) {
-            for (int a = 0; a < n; a++) k.fparam[a] = source->compute_vector(first - 1 + a);
-        } else {
-            error->all(FLERR, name + " does not give the " + std::to_string(n) + " fparam of the model");
-        }
-    }
-}
-
-// aparam points into the compute's own array where that has the layout [nlocal][dim_aparam].
-void PairKramers::gather_aparam() {
-    Impl &k = *impl;
-    const kramers_lammps::Options &o = k.options;
-    const int n = kr_model_dim_aparam(k.models[0]);
-    k.aparam = nullptr;
-    if (!n) return;
-    const size_t nlocal = atom->nlocal;
-    if (o.aparam_compute.empty()) {
-        // the same values for every atom; written again only when there are more atoms
-        if (k.aparam_buffer.size() < nlocal * n || k.aparam_buffer.empty()) {
-            k.aparam_buffer.resize(std::max<size_t>(nlocal, 1) * n);
-            for (size_t i = 0; i < k.aparam_buffer.size(); i++) k.aparam_buffer[i] = o.aparam[i % n];
-        }
-        k.aparam = k.aparam_buffer.data();
-        return;
-    }
-    Compute *source = modify->get_compute_by_id(o.aparam_compute);
-    const std::string name = "pair_style kramers: compute " + o.aparam_compute;
-    if (!source) error->all(FLERR, name + " of aparam_from_compute does not exist");
-    const int columns = source->size_peratom_cols;
-    if (!source->peratom_flag || (columns ? columns : 1) != n)
-        error->all(FLERR, name + " does not give the " + std::to_string(n) + " aparam per atom of the model");
-    source->compute_peratom();
-    if (!columns)
-        k.aparam = source->vector_atom;
-    else
-        k.aparam = nlocal ? source->array_atom[0] : nullptr;
-}
-
-// ---- deviation --------------------------------------------------------------------------------------------------
 
 int PairKramers::pack_reverse_comm(int n, int first, double *buffer) {
     std::copy_n(impl->reverse + 3 * static_cast<size_t>(first), 3 * static_cast<size_t>(n), buffer);

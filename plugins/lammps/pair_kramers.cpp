@@ -1,4 +1,5 @@
-/* pair_style kramers: settings, elements, units and one call per step. Deviations: deviation.cpp, restart: restart.cpp.
+/* pair_style kramers: settings, elements, units and one call per step. Beside it: parameters.cpp,
+ * deviation.cpp, overflow.cpp, restart.cpp.
  * SPDX-License-Identifier: GPL-2.0-only
  *
  * Results are in eV and Å; LAMMPS gets them times energy_unit, force_unit = energy_unit / length_unit, and times the
@@ -91,6 +92,15 @@ void PairKramers::parse_settings() {
     kr_devi_file_close(&impl->devi_file);
 }
 
+// Words that came from a restart file are only now acted on, since pair_style may have been given again. True when
+// that was the case.
+bool PairKramers::load_restarted() {
+    if (!impl->models.empty()) return false;
+    parse_settings();
+    load_models();
+    return true;
+}
+
 static void tell(const char *line, void *payload) {
     utils::logmesg(static_cast<LAMMPS *>(payload), std::string("  ") + line + "\n");
 }
@@ -131,47 +141,15 @@ void PairKramers::load_models() {
 
     if (comm->me) return;
     utils::logmesg(lmp, "pair_style kramers (" + std::string(kr_version()) + ")\n");
-    for (int m = 0; m < n; m++) {
-        utils::logmesg(lmp, "model " + options.models[m] + "\n");
-        kr_model_describe(k.models[m], tell, lmp);
-    }
+    for (const kr_model *model : k.models) kr_model_describe(model, tell, lmp);
     kr_potential_describe(k.driver, tell, lmp);
-}
-
-// Frame and atomic parameters against what the models want, and equal type maps of all models.
-void PairKramers::check_parameters() {
-    Impl &k = *impl;
-    const kramers_lammps::Options &o = k.options;
-    const kr_model *first = k.models[0];
-    for (int m = 1; m < k.nmodels(); m++) {
-        const kr_model *other = k.models[m];
-        bool same = kr_model_ntypes(first) == kr_model_ntypes(other) &&
-                    kr_model_dim_fparam(first) == kr_model_dim_fparam(other) &&
-                    kr_model_dim_aparam(first) == kr_model_dim_aparam(other);
-        for (int t = 0; same && t < kr_model_ntypes(first); t++)
-            same = strcmp(kr_model_type_name(first, t), kr_model_type_name(other, t)) == 0;
-        if (!same)
-            error->all(FLERR, "pair_style kramers: models " + o.models[0] + " and " + o.models[m] +
-                                  " differ in their elements or parameters");
-    }
-    auto check = [&](const char *name, int wanted, size_t given, bool from_compute, bool has_default) {
-        const std::string model = "pair_style kramers: model " + o.models[0] + " takes " + std::to_string(wanted) + " ";
-        if (from_compute && wanted > 0) return;
-        if (from_compute || (given && wanted != static_cast<int>(given)))
-            error->all(FLERR, model + name + ", " + (from_compute ? "a source" : std::to_string(given)) + " given");
-        if (wanted && !given && !has_default) error->all(FLERR, model + name + ", none given");
-    };
-    check("fparam", kr_model_dim_fparam(first), o.fparam.size(), !o.fparam_compute.empty() || !o.fparam_fix.empty(),
-          kr_model_has_default_fparam(first));
-    check("aparam", kr_model_dim_aparam(first), o.aparam.size(), !o.aparam_compute.empty(), false);
-    k.fparam = o.fparam;
-    if (!o.fparam_compute.empty() || !o.fparam_fix.empty()) k.fparam.resize(kr_model_dim_fparam(first));
 }
 
 void PairKramers::coeff(int narg, char **arg) {
     if (narg < 2 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
         error->all(FLERR, "pair_coeff for pair_style kramers begins with * *");
     if (!allocated) allocate();
+    load_restarted();
     impl->elements.assign(arg + 2, arg + narg);
     map_types();
 
@@ -219,11 +197,7 @@ void PairKramers::map_types() {
 
 void PairKramers::init_style() {
     Impl &k = *impl;
-    if (k.models.empty()) { // settings came from a restart file
-        parse_settings();
-        load_models();
-        map_types();
-    }
+    if (load_restarted()) map_types();
     if (!force->newton_pair) error->all(FLERR, "pair_style kramers needs newton on for pair interactions");
     if (k.deviates() && k.options.atomic && !atom->tag_enable)
         error->all(FLERR, "pair_style kramers: per-atom deviations need atom ids");
@@ -392,45 +366,4 @@ double PairKramers::memory_usage() {
     for (const std::vector<double> *buffer : {&k.atom_energy, &k.atom_virial, &k.force, &k.aparam_buffer, &k.epsilon})
         bytes += static_cast<double>(buffer->capacity() * sizeof(double));
     return bytes;
-}
-
-// How often and how badly `sel` overflowed, over all ranks: told at the first occurrence and at the end of a run.
-void PairKramers::report_overflow(bool at_end) {
-    Impl &k = *impl;
-    long counts[2] = {0, 0}, sums[2];
-    struct {
-        double excess;
-        int rank;
-    } mine = {0.0, comm->me}, worst;
-    kr_overflow here = {}, one;
-    if (k.driver_scratch && kr_workspace_overflow(k.driver_scratch, 0, &one) >= 0) {
-        here = one;
-        counts[0] = one.environments;
-        counts[1] = one.evaluations;
-        mine.excess = one.worst_count - one.worst_sel;
-    }
-    MPI_Allreduce(counts, sums, 2, MPI_LONG, MPI_SUM, world);
-    if (sums[0] == 0 || (k.overflow_told && !at_end)) return;
-    MPI_Allreduce(&mine, &worst, 1, MPI_DOUBLE_INT, MPI_MAXLOC, world);
-    int facts[4] = {here.worst_count, here.worst_sel, here.worst_center_type, here.worst_neighbor_type};
-    MPI_Bcast(facts, 4, MPI_INT, worst.rank, world);
-    k.overflow_told = true;
-    if (comm->me) return;
-    const kr_model *model = k.models[0];
-    const char *center = kr_model_type_name(model, facts[2]);
-    const char *neighbor_name = facts[3] < 0 ? "any element" : kr_model_type_name(model, facts[3]);
-    error->warning(
-        FLERR, "pair_style kramers: sel overflowed for " + std::to_string(sums[0]) + " of " + std::to_string(sums[1]) +
-                   " environments, the farthest neighbours were left out; worst: " + std::to_string(facts[0]) +
-                   " neighbours of " + (neighbor_name ? neighbor_name : "?") + " around " + (center ? center : "?") +
-                   ", sel is " + std::to_string(facts[1]));
-}
-
-// End of a run, on all ranks.
-void PairKramers::finish() {
-    if (impl->driver_scratch) report_overflow(true);
-    if (impl->driver_scratch) kr_workspace_overflow_reset(impl->driver_scratch);
-    impl->overflow_told = false;
-    impl->calls = 0;
-    impl->next_look = 1;
 }

@@ -54,6 +54,7 @@ class PairKramers : public Pair {
     void allocate();
     void parse_settings();
     void load_models();
+    bool load_restarted();
     void map_types();
     void check_parameters();
     void find_pad_type();

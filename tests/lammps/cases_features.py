@@ -72,6 +72,17 @@ def restart():
 
 
 @case
+def restart_hybrid():
+    """Inside hybrid LAMMPS keeps the words of pair_style, and pair_coeff is given again."""
+    styles = "pair_style hybrid/overlay kramers %s tabulate off lj/cut 5.0\n" % devi_model(0)
+    coeffs = "pair_coeff * * kramers O H\npair_coeff * * lj/cut 0.0001 0.5\n"
+    whole = run(head() + styles + coeffs + MD + TAIL + "restart 5 md.restart\nrun 10\n")
+    again = run("PLUGIN\nread_restart md.restart.5\n" + coeffs + "timestep 0.0005\nfix 1 all nve\nthermo 1\n" + TAIL +
+                "run 5\n", np=2)
+    close("restart of hybrid/overlay", forces(again), forces(whole), 1e-10)
+
+
+@case
 def restart_moved_model():
     """A model that is gone when the restart file is read can be named anew."""
     shutil.copy(devi_model(0), "gone.dp")

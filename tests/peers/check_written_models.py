@@ -93,12 +93,11 @@ def difference(deep_pot, model, frames, with_force):
 # se_e2_r, keeps the padding of excluded types and evaluates attention otherwise than TensorFlow, which made the numbers.
 NUMPY_REFUSES = {"tf_se_r_two"}
 NUMPY_DIFFERS = {"tf_se_a_one_rs18_excl": 0.1, "tf_se_atten_concat_attn2": 1e-4}
-# TensorFlow leaves the padding of excluded types out, has no skip connection in the first layer of the fitting net nor
-# in one of doubled width, rounds the cutoffs to float32 and evaluates attention otherwise than the others.
+# TensorFlow ignores atom_exclude_types, leaves the padding of excluded types out, has no skip connection in the first
+# layer of the fitting net nor in one of doubled width, evaluates attention otherwise and softplus to 1e-9.
 TENSORFLOW_DIFFERS = {
-    "se_a_excl_one": 1.0, "se_a_excl_two": 1.0, "se_e2_a_fpap": 2.0, "se_a_width1": 2.0, "se_r_excl_silu_dt": 1.0,
-    "dpa1_concat_attn1": 1e-3, "dpa1_concat_attn2": 1e-3, "dpa1_strip_attn2_one": 1e-3,
-    "tf_se_a_two": 1e-10, "tf_se_atten_concat_attn2": 1e-3,
+    "se_a_atomexcl": 5.0, "se_a_excl_one": 1e-2, "se_a_excl_two": 0.1, "se_e2_a_fpap": 2.0, "se_a_width1": 2.0,
+    "dpa1_concat_attn1": 1e-3, "dpa1_concat_attn2": 1e-3, "se_a_softplus_gelutf": 1e-8,
 }
 
 

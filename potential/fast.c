@@ -91,11 +91,24 @@ kr_status kr_fast_create(kr_context *ctx, const kr_model *model, const kr_potent
     *fast = NULL;
     *reason = NULL;
     KR_TRY(kr_isa_choose(ctx, options->isa, &isa));
-    *reason = kr_fast_unsupported(model);
+    *reason = options->table == KR_TABLE_OFF ? "the exact network is evaluated in double precision"
+                                             : kr_fast_unsupported(model);
+    if (!*reason && options->table == KR_TABLE_DEEPMD) *reason = kr_fast_tables_unsupported(model);
     if (*reason) goto done;
-    KR_TRY(kr_fast_plan(ctx, model, isa, options->precision == KR_PRECISION_MIXED, options->tolerance, fast));
+    if (options->table == KR_TABLE_DEEPMD) {
+        kr_fast *made = NULL;
+        KR_NEW(ctx, made, 1);
+        *fast = made;
+        made->model = model;
+        made->isa = isa;
+        made->ntypes = model->ntypes;
+        KR_TRY(kr_fast_tables_create(ctx, made));
+    } else {
+        KR_TRY(kr_fast_plan(ctx, model, isa, options->precision == KR_PRECISION_MIXED, options->tolerance, fast));
+    }
     (*fast)->build_ms = 1e3 * (seconds(CLOCK_MONOTONIC) - start);
 done:
+    if (status < 0) kr_fast_destroy(fast);
     return status;
 }
 
@@ -103,6 +116,7 @@ void kr_fast_destroy(kr_fast **fast) {
     if (!fast || !*fast) return;
     for (int t = 0; (*fast)->center && t < (*fast)->ntypes; t++)
         kr_fast_center_free((*fast)->ntypes, &(*fast)->center[t]);
+    kr_fast_tables_free(&(*fast)->tables);
     kr_free((*fast)->center);
     kr_free(*fast);
     *fast = NULL;
@@ -111,6 +125,15 @@ void kr_fast_destroy(kr_fast **fast) {
 void kr_fast_describe(const kr_fast *fast, void (*line)(const char *text, void *payload), void *payload) {
     char text[256];
     const kr_fast_grid *grid = &fast->grid;
+    if (fast->tables) {
+        snprintf(text, sizeof text,
+                 "DeePMD-kit's tables: strides 0.01 and 0.1, extrapolation 5, smallest distance %.4g Å%s, %.1f kB, "
+                 "double precision, prepared in %.0f ms",
+                 kr_fast_tables_closest(fast), fast->model->has_min_nbor_dist ? "" : " (guessed)",
+                 (double)fast->bytes / 1024, fast->build_ms);
+        line(text, payload);
+        return;
+    }
     snprintf(text, sizeof text, "splines: %d coefficients per pair of types in log r from %.3g to %g Å, %.1f kB",
              grid->ncoef, grid->segment[0].r_begin, fast->rcut, (double)fast->bytes / 1024);
     line(text, payload);
@@ -133,6 +156,10 @@ kr_status kr_fast_workspace_create(kr_context *ctx, const kr_fast *fast, kr_fast
     kr_status status = KR_OK;
     kr_fast_workspace *ws = NULL;
     KR_NEW(ctx, ws, 1);
+    if (fast->tables) {
+        *out = ws;
+        return KR_OK;
+    }
     const size_t real = fast->single ? sizeof(float) : sizeof(double), rows = KR_FAST_ROWS;
     const size_t columns = (size_t)fast->max_columns, ncoef = (size_t)fast->grid.ncoef;
     const size_t widest = (size_t)kr_fast_stride((int)(columns > ncoef ? columns : ncoef));
@@ -172,11 +199,12 @@ void kr_fast_workspace_destroy(kr_fast_workspace **ws) {
                       w->h[1],    w->slope,  w->g[0],    w->g[1], w->extra, w->x_extra};
     for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) kr_free(arrays[k]);
     kr_reference_workspace_free(&w->reference);
+    kr_buffer_free(&w->table);
     kr_free(w);
     *ws = NULL;
 }
 
-size_t kr_fast_workspace_bytes(const kr_fast_workspace *ws) { return ws->bytes; }
+size_t kr_fast_workspace_bytes(const kr_fast_workspace *ws) { return ws->bytes + ws->table.bytes; }
 
 static void fill_extra(const kr_fitting *f, int natoms, const double *fparam, const double *aparam, double *x) {
     int naparam = f->use_aparam_as_mask ? 0 : f->numb_aparam;
@@ -223,6 +251,7 @@ kr_status kr_fast_block(kr_context *ctx, const kr_fast *fast, const kr_env *env,
     if (env->natoms == 0) goto done;
     KR_TRY(kr_fitting_check_parameters(ctx, model, fparam, aparam));
     if (!fparam) fparam = model->fitting.default_fparam;
+    if (fast->tables) return kr_fast_tables_block(ctx, fast, env, fparam, aparam, energy, gr, ws);
     const int type = env->center_type[0];
     const kr_fast_center *center = &fast->center[type];
     if (!center->present)

@@ -14,6 +14,8 @@
 #include "core/linalg.h"
 #include "potential/evaluate.h"
 
+typedef struct kr_fast_tables kr_fast_tables;
+
 enum {
     KR_FAST_ROWS = 128, /* centres evaluated together; longer blocks are cut */
     KR_FAST_GROUP = 8,  /* centres whose moments are held at the same time */
@@ -98,7 +100,7 @@ struct kr_fast {
     double rcut, rcut_smth, protection; /* Å, after rounding when asked */
     int nextra;
     kr_fast_grid grid;
-    int table;                                       /* kr_table */
+    kr_fast_tables *tables;                          /* DeePMD-kit's tables; then nothing below is used */
     kr_fast_center *center;                          /* [ntypes] */
     int max_columns, max_width, max_out, max_layers; /* over the centres: sizes of the scratch */
     double error, tolerance;                         /* estimated and asked for, eV/Å */
@@ -132,6 +134,7 @@ struct kr_fast_workspace {
     double *stage; /* [KR_STAGE_COUNT] s, added to when not NULL */
     double now;
     kr_reference_workspace reference;
+    kr_buffer table; /* of DeePMD-kit's tables */
 };
 
 /* Row strides of the scratch matrices, in elements: odd numbers of cache lines, so that rows do not collide. */
@@ -203,5 +206,13 @@ kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_i
 /* Inputs of the first fitting layer with q channels. */
 int kr_fast_inputs(int q, int axis, int symmetric);
 void kr_fast_center_free(int ntypes, kr_fast_center *center);
+
+/* DeePMD-kit's tables (fast_deepmd.c). */
+const char *kr_fast_tables_unsupported(const kr_model *model);
+kr_status kr_fast_tables_create(kr_context *ctx, kr_fast *fast);
+void kr_fast_tables_free(kr_fast_tables **tables);
+double kr_fast_tables_closest(const kr_fast *fast);
+kr_status kr_fast_tables_block(kr_context *ctx, const kr_fast *fast, const kr_env *env, const double *fparam,
+                               const double *aparam, double *energy, double *gr, kr_fast_workspace *ws);
 
 #endif

@@ -158,15 +158,160 @@ static int sweep_folder(const char *folder, const char *suffix, const char *list
 
 static void fixtures(void **state) {
     (void)state;
+    assert_true(sweep_folder(KR_TEST_DATA "/deepmd", ".expected.json", "tests", KR_PRECISION_MIXED) >= 4);
+    assert_true(sweep_folder(KR_TEST_DATA "/deepmd", ".expected.json", "tests", KR_PRECISION_DOUBLE) >= 4);
+    assert_true(sweep_folder(KR_TEST_DATA "/deepmd_kit/models", ".json", "frames", KR_PRECISION_DOUBLE) >= 20);
+    assert_true(sweep_folder(KR_TEST_DATA "/deepmd_kit/models_tf", ".json", "frames", KR_PRECISION_MIXED) >= 4);
+}
+
+/* Frame `index` of the held-out water data. */
+static frame water_frame(int index) {
+    kr_context *ctx = NULL;
+    kr_dataset *data = NULL;
+    frame f = {0};
+    const char *path = KR_TEST_DATA "/water/data_3";
+    assert_int_equal(kr_context_create(&ctx), KR_OK);
+    kr_assert_ok(ctx, kr_dataset_read(ctx, path, NULL, 0, NULL, &data));
+    const kr_system *s = data->system[0];
+    f.n = s->natoms;
+    f.periodic = 1;
+    f.x = malloc(3 * (size_t)f.n * sizeof *f.x);
+    f.type = malloc((size_t)f.n * sizeof *f.type);
+    memcpy(f.x, s->coord + (size_t)index * 3 * (size_t)f.n, 3 * (size_t)f.n * sizeof *f.x);
+    memcpy(f.box, s->box + 9 * (size_t)index, sizeof f.box);
+    memcpy(f.type, kr_system_types(s, index), (size_t)f.n * sizeof *f.type);
+    kr_dataset_destroy(&data);
+    kr_context_destroy(&ctx);
+    return f;
+}
+
+static frame copper_frame(int index) {
+    kr_tree *tree = NULL;
+    assert_int_equal(kr_json_read(NULL, KR_TEST_DATA "/deepmd_kit/copper/copper.json", &tree), KR_OK);
+    frame f = frame_of(kr_tree_get(tree, "frames")->child[index]);
+    kr_tree_destroy(&tree);
+    return f;
+}
+
+static const char *const WATER = KR_SOURCE_DIR "/examples/models/water_se_e2_a.dp";
+static const char *const COPPER = KR_SOURCE_DIR "/examples/models/copper_se_e2_a.dp";
+
+static void check_trained(const char *model, kr_precision precision, const char *isa) {
+    kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
+    options.precision = precision;
+    options.isa = isa;
+    pair p = open_pair(model, options);
+    assert_non_null(p.fast->fast[0]);
+    frame f = model == WATER ? water_frame(7) : copper_frame(2);
+    double error = compare(&p, &f, precision ? 5e-5 : 1e-6, precision ? 5e-5 : 1e-6);
+    print_message("%s %s %s: %.1e eV/A\n", strrchr(model, '/') + 1, precision ? "mixed" : "double", isa ? isa : "best",
+                  error);
+    free_frame(&f);
+    close_pair(&p);
+}
+
+static void trained(void **state) {
+    (void)state;
     for (int mixed = 0; mixed < 2; mixed++) {
         kr_precision precision = mixed ? KR_PRECISION_MIXED : KR_PRECISION_DOUBLE;
-        assert_true(sweep_folder(KR_TEST_DATA "/deepmd", ".expected.json", "tests", precision) >= 4);
-        assert_true(sweep_folder(KR_TEST_DATA "/deepmd_kit/models", ".json", "frames", precision) >= 20);
-        assert_true(sweep_folder(KR_TEST_DATA "/deepmd_kit/models_tf", ".json", "frames", precision) >= 4);
+        check_trained(WATER, precision, NULL);
+        for (int isa = 0; isa < KR_ISA_COUNT; isa++)
+            if (kr_isa_available((kr_isa)isa)) check_trained(COPPER, precision, kr_isa_name((kr_isa)isa));
     }
 }
 
+/* A pair, alone and with a third atom beside, from the cutoff to a collision. */
+static void collisions(void **state) {
+    (void)state;
+    for (int mixed = 0; mixed < 2; mixed++) {
+        kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
+        options.precision = mixed ? KR_PRECISION_MIXED : KR_PRECISION_DOUBLE;
+        pair p = open_pair(COPPER, options);
+        for (double r = 1e-3; r < 8.2; r *= 1.07)
+            for (int extra = 0; extra < 2; extra++) {
+                int type[3] = {0, 0, 0};
+                double x[9] = {0, 0, 0, 0.36 * r, 0.48 * r, 0.8 * r, 1.9, -1.3, 0.4};
+                frame f = {.n = 2 + extra, .x = x, .type = type};
+                outcome a = evaluate(p.ctx, p.exact, &f), b = evaluate(p.ctx, p.fast, &f);
+                double most = 1;
+                for (int k = 0; k < 3 * f.n; k++) most = fmax(most, fabs(a.force[k]));
+                assert_true(largest(3 * f.n, a.force, b.force) <= (mixed ? 5e-5 : 1e-6) * most);
+                free_outcome(&a);
+                free_outcome(&b);
+            }
+        close_pair(&p);
+    }
+}
+
+/* Forces of a potential are the derivative of its own energy: central differences of order four. */
+static void check_gradient(const char *path, kr_potential_options options, const frame *f, double tolerance) {
+    static const double weight[4] = {1, -8, 8, -1}, at[4] = {-2, -1, 1, 2};
+    const double h = 2e-3;
+    pair p = open_pair(path, options);
+    outcome o = evaluate(p.ctx, p.fast, f);
+    assert_non_null(p.fast->fast[0]);
+    for (int k = 1; k < 3 * f->n; k += 3 * f->n / 5 + 1) {
+        double difference = 0, x = f->x[k];
+        for (int q = 0; q < 4; q++) {
+            f->x[k] = x + at[q] * h;
+            outcome moved = evaluate(p.ctx, p.fast, f);
+            difference += weight[q] * moved.energy / (12 * h);
+            free_outcome(&moved);
+        }
+        f->x[k] = x;
+        kr_assert_near(o.force[k], -difference, tolerance, tolerance);
+    }
+    free_outcome(&o);
+    close_pair(&p);
+}
+
+static void own_gradient(void **state) {
+    (void)state;
+    kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
+    frame f = copper_frame(1);
+    check_gradient(COPPER, options, &f, 1e-7);
+    free_frame(&f);
+}
+
+/* DeePMD-kit's tables: coarser than the splines, but close to the exact network, and their own gradient. */
+static void deepmd_tables(void **state) {
+    (void)state;
+    static const char *const names[] = {"tf_se_a_two", "tf_se_a_one_rs18_excl", "tf_se_atten_strip"};
+    kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
+    options.table = KR_TABLE_DEEPMD;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[1024];
+        kr_tree *tree = NULL;
+        snprintf(path, sizeof path, KR_TEST_DATA "/deepmd_kit/models_tf/%s.json", names[i]);
+        assert_int_equal(kr_json_read(NULL, path, &tree), KR_OK);
+        frame f = frame_of(kr_tree_get(tree, "frames")->child[0]);
+        snprintf(path, sizeof path, KR_TEST_DATA "/deepmd_kit/models_tf/%s.dp", names[i]);
+        pair p = open_pair(path, options);
+        assert_non_null(p.fast->fast[0]);
+        print_message("tables, %s: %.1e eV/A\n", names[i], compare(&p, &f, 1e-7, 1e-9));
+        close_pair(&p);
+        check_gradient(path, options, &f, 1e-7);
+        free_frame(&f);
+        kr_tree_destroy(&tree);
+    }
+}
+
+static void wrong_isa(void **state) {
+    (void)state;
+    kr_context *ctx = NULL;
+    kr_potential *p = NULL;
+    kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
+    options.isa = "mmx";
+    assert_int_equal(kr_context_create(&ctx), KR_OK);
+    assert_int_equal(kr_potential_load(ctx, 1, &COPPER, &options, &p), KR_ERR_ARGUMENT);
+    assert_null(p);
+    assert_non_null(strstr(kr_context_message(ctx), "mmx"));
+    kr_context_destroy(&ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fixtures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fixtures),      cmocka_unit_test(trained),
+                                       cmocka_unit_test(collisions),    cmocka_unit_test(own_gradient),
+                                       cmocka_unit_test(deepmd_tables), cmocka_unit_test(wrong_isa)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

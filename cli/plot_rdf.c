@@ -15,7 +15,7 @@
 typedef struct settings {
     const char *output, *format, *title;
     cli_names type_map, pairs;
-    double rmax;
+    double rmax, gmax;
     int bins, skip, force;
 } settings;
 
@@ -23,6 +23,8 @@ static const cli_option options[] = {
     {"output", 'o', CLI_TEXT, offsetof(settings, output), "PICTURE", "the .png or .svg file"},
     {"pairs", 0, CLI_NAMES, offsetof(settings, pairs), "A-B,...", "pairs of elements; default all"},
     {"rmax", 0, CLI_REAL, offsetof(settings, rmax), "A", "largest distance; default half the cell, 10 A at most"},
+    {"gmax", 0, CLI_REAL, offsetof(settings, gmax), "G",
+     "top of the picture; higher peaks are cut; default all is seen"},
     {"bins", 0, CLI_COUNT, offsetof(settings, bins), "N", "default 200"},
     {"skip", 0, CLI_COUNT, offsetof(settings, skip), "N", "leave out the first N frames"},
     {"type-map", 0, CLI_NAMES, offsetof(settings, type_map), "El,...", "elements of numeric types"},
@@ -173,11 +175,13 @@ static void write_picture(const rdf *d, const settings *s, cli_picture *picture)
     }
     fputc('\n', data);
     free(running);
+    char top[32] = "*";
+    if (s->gmax > 0) snprintf(top, sizeof top, "%.6g", s->gmax);
     if (s->title) fprintf(script, "set title \"%s\" noenhanced\n", s->title);
     fprintf(script,
-            "set xlabel 'r (Å)'\nset ylabel 'g(r)'\nset xrange [0:%.6g]\nset yrange [0:*]\n"
+            "set xlabel 'r (Å)'\nset ylabel 'g(r)'\nset xrange [0:%.6g]\nset yrange [0:%s]\n"
             "plot 1 with lines linecolor '#bbbbbb' dashtype 2 notitle",
-            d->rmax);
+            d->rmax, top);
     for (int p = 0; p < d->npairs; p++)
         fprintf(script, ", \\\n  data using 1:%d with lines linewidth 1.6 linecolor '%s' title '%s–%s'", 2 + 2 * p,
                 cli_colour(p), d->element[d->pair[p][0]], d->element[d->pair[p][1]]);

@@ -1,8 +1,8 @@
 /* kramers plot thermo: temperature, energies, pressure against time from a LAMMPS log file, energy drift and speed.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Energy drift = slope of the total energy against time by least squares, per atom; the standard error assumes
- * independent rows. */
+ * Energy drift = slope of the energy against time by least squares, per atom; the standard error assumes independent
+ * rows. The energy is LAMMPS' econserve (with what thermostats and barostats took) when the log has it, else etotal. */
 #include "picture.h"
 #include "thermo.h"
 #include <math.h>
@@ -37,7 +37,9 @@ static const quantity quantities[] = {
     {"Press", "pressure", 0, 1},
     {"Density", "density (g/cm³)", 0, 0},
     {"Volume", "volume (Å³)", 0, 0},
+    {"Econserve", "conserved energy", 1, 0},
 };
+enum { TOTAL_ENERGY = 1, CONSERVED_ENERGY = 6 }; /* places in the table */
 enum { QUANTITIES = sizeof quantities / sizeof *quantities };
 
 /* All rows of all runs with the same columns as the longest, times in ps. */
@@ -121,10 +123,11 @@ static void print_summary(const series *s, const cli_log *log) {
         else
             printf("%s: %.6g\n", label, s->value[q][0]);
     }
-    if (s->value[1] && run->atoms > 0) {
+    int q = s->value[CONSERVED_ENERGY] ? CONSERVED_ENERGY : TOTAL_ENERGY;
+    if (s->value[q] && run->atoms > 0) {
         double slope, error;
-        cli_fit_line(s->n, s->time, s->value[1], &slope, &error); /* eV/atom/ps = 1e6 meV/atom/ns */
-        printf("energy drift: %.4g +- %.2g meV/atom/ns\n", slope * 1e6, error * 1e6);
+        cli_fit_line(s->n, s->time, s->value[q], &slope, &error); /* eV/atom/ps = 1e6 meV/atom/ns */
+        printf("energy drift: %.4g +- %.2g meV/atom/ns (%s)\n", slope * 1e6, error * 1e6, quantities[q].label);
     }
     double loop = 0, steps = 0;
     for (int k = 0; k < log->nruns; k++) loop += log->run[k].loop, steps += log->run[k].steps;
@@ -140,6 +143,7 @@ static int wanted(const series *s, int q) {
     if (!s->value[q]) return 0;
     if (!strcmp(quantities[q].names, "Volume")) return varies(s, q) && !s->value[q - 1];
     if (!strcmp(quantities[q].names, "Density")) return varies(s, q);
+    if (q == TOTAL_ENERGY) return !s->value[CONSERVED_ENERGY];
     return 1;
 }
 
@@ -227,7 +231,9 @@ const cli_command cli_command_plot_thermo = {
     .name = "plot thermo",
     .summary = "Temperature, energies and pressure of a LAMMPS log file against time, energy drift, speed",
     .usage = "LOG [-o PICTURE] [options]",
-    .text = "Prints means, the energy drift in meV/atom/ns (slope of the total energy by least squares) and the speed; "
+    .text = "Prints means, the energy drift in meV/atom/ns (slope of econserve, else of the total energy, by least "
+            "squares) "
+            "and the speed; "
             "draws temperature, energies, pressure and, when it varies, density or volume. Time step and units come "
             "from the input that LAMMPS echoes into the log.",
     .least = 1,

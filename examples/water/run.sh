@@ -16,6 +16,6 @@ for ensemble in nve npt; do
     printf '\n%s\n' "== $ensemble, $steps steps of 0.5 fs, 192 atoms"
     "$kramers" plot thermo "$out/$ensemble.log" -o "$out/$ensemble.png" --title "water, $ensemble" --force
     "$kramers" plot rdf "$out/$ensemble.dump" --type-map O,H --pairs O-O,O-H,H-H --skip $((steps / every / 5)) \
-        -o "$out/${ensemble}_rdf.png" --rmax 6.2 --title "water, $ensemble" --force
+        -o "$out/${ensemble}_rdf.png" --rmax 6.2 --gmax 4 --title "water, $ensemble" --force
 done
 printf '\n%s\n' "Pictures in $out: nve.png nve_rdf.png npt.png npt_rdf.png (data .dat and scripts .gp beside them)"

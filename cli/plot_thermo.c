@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * Energy drift = slope of the energy against time by least squares, per atom; the standard error assumes independent
- * rows. The energy is LAMMPS' econserve (with what thermostats and barostats took) when the log has it, else etotal. */
+ * rows. The energy is LAMMPS' econserve (with what thermostats and barostats took) when the log has it, else etotal.
+ * No drift is told of runs whose volume changes: a barostat moves econserve far more than the forces do. */
 #include "picture.h"
 #include "thermo.h"
 #include <math.h>
@@ -39,7 +40,7 @@ static const quantity quantities[] = {
     {"Volume", "volume (Å³)", 0, 0},
     {"Econserve", "conserved energy", 1, 0},
 };
-enum { TOTAL_ENERGY = 1, CONSERVED_ENERGY = 6 }; /* places in the table */
+enum { TOTAL_ENERGY = 1, DENSITY = 4, VOLUME = 5, CONSERVED_ENERGY = 6 }; /* places in the table */
 enum { QUANTITIES = sizeof quantities / sizeof *quantities };
 
 /* All rows of all runs with the same columns as the longest, times in ps. */
@@ -124,7 +125,8 @@ static void print_summary(const series *s, const cli_log *log) {
             printf("%s: %.6g\n", label, s->value[q][0]);
     }
     int q = s->value[CONSERVED_ENERGY] ? CONSERVED_ENERGY : TOTAL_ENERGY;
-    if (s->value[q] && run->atoms > 0) {
+    int resized = (s->value[DENSITY] && varies(s, DENSITY)) || (s->value[VOLUME] && varies(s, VOLUME));
+    if (s->value[q] && run->atoms > 0 && !resized) {
         double slope, error;
         cli_fit_line(s->n, s->time, s->value[q], &slope, &error); /* eV/atom/ps = 1e6 meV/atom/ns */
         printf("energy drift: %.4g +- %.2g meV/atom/ns (%s)\n", slope * 1e6, error * 1e6, quantities[q].label);
@@ -232,10 +234,8 @@ const cli_command cli_command_plot_thermo = {
     .summary = "Temperature, energies and pressure of a LAMMPS log file against time, energy drift, speed",
     .usage = "LOG [-o PICTURE] [options]",
     .text = "Prints means, the energy drift in meV/atom/ns (slope of econserve, else of the total energy, by least "
-            "squares) "
-            "and the speed; "
-            "draws temperature, energies, pressure and, when it varies, density or volume. Time step and units come "
-            "from the input that LAMMPS echoes into the log.",
+            "squares; at constant volume only) and the speed; draws temperature, energies, pressure and, when it "
+            "varies, density or volume. Time step and units come from the input that LAMMPS echoes into the log.",
     .least = 1,
     .most = 1,
     .options = options,

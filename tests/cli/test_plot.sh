@@ -65,7 +65,7 @@ awk 'BEGIN {
 }' >log.lammps
 draw plot thermo log.lammps -o t.png
 picture t.png
-has out 'energy drift: 3 +-'
+has out 'energy drift: 3 +- .* (total energy)'
 has out 'speed: 10 ns/day, 172.8 us/atom/step (100 atoms, 1000 steps in 17.28 s on 2 threads)'
 ok plot thermo log.lammps
 code 1 'holds no thermodynamic output' plot thermo gas.xyz

@@ -9,7 +9,7 @@ bad=0
 offend() { printf '%s\n' "$*"; bad=1; }
 sources() {
     find core potential sampling coarse eelt plugins cli examples include tests bench \
-    \( -path tests/data -o -path '*/build' -o -path '*/.*' \) -prune -o -type f \( "$@" \) -print 2>/dev/null | sort
+    \( -path tests/data -o -path '*/build' -o -path 'examples/*/out' -o -path '*/.*' \) -prune -o -type f \( "$@" \) -print 2>/dev/null | sort
     return 0   # some of these folders may not exist
 }
 code() { sources -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.def'; }
@@ -89,7 +89,7 @@ rule_words() {
             xargs -r grep -nE '\b(TO[D]O|FIX[M]E|XX[X]|HAC[K]|not implement[e]d)\b|NotImpl[e]mented')
     while IFS= read -r hit; do offend "path of one machine: $hit"; done < <(
         { code; find scripts bench docs cmake tests examples plugins .ci README.md CONTRIBUTING.md CMakeLists.txt -type f \
-            \( -path 'tests/data/*' -prune -o -print \) 2>/dev/null; } | grep -v '^tests/rules/' | sort -u |
+            -not -path 'tests/data/*' -not -path 'examples/*/out/*' 2>/dev/null; } | grep -v '^tests/rules/' | sort -u |
             xargs -r grep -nIE '(^|[^a-zA-Z0-9_.])/(wor[k]|op[t]|hom[e]|roo[t])/')
     while IFS= read -r hit; do offend "forbidden flag: $hit"; done < <(
         grep -rnE '[-]ffast-math|[-]Ofast' CMakeLists.txt cmake */CMakeLists.txt plugins 2>/dev/null | grep -v '# *[^ ]*.*never used')

@@ -7,6 +7,7 @@
  *   elsewhere      tests/fuzz/replay.c: the seeds and simple damages of them, a test of label short
  * A model that was read is also described and saved, so that what the reader let pass is used. */
 #include "fuzz.h"
+#include "core/hdf5.h"
 #include "core/json.h"
 #include "core/npy.h"
 #include "core/yaml.h"
@@ -51,6 +52,34 @@ static void read_model(kr_context *ctx, const char *name, const uint8_t *data, s
     const char *path = store(name, data, size);
     kr_model *model = NULL;
     if (kr_model_load(ctx, path, &model) >= 0) kr_model_describe(model, ignore_line, NULL);
+    kr_model_destroy(&model);
+}
+
+/* A sound HDF5 file with the arrays of a reference model and the bytes as its description: what stands behind HDF5. */
+static void read_described_model(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
+    static const char seed[] = KR_SOURCE_DIR "/tests/data/deepmd/se_e2_r_oneside.dp";
+    const char *path = store(name, data, size);
+    char *text = calloc(size + 1, 1), **names = NULL;
+    kr_h5 *from = NULL, *to = NULL;
+    int count = 0, sound = 0;
+    if (text) memcpy(text, data, size);
+    if (text && kr_h5_open(ctx, seed, &from) >= 0 && kr_h5_create(ctx, path, &to) >= 0 &&
+        kr_h5_list(ctx, from, "/", &count, &names) >= 0) {
+        sound = kr_h5_write_attribute(ctx, to, "json", text) >= 0;
+        for (int k = 0; k < count && sound; k++) {
+            kr_tree *array = NULL;
+            sound =
+                kr_h5_read_array(ctx, from, names[k], &array) >= 0 && kr_h5_write_array(ctx, to, names[k], array) >= 0;
+            kr_tree_destroy(&array);
+        }
+    }
+    kr_h5_free_names(count, names);
+    (void)kr_h5_close(ctx, &to);
+    (void)kr_h5_close(ctx, &from);
+    free(text);
+    kr_context_clear(ctx);
+    kr_model *model = NULL;
+    if (sound && kr_model_load(ctx, path, &model) >= 0) kr_model_describe(model, ignore_line, NULL);
     kr_model_destroy(&model);
 }
 
@@ -117,6 +146,7 @@ const kr_fuzz_target kr_fuzz_targets[] = {
     {"model.dp", read_model},
     {"model.yaml", read_model},
     {"model.pb", read_model},
+    {"described.dp", read_described_model},
     {"frames.xyz", read_dataset},
     {"frames.lammpstrj", read_dataset},
     {"structure.data", read_dataset},

@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$2"
 case $1 in
     model.dp) cp "$data"/deepmd/se_e2_r_oneside.dp "$data"/deepmd/dpa1_strip_attn0.dp "$data"/deepmd_kit/models/se_a_width1.dp "$2" ;;
+    described.dp) grep -aoE '\{"@class": "Model".*|\{"(model|software|backend|type|version|time)".*' "$data"/deepmd/se_e2_r_oneside.dp | tr -d '\0' | head -1 >"$2"/json ;;
     model.yaml) cp "$data"/deepmd/se_e2_r_oneside.yaml "$data"/deeppot_sea/deeppot_sea.yaml "$2" ;;
     model.pb) cp "$data"/deepmd_kit/models_tf/tf_se_r_one.pb "$data"/deepmd_kit/models_tf/tf_se_a_two.pb "$2" ;;
     frames.xyz) cp "$data"/acac/isolated_atoms.xyz "$2"; head -60 "$data"/zuo2020/Cu_test.xyz >"$2"/cu.xyz

@@ -5,6 +5,7 @@
  * under *_32 (their references carry single precision), the trained ones under trained_*. */
 #include "core/json.h"
 #include "core/npy.h"
+#include "core/yaml.h"
 #include "measure.h"
 #include <dirent.h>
 #include <stdio.h>
@@ -117,9 +118,12 @@ static void each_kit(kr_context *ctx, const char *folder, const char *stem) {
         return;
     }
     snprintf(json, sizeof json, "%s/%s.json", folder, stem);
-    snprintf(model, sizeof model, "%s/%s.dp", folder, stem);
-    if (access(model, R_OK)) snprintf(model, sizeof model, "%s/%s.pb", folder, stem); /* a frozen graph only */
-    run_json(ctx, json, "frames", model, strstr(stem, "_f32") ? w32 : NULL);
+    /* the same references hold for the frozen graph that a model was converted from */
+    static const char *const suffixes[] = {"dp", "pb"};
+    for (int k = 0; k < 2; k++) {
+        snprintf(model, sizeof model, "%s/%s.%s", folder, stem, suffixes[k]);
+        if (!access(model, R_OK)) run_json(ctx, json, "frames", model, strstr(stem, "_f32") ? w32 : NULL);
+    }
 }
 
 /* More neighbours than sel: both truncation rules. */
@@ -145,18 +149,33 @@ static void each_overflow(kr_context *ctx, const char *folder, const char *stem)
     kr_tree_destroy(&tree);
 }
 
-/* deeppot_sea.yaml against the numbers in deeppot-testcase.yaml are the business of a unit test; here: it loads. */
+/* DeePMD-kit's own test case: model and numbers in YAML. */
+static void deeppot_sea(kr_context *ctx) {
+    const char *model = KR_SOURCE_DIR "/tests/data/deeppot_sea/deeppot_sea.yaml",
+               *path = KR_SOURCE_DIR "/tests/data/deeppot_sea/deeppot-testcase.yaml";
+    kr_tree *tree = NULL;
+    must(ctx, kr_yaml_read(ctx, path, &tree), path);
+    const kr_tree *results = kr_tree_get(tree, "results");
+    for (int k = 0; results && k < results->count; k++) {
+        frame f;
+        frame_read(results->child[k], results->child[k], &f);
+        run(ctx, model, KR_SEL_NEAREST_PER_TYPE, 1, &f, w64);
+        frame_free(&f);
+    }
+    kr_tree_destroy(&tree);
+}
+
 static void water(kr_context *ctx) {
     const char *folder = KR_SOURCE_DIR "/tests/data/deepmd_kit/water",
                *model = KR_SOURCE_DIR "/examples/models/water_se_e2_a.dp";
-    static const char *const names[] = {"frames", "energy", "atomic_energy", "force", "virial"};
-    kr_tree *a[5] = {NULL};
+    static const char *const names[] = {"frames", "energy", "atomic_energy", "force", "virial", "atomic_virial"};
+    kr_tree *a[6] = {NULL};
     kr_model *m = NULL;
     frame *all = NULL;
     char path[500];
     must(ctx, kr_model_load(ctx, model, &m), model);
     int n = frames_load(ctx, KR_SOURCE_DIR "/tests/data/water/data_3", m, 1, &all);
-    for (int k = 0; k < 5; k++) {
+    for (int k = 0; k < 6; k++) {
         snprintf(path, sizeof path, "%s/%s.npy", folder, names[k]);
         must(ctx, kr_npy_read(ctx, path, &a[k]), path);
     }
@@ -168,11 +187,13 @@ static void water(kr_context *ctx) {
         f.atom_energy = a[2]->data + i * (size_t)f.n;
         f.force = a[3]->data + i * (size_t)f.n * 3;
         f.virial = a[4]->data + i * 9;
+        /* atomic virials are kept for the first of these frames */
+        if ((i + 1) * (size_t)f.n * 9 <= kr_tree_array_size(a[5])) f.atom_virial = a[5]->data + i * (size_t)f.n * 9;
         run(ctx, model, KR_SEL_NEAREST_PER_TYPE, 1, &f, wtrained);
     }
     for (int i = 0; i < n; i++) frame_free(&all[i]);
     free(all);
-    for (int k = 0; k < 5; k++) kr_tree_destroy(&a[k]);
+    for (int k = 0; k < 6; k++) kr_tree_destroy(&a[k]);
     kr_model_destroy(&m);
 }
 
@@ -186,6 +207,7 @@ int main(void) {
     run_json(ctx, KR_SOURCE_DIR "/tests/data/deepmd_kit/copper/copper.json", "frames",
              KR_SOURCE_DIR "/examples/models/copper_se_e2_a.dp", wtrained);
     water(ctx);
+    deeppot_sea(ctx);
     for (int k = 0; k < KINDS; k++) {
         worst_print(&w64[k]);
         worst_print(&w32[k]);

@@ -35,6 +35,18 @@ done:
     return status;
 }
 
+/* Empty slots: zeros for their type in TensorFlow, the type of the frame's first atom in the neutral format. They count
+ * where davg is not zero. */
+static kr_status check_padding(kr_import *import, const kr_tree *map) {
+    const kr_tree *average = kr_tree_at(map, "@variables.davg");
+    for (size_t i = 0; i < kr_tree_array_size(average); i++)
+        if (average->data[i] != 0)
+            return KR_ERROR(import->ctx, KR_ERR_UNSUPPORTED,
+                            "%s: se_atten graphs with a mean environment (set_davg_zero false) are not supported",
+                            import->graph->path);
+    return KR_OK;
+}
+
 static kr_tree *collection(kr_import *import, kr_tree *net) {
     kr_tree_maker *m = &import->maker;
     kr_tree *map = kr_make_map(m, "NetworkCollection", 1), *list = kr_make_list(m);
@@ -44,6 +56,15 @@ static kr_tree *collection(kr_import *import, kr_tree *net) {
     return map;
 }
 
+/* Linear unless the script has a section of its own for it, whose default is tanh. */
+static kr_status type_embedding_activation(kr_import *import, const char **name) {
+    const kr_tree *section = kr_tree_at(import->script, "model.type_embedding");
+    const kr_tree *given = kr_tree_get(section, "activation_function");
+    *name = "Linear";
+    if (kr_tree_is_null(section) || (given && kr_tree_is_null(given))) return KR_OK;
+    return kr_import_activation(import, section, "type_embed_net/", name);
+}
+
 /* In TensorFlow the type embedding has the identity skip of every embedding network. */
 static kr_status put_type_embedding(kr_import *import, kr_tree *map) {
     kr_context *ctx = import->ctx;
@@ -51,7 +72,9 @@ static kr_status put_type_embedding(kr_import *import, kr_tree *map) {
     kr_tree_maker *m = &import->maker;
     kr_tree *net;
     kr_scope scope = {"type_embed_net/", ""};
-    KR_TRY(kr_import_embedding(import, &scope, "Linear", &net));
+    const char *activation;
+    KR_TRY(type_embedding_activation(import, &activation));
+    KR_TRY(kr_import_embedding(import, &scope, activation, &net));
     if (!net) KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the graph has no type embedding", import->graph->path);
     const kr_tree *layers = kr_tree_get(net, "layers");
     int in = kr_import_width(layers->child[0], 0), bias = !kr_tree_is_null(kr_tree_at(net, "layers[0].@variables.b"));
@@ -77,6 +100,7 @@ kr_status kr_import_atten(kr_import *import, kr_tree *map) {
     kr_scope scope = {"", ""};
     kr_tree *net, *strip, *widths;
     KR_TRY(check_features(import));
+    KR_TRY(check_padding(import, map));
     KR_TRY(put_type_embedding(import, map));
     snprintf(scope.before, sizeof scope.before, "filter_type_all%s/", import->suffix);
     KR_TRY(kr_import_embedding(import, &scope, activation, &net));

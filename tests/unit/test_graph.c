@@ -99,6 +99,7 @@ static void energies_are_those_of_tensorflow(void **state) {
     compare_energies("models_tf/tf_se_a_one_rs18_excl", 1e-10);
     assert_non_null(strstr(log_line, "two-side"));
     compare_energies("graphs/tf_se_r_one_excl", 1e-10);
+    compare_energies("graphs/tf_se_atten_section", 1e-10);
 }
 
 /* Loads FOLDER/NAME.pb after `from` was replaced by `to` (same length) everywhere, or cut to `keep` bytes. */
@@ -165,6 +166,30 @@ static void what_cannot_be_imported_is_named(void **state) {
         assert_null(model);
     }
     assert_int_equal(kr_memory_live(), live);
+}
+
+/* Empty slots count then, and are not the same in TensorFlow and in the neutral format. */
+static void a_mean_environment_of_se_atten_is_refused(void **state) {
+    (void)state;
+    char path[64], *text;
+    size_t length, at = 0;
+    kr_model *model = NULL;
+    kr_assert_ok(ctx, kr_file_read(ctx, FOLDER "tf_se_atten_strip.pb", &text, &length));
+    while (memcmp(text + at,
+                  "descrpt_attr/t_avg\x12\x05"
+                  "Const",
+                  25))
+        at++;
+    assert_true(at + 200 < length);
+    text[at + 200] = 0x3f; /* among the 2 kB of zeros that follow */
+    snprintf(path, sizeof path, "/tmp/kramers-test-graph-%d.pb", (int)getpid());
+    FILE *file = fopen(path, "wb");
+    assert_int_equal(fwrite(text, 1, length, file), length);
+    fclose(file);
+    kr_free(text);
+    assert_int_equal(kr_model_load(ctx, path, &model), KR_ERR_UNSUPPORTED);
+    assert_non_null(strstr(kr_context_message(ctx), "set_davg_zero"));
+    remove(path);
 }
 
 /* Every length that a torn copy may have. */
@@ -271,6 +296,7 @@ int main(void) {
                                        cmocka_unit_test(energies_are_those_of_tensorflow),
                                        cmocka_unit_test(a_graph_without_script_is_the_same_model),
                                        cmocka_unit_test(what_cannot_be_imported_is_named),
+                                       cmocka_unit_test(a_mean_environment_of_se_atten_is_refused),
                                        cmocka_unit_test(a_torn_graph_is_refused),
                                        cmocka_unit_test(constants_are_decoded),
                                        cmocka_unit_test(huge_constants_are_refused),

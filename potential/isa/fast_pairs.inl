@@ -161,11 +161,14 @@ static int lowest_coefficient(const kr_fast *fast, const kr_fast_pair *pair, con
                               int tj) {
     const kr_fast_grid *grid = &fast->grid;
     double nearest = 2 * fast->rcut;
+    kr_dvec least = kr_dsplat(nearest);
     if (pair->excluded) return grid->ncoef;
     for (int i = first; i < first + n; i++) {
         const int *range = env->first + (size_t)i * (size_t)env->ntypes + tj;
-        for (int p = range[0]; p < range[1]; p++) nearest = env->r[p] < nearest ? env->r[p] : nearest;
+        for (int p = range[0]; p < range[1]; p += KR_DLANES)
+            least = kr_dmin(load_some(env->r + p, range[1] - p, nearest), least);
     }
+    for (int k = 0; k < KR_DLANES; k++) nearest = least[k] < nearest ? least[k] : nearest;
     if (nearest > fast->rcut) return grid->ncoef;
     const kr_fast_segment *s = &grid->segment[grid->nsegments > 1 && nearest >= grid->segment[1].r_begin];
     double u = nearest > s->r_begin ? (log(nearest) - s->x_begin) * s->inv_h - 1 : 0; /* one below, for rounding */

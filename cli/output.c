@@ -7,9 +7,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A file needs the folder that it goes into; said before the work, not after it. Folders are made with their parents.
+ */
+static int check_folder(const char *path) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    if (!slash || slash == path || !dot || dot < slash || strchr(path, '#')) return CLI_DONE;
+    char *folder = cli_strprintf("%.*s", (int)(slash - path), path);
+    int missing = access(folder, W_OK | X_OK) != 0, error = errno;
+    free(folder);
+    return missing ? cli_error(NULL, "%s cannot be written: %s", path, strerror(error)) : CLI_DONE;
+}
+
 int cli_output_allowed(const char *path, int force) {
     struct stat info;
-    if (force || stat(path, &info) != 0) return CLI_DONE;
+    if (force || stat(path, &info) != 0) return check_folder(path);
     return cli_error("--force replaces it", "%s exists already", path);
 }
 

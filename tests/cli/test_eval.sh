@@ -66,6 +66,8 @@ code 1 'model_devi.out exists already' eval -m "$four" "$kit/lammps/water_tri.lm
 # errors; nothing is left behind
 code 1 'made exists already' eval -m "$model" "$npy" -o made
 has err 'hint: --force'
+# said before anything is evaluated
+code 1 'missing/a.xyz cannot be written: No such file' eval -m no-such-model.dp "$npy" -o missing/a.xyz
 code 1 'none.dp' eval -m none.dp "$npy" -o no
 code 1 'nowhere' eval -m "$model" nowhere -o no
 code 1 'has O, which the model .* does not know (it knows Cu)' eval -m "$ROOT/examples/models/copper_se_e2_a.dp" "$npy" -o no

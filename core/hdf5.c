@@ -4,9 +4,13 @@
  * The library lives inside other programs that may use HDF5 themselves. So every entry point takes `guard_enter`:
  * it stops the automatic printing of error stacks and puts the caller's setting back on the way out, and it holds a
  * mutex, because HDF5 may have been built without thread safety.
- * Files are what h5py makes by default: superblock 0, symbol-table groups, contiguous little-endian datasets. */
+ * Files are what h5py makes by default: superblock 0, symbol-table groups, contiguous little-endian datasets.
+ *
+ * Such files carry no checksums and the library trusts them, so they are read by hdf5_classic.c, which does not. The
+ * library reads what that file does not know: chunks, and newer layouts, whose metadata have checksums. */
 #include "core/hdf5.h"
 #include "core/error.h"
+#include "core/hdf5_classic.h"
 #include "core/memory.h"
 #include <hdf5.h>
 #include <pthread.h>
@@ -14,7 +18,8 @@
 #include <sys/stat.h>
 
 struct kr_h5 {
-    hid_t id;
+    hid_t id;        /* the library's file; −1: not opened yet */
+    kr_h5c *classic; /* our own reader; NULL while writing */
     int writing;
     uint64_t bytes; /* size of the file when it was opened, the bound of every allocation */
     char *path;
@@ -78,11 +83,27 @@ int kr_h5_is_hdf5(const char *path) {
     return found;
 }
 
+/* The file is opened by the library when our own reader cannot go on. Inside the guard. */
+static kr_status need_library(kr_context *ctx, kr_h5 *file) {
+    if (file->id >= 0) return KR_OK;
+    kr_status status = KR_OK;
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+    H5Pset_file_locking(access, 0, 1); /* read-only and network file systems refuse locks */
+#endif
+    file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
+    if (file->id < 0) KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "is no readable HDF5", "file"));
+done:
+    if (access >= 0) H5Pclose(access);
+    return status;
+}
+
+static int is_classic(const kr_h5 *file) { return file->classic && file->classic->known; }
+
 kr_status kr_h5_open(kr_context *ctx, const char *path, kr_h5 **out) {
     if (!path || !out) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_h5_open: path and file must not be NULL");
     kr_status status = KR_OK;
     kr_h5 *file = NULL;
-    hid_t access = -1;
     struct stat info;
     guard g;
     *out = NULL;
@@ -93,18 +114,16 @@ kr_status kr_h5_open(kr_context *ctx, const char *path, kr_h5 **out) {
     if (!file->path) KR_TRY(KR_ERR_MEMORY);
     if (stat(path, &info) || S_ISDIR(info.st_mode)) KR_FAIL(ctx, KR_ERR_IO, "%s: no such file", path);
     file->bytes = (uint64_t)info.st_size;
-    access = H5Pcreate(H5P_FILE_ACCESS);
-#if H5_VERSION_GE(1, 10, 7)
-    H5Pset_file_locking(access, 0, 1); /* read-only and network file systems refuse locks */
-#endif
-    file->id = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (file->id < 0) KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "is no readable HDF5", "file"));
+    KR_TRY(kr_h5c_open(ctx, file->path, &file->classic));
+    if (!is_classic(file)) KR_TRY(need_library(ctx, file));
     *out = file;
     file = NULL;
 done:
-    if (access >= 0) H5Pclose(access);
     guard_leave(&g);
-    if (file) kr_free(file->path);
+    if (file) {
+        kr_h5c_close(&file->classic);
+        kr_free(file->path);
+    }
     kr_free(file);
     return status;
 }
@@ -113,6 +132,7 @@ kr_status kr_h5_create(kr_context *ctx, const char *path, kr_h5 **out) {
     if (!path || !out) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_h5_create: path and file must not be NULL");
     kr_status status = KR_OK;
     kr_h5 *file = NULL;
+    hid_t access = -1;
     guard g;
     *out = NULL;
     guard_enter(&g);
@@ -120,11 +140,14 @@ kr_status kr_h5_create(kr_context *ctx, const char *path, kr_h5 **out) {
     file->writing = 1;
     file->path = kr_strdup(ctx, path);
     if (!file->path) KR_TRY(KR_ERR_MEMORY);
-    file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST); /* the layout that every reader knows */
+    file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (file->id < 0) KR_TRY(fail(ctx, file, KR_ERR_IO, "cannot create the HDF5", "file"));
     *out = file;
     file = NULL;
 done:
+    if (access >= 0) H5Pclose(access);
     guard_leave(&g);
     if (file) kr_free(file->path);
     kr_free(file);
@@ -138,8 +161,10 @@ kr_status kr_h5_close(kr_context *ctx, kr_h5 **file) {
     guard_enter(&g);
     if ((*file)->writing && H5Fflush((*file)->id, H5F_SCOPE_LOCAL) < 0)
         status = fail(ctx, *file, KR_ERR_IO, "cannot flush", "the file");
-    if (H5Fclose((*file)->id) < 0 && status == KR_OK) status = fail(ctx, *file, KR_ERR_IO, "cannot close", "the file");
+    if ((*file)->id >= 0 && H5Fclose((*file)->id) < 0 && status == KR_OK)
+        status = fail(ctx, *file, KR_ERR_IO, "cannot close", "the file");
     guard_leave(&g);
+    kr_h5c_close(&(*file)->classic);
     kr_free((*file)->path);
     kr_free(*file);
     *file = NULL;
@@ -152,17 +177,26 @@ static int exists(const kr_h5 *file, const char *name) {
 }
 
 int kr_h5_exists(kr_h5 *file, const char *name) {
+    uint64_t address;
+    int found = 0;
+    kr_status status =
+        is_classic(file) ? kr_h5c_find_object(NULL, file->classic, name, &address, &found) : KR_ERR_UNSUPPORTED;
+    /* what could not be looked at counts as present: reading it will say why */
+    if (status != KR_ERR_UNSUPPORTED) return found || status < 0;
     guard g;
     guard_enter(&g);
-    int found = exists(file, name);
+    found = need_library(NULL, file) == KR_OK && exists(file, name);
     guard_leave(&g);
     return found;
 }
 
 int kr_h5_is_group(kr_h5 *file, const char *name) {
+    kr_h5c_group *members = NULL;
+    kr_status status = is_classic(file) ? kr_h5c_find_group(NULL, file->classic, name, &members) : KR_ERR_UNSUPPORTED;
+    if (status != KR_ERR_UNSUPPORTED) return members || status < 0;
     guard g;
     guard_enter(&g);
-    hid_t group = H5Gopen2(file->id, name, H5P_DEFAULT);
+    hid_t group = need_library(NULL, file) < 0 ? -1 : H5Gopen2(file->id, name, H5P_DEFAULT);
     if (group >= 0) H5Gclose(group);
     guard_leave(&g);
     return group >= 0;
@@ -174,8 +208,28 @@ void kr_h5_free_names(int count, char **names) {
     kr_free(names);
 }
 
-kr_status kr_h5_list(kr_context *ctx, kr_h5 *file, const char *group, int *count, char ***names) {
+static kr_status list_classic(kr_context *ctx, kr_h5 *file, const char *name, int *count, char ***names) {
     kr_status status = KR_OK;
+    kr_h5c_group *group;
+    char **list = NULL;
+    int n = 0;
+    KR_TRY(kr_h5c_find_group(ctx, file->classic, name, &group));
+    if (!group) KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the HDF5 file has no group %s", file->path, name);
+    KR_NEW(ctx, list, group->count);
+    for (; n < (int)group->count; n++) {
+        list[n] = kr_strdup(ctx, group->member[n].name);
+        if (!list[n]) KR_TRY(KR_ERR_MEMORY);
+    }
+    *count = n;
+    *names = list;
+    list = NULL;
+done:
+    kr_h5_free_names(n, list);
+    return status;
+}
+
+kr_status kr_h5_list(kr_context *ctx, kr_h5 *file, const char *group, int *count, char ***names) {
+    kr_status status = KR_ERR_UNSUPPORTED;
     char **list = NULL;
     int n = 0;
     hid_t id = -1;
@@ -183,7 +237,10 @@ kr_status kr_h5_list(kr_context *ctx, kr_h5 *file, const char *group, int *count
     guard g;
     *count = 0;
     *names = NULL;
+    if (is_classic(file)) status = list_classic(ctx, file, group, count, names);
+    if (status != KR_ERR_UNSUPPORTED) return status;
     guard_enter(&g);
+    KR_TRY(need_library(ctx, file));
     id = H5Gopen2(file->id, group, H5P_DEFAULT);
     if (id < 0 || H5Gget_info(id, &info) < 0) KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot open the group", group));
     if (info.nlinks > file->bytes + 65536 || info.nlinks > INT32_MAX)
@@ -298,7 +355,8 @@ static void widen_bfloat16(size_t n, double *data) {
 }
 
 kr_status kr_h5_read_array(kr_context *ctx, kr_h5 *file, const char *name, kr_tree **array) {
-    kr_status status = KR_OK;
+    kr_status status = is_classic(file) ? kr_h5c_read_array(ctx, file->classic, name, array) : KR_ERR_UNSUPPORTED;
+    if (status != KR_ERR_UNSUPPORTED) return status;
     hid_t dataset = -1, type = -1, memory_type = -1;
     kr_tree *node = NULL;
     kr_dtype dtype;
@@ -307,6 +365,7 @@ kr_status kr_h5_read_array(kr_context *ctx, kr_h5 *file, const char *name, kr_tr
     guard g;
     *array = NULL;
     guard_enter(&g);
+    KR_TRY(need_library(ctx, file));
     dataset = H5Dopen2(file->id, name, H5P_DEFAULT);
     if (dataset < 0) KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot open the dataset", name));
     type = H5Dget_type(dataset);
@@ -401,16 +460,38 @@ static char *fixed_string(kr_context *ctx, const char *text, size_t width, H5T_s
     return copy;
 }
 
-kr_status kr_h5_read_strings(kr_context *ctx, kr_h5 *file, const char *name, int *count, char ***strings) {
+/* Strings of variable length of a contiguous dataset without the library, which trusts the references to them. */
+static kr_status read_references(kr_context *ctx, const kr_h5 *file, const char *name, hid_t dataset, size_t n,
+                                 char **list, int *filled) {
     kr_status status = KR_OK;
-    hid_t dataset = -1, type = -1, space = -1;
-    char **list = NULL, *fixed = NULL, **variable = NULL;
+    if (!file->classic) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "%s: cannot be read while it is written", file->path);
+    haddr_t offset = n ? H5Dget_offset(dataset) : file->classic->base;
+    unsigned char reference[16];
+    if (offset == HADDR_UNDEF || offset < file->classic->base)
+        KR_FAIL(ctx, KR_ERR_FORMAT, "%s: dataset %s: strings of variable length in chunks cannot be read", file->path,
+                name);
+    for (; *filled < (int)n; ++*filled) {
+        uint64_t address = offset - file->classic->base + 16 * (uint64_t)*filled;
+        KR_TRY(kr_h5c_read(ctx, file->classic, address, sizeof reference, reference, "the data of a dataset"));
+        KR_TRY(kr_h5c_string(ctx, file->classic, name, reference, &list[*filled]));
+    }
+done:
+    return status;
+}
+
+kr_status kr_h5_read_strings(kr_context *ctx, kr_h5 *file, const char *name, int *count, char ***strings) {
+    kr_status status =
+        is_classic(file) ? kr_h5c_read_strings(ctx, file->classic, name, count, strings) : KR_ERR_UNSUPPORTED;
+    if (status != KR_ERR_UNSUPPORTED) return status;
+    hid_t dataset = -1, type = -1;
+    char **list = NULL, *fixed = NULL;
     int ndim, filled = 0;
     size_t shape[8], n = 0;
     guard g;
     *count = 0;
     *strings = NULL;
     guard_enter(&g);
+    KR_TRY(need_library(ctx, file));
     dataset = H5Dopen2(file->id, name, H5P_DEFAULT);
     if (dataset < 0) KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot open the dataset", name));
     type = H5Dget_type(dataset);
@@ -421,34 +502,25 @@ kr_status kr_h5_read_strings(kr_context *ctx, kr_h5 *file, const char *name, int
     if (ndim > 1 || n > INT32_MAX)
         KR_FAIL(ctx, KR_ERR_FORMAT, "%s: dataset %s has %d dimensions; strings need 0 or 1", file->path, name, ndim);
     KR_NEW(ctx, list, n);
-    void *target;
     if (H5Tis_variable_str(type) > 0) {
-        KR_NEW(ctx, variable, n);
-        target = variable;
+        KR_TRY(read_references(ctx, file, name, dataset, n, list, &filled));
     } else {
         fixed = kr_malloc(ctx, n, width);
         if (!fixed) KR_TRY(KR_ERR_MEMORY);
-        target = fixed;
+        if (n && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, fixed) < 0)
+            KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot read the dataset", name));
     }
-    space = H5Dget_space(dataset);
-    if (n && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, target) < 0)
-        KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot read the dataset", name));
     for (; filled < (int)n; filled++) {
-        const char *text = variable ? variable[filled] : NULL;
-        list[filled] = variable ? kr_strdup(ctx, text ? text : "")
-                                : fixed_string(ctx, fixed + (size_t)filled * width, width, H5Tget_strpad(type));
+        list[filled] = fixed_string(ctx, fixed + (size_t)filled * width, width, H5Tget_strpad(type));
         if (!list[filled]) KR_TRY(KR_ERR_MEMORY);
     }
     *count = filled;
     *strings = list;
     list = NULL;
 done:
-    if (variable && space >= 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, variable);
-    if (space >= 0) H5Sclose(space);
     if (type >= 0) H5Tclose(type);
     if (dataset >= 0) H5Dclose(dataset);
     guard_leave(&g);
-    kr_free(variable);
     kr_free(fixed);
     kr_h5_free_names(filled, list);
     return status;
@@ -481,12 +553,14 @@ kr_status kr_h5_write_strings(kr_context *ctx, kr_h5 *file, const char *name, in
 }
 
 kr_status kr_h5_read_attribute(kr_context *ctx, kr_h5 *file, const char *name, char **text) {
-    kr_status status = KR_OK;
+    kr_status status = is_classic(file) ? kr_h5c_read_attribute(ctx, file->classic, name, text) : KR_ERR_UNSUPPORTED;
+    if (status != KR_ERR_UNSUPPORTED) return status;
     hid_t attribute = -1, type = -1, space = -1;
     char *fixed = NULL, *variable = NULL;
     guard g;
     *text = NULL;
     guard_enter(&g);
+    KR_TRY(need_library(ctx, file));
     if (H5Aexists(file->id, name) <= 0)
         KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the HDF5 file has no root attribute '%s'", file->path, name);
     attribute = H5Aopen(file->id, name, H5P_DEFAULT);
@@ -502,6 +576,8 @@ kr_status kr_h5_read_attribute(kr_context *ctx, kr_h5 *file, const char *name, c
             KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the root attribute '%s' claims %zu bytes, more than the file has",
                     file->path, name, width);
         KR_NEW(ctx, fixed, width);
+    } else if (file->classic) {
+        KR_TRY(kr_h5c_heaps_check(ctx, file->classic));
     }
     if (H5Aread(attribute, type, is_variable ? (void *)&variable : (void *)fixed) < 0)
         KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot read the attribute", name));

@@ -14,6 +14,7 @@
 #include "core/memory.h"
 #include <hdf5.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -228,10 +229,27 @@ done:
     return status;
 }
 
+typedef struct name_list {
+    kr_context *ctx;
+    char **name;
+    int count, room;
+} name_list;
+
+/* The native order of the library needs no table of its own, whose release crashes on damaged groups. */
+static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *payload) {
+    name_list *list = payload;
+    (void)group;
+    (void)info;
+    if (list->count == list->room) return -1; /* more members than the group told */
+    list->name[list->count] = kr_strdup(list->ctx, name);
+    return list->name[list->count++] ? 0 : -1;
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
 kr_status kr_h5_list(kr_context *ctx, kr_h5 *file, const char *group, int *count, char ***names) {
     kr_status status = KR_ERR_UNSUPPORTED;
-    char **list = NULL;
-    int n = 0;
+    name_list list = {ctx, NULL, 0, 0};
     hid_t id = -1;
     H5G_info_t info;
     guard g;
@@ -246,24 +264,20 @@ kr_status kr_h5_list(kr_context *ctx, kr_h5 *file, const char *group, int *count
     if (info.nlinks > file->bytes + 65536 || info.nlinks > INT32_MAX)
         KR_FAIL(ctx, KR_ERR_FORMAT, "%s: group %s claims %llu members, more than the file can hold", file->path, group,
                 (unsigned long long)info.nlinks);
-    KR_NEW(ctx, list, (size_t)info.nlinks);
-    for (; n < (int)info.nlinks; n++) {
-        ssize_t length = H5Lget_name_by_idx(id, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)n, NULL, 0, H5P_DEFAULT);
-        if (length < 0) KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot list the group", group));
-        KR_NEW(ctx, list[n], (size_t)length + 1);
-        if (H5Lget_name_by_idx(id, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)n, list[n], (size_t)length + 1,
-                               H5P_DEFAULT) < 0) {
-            n++; /* this name exists already and must be freed */
-            KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot list the group", group));
-        }
+    list.room = (int)info.nlinks;
+    KR_NEW(ctx, list.name, (size_t)list.room);
+    if (H5Literate(id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, add_name, &list) < 0) {
+        if (list.count && !list.name[list.count - 1]) KR_TRY(KR_ERR_MEMORY);
+        KR_TRY(fail(ctx, file, KR_ERR_FORMAT, "cannot list the group", group));
     }
-    *count = n;
-    *names = list;
-    list = NULL;
+    qsort(list.name, (size_t)list.count, sizeof *list.name, compare_names);
+    *count = list.count;
+    *names = list.name;
+    list.name = NULL;
 done:
     if (id >= 0) H5Gclose(id);
     guard_leave(&g);
-    kr_h5_free_names(n, list);
+    kr_h5_free_names(list.count, list.name);
     return status;
 }
 

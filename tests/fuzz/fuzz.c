@@ -5,13 +5,18 @@
  * stored for it, in a folder of this process on /dev/shm. Two users:
  *   preset fuzz    one libFuzzer program per row, built with -DKR_FUZZ_TARGET="name"
  *   elsewhere      tests/fuzz/replay.c: the seeds and simple damages of them, a test of label short
- * A model that was read is also described and saved, so that what the reader let pass is used. */
+ * What a reader let pass is used: models are described, every number of a dataset is looked at, JSON is written and
+ * read again. A failure needs a message of one line, and nothing may stay in memory. */
 #include "fuzz.h"
+#include "core/formats.h"
 #include "core/hdf5.h"
 #include "core/json.h"
+#include "core/memory.h"
 #include "core/npy.h"
+#include "core/raw.h"
 #include "core/yaml.h"
 #include <kramers/kramers.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +56,10 @@ static void ignore_line(const char *text, void *payload) {
 static void read_model(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
     const char *path = store(name, data, size);
     kr_model *model = NULL;
-    if (kr_model_load(ctx, path, &model) >= 0) kr_model_describe(model, ignore_line, NULL);
+    if (kr_model_load(ctx, path, &model) >= 0) {
+        if (kr_model_ntypes(model) < 1) abort();
+        kr_model_describe(model, ignore_line, NULL);
+    }
     kr_model_destroy(&model);
 }
 
@@ -83,14 +91,52 @@ static void read_described_model(kr_context *ctx, const char *name, const uint8_
     kr_model_destroy(&model);
 }
 
+/* Every number, so that a memory checker sees what was not written; a label may be NaN, a coordinate may not. */
+static void look_at_system(const kr_system *s) {
+    volatile double sum = 0;
+    for (int f = 0; f < s->nframes; f++)
+        for (int k = 0; k < s->natoms; k++) {
+            int type = kr_system_types(s, f)[k];
+            if (type < -1 || (s->ntypes && type >= s->ntypes)) abort();
+            for (int c = 0; c < 3; c++) {
+                double x = s->coord[3 * ((size_t)f * (size_t)s->natoms + (size_t)k) + (size_t)c];
+                if (!isfinite(x)) abort();
+                sum += x;
+            }
+        }
+    for (int l = 0; l < KR_LABEL_COUNT; l++) {
+        size_t n = (size_t)s->nframes * (size_t)s->width[l] * (kr_label_per_atom(l) ? (size_t)s->natoms : 1);
+        for (size_t k = 0; s->label[l] && k < n; k++) sum += s->label[l][k];
+    }
+    (void)sum;
+}
+
+static void look_at(const kr_dataset *dataset) {
+    for (int i = 0; i < dataset->nsystems; i++) look_at_system(dataset->system[i]);
+}
+
 static void read_dataset(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
-    static const char *const elements[] = {"O", "H", "C"};
     const char *path = store(name, data, size);
     kr_dataset *dataset = NULL;
-    if (kr_dataset_read(ctx, path, NULL, 3, elements, &dataset) >= 0)
-        for (int s = 0; s < dataset->nsystems; s++)
-            for (int f = 0; f < dataset->system[s]->nframes; f++) (void)kr_system_types(dataset->system[s], f);
+    if (kr_dataset_read(ctx, path, NULL, 0, NULL, &dataset) >= 0) look_at(dataset);
     kr_dataset_destroy(&dataset);
+}
+
+/* Text formats parse from memory. The first byte says whether types have names. */
+static void parse_frames(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
+    static const char *const elements[] = {"O", "H", "C"};
+    const kr_read_options options = {size && data[0] % 2 ? 3 : 0, elements};
+    kr_parse_fn parse = !strcmp(name, "frames.xyz")         ? kr_extxyz_parse
+                        : !strcmp(name, "frames.lammpstrj") ? kr_lammps_dump_parse
+                                                            : kr_lammps_data_parse;
+    kr_dataset *dataset = NULL;
+    char *text = malloc(size + 1); /* its own block, so that reading beyond the end is seen; parsers get a final zero */
+    if (!text) return;
+    memcpy(text, data, size);
+    text[size] = 0;
+    if (kr_dataset_create(ctx, &dataset) >= 0 && parse(ctx, text, size, name, &options, dataset) >= 0) look_at(dataset);
+    kr_dataset_destroy(&dataset);
+    free(text);
 }
 
 /* A deepmd/npy folder: the first byte says which of its files the bytes are, the others are sound. */
@@ -124,38 +170,46 @@ static void read_folder(kr_context *ctx, const char *name, const uint8_t *data, 
         }
     }
     snprintf(path, sizeof path, "%s/npy", folder);
-    (void)kr_dataset_read(ctx, path, NULL, 0, NULL, &dataset);
+    if (kr_dataset_read(ctx, path, NULL, 0, NULL, &dataset) >= 0) look_at(dataset);
     kr_dataset_destroy(&dataset);
 }
 
-static void parse(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
+/* What was read as JSON comes back the same after it was written. */
+static void round_trip(kr_context *ctx, const kr_tree *tree) {
+    char *text = NULL, *second = NULL;
+    kr_tree *again = NULL;
+    if (kr_json_format(ctx, tree, 1, &text) < 0 || kr_json_parse(ctx, text, strlen(text), "again", &again) < 0 ||
+        kr_json_format(ctx, again, 1, &second) < 0 || strcmp(text, second))
+        abort();
+    kr_tree_destroy(&again);
+    kr_free(text);
+    kr_free(second);
+}
+
+static void parse_tree(kr_context *ctx, const char *name, const uint8_t *data, size_t size) {
     kr_tree *tree = NULL;
-    char *text = malloc(size + 1); /* its own block, so that reading beyond the end is seen; parsers get a final zero */
+    char *text = malloc(size + 1);
     if (!text) return;
     memcpy(text, data, size);
     text[size] = 0;
     kr_status status = !strcmp(name, "tree.json")   ? kr_json_parse(ctx, text, size, name, &tree)
                        : !strcmp(name, "tree.yaml") ? kr_yaml_parse(ctx, text, size, name, &tree)
+                       : !strcmp(name, "table.raw") ? kr_raw_parse(ctx, text, size, name, &tree)
                                                     : kr_npy_parse(ctx, text, size, name, &tree);
     if (status < 0 && tree) abort();
+    if (status >= 0 && !strcmp(name, "tree.json")) round_trip(ctx, tree);
     kr_tree_destroy(&tree);
     free(text);
 }
 
 const kr_fuzz_target kr_fuzz_targets[] = {
-    {"model.dp", read_model},
-    {"model.yaml", read_model},
-    {"model.pb", read_model},
-    {"described.dp", read_described_model},
-    {"frames.xyz", read_dataset},
-    {"frames.lammpstrj", read_dataset},
-    {"structure.data", read_dataset},
-    {"systems.hdf5", read_dataset},
-    {"npy_folder", read_folder},
-    {"array.npy", parse},
-    {"tree.json", parse},
-    {"tree.yaml", parse},
-    {NULL, NULL},
+    {"model.dp", read_model},         {"model.yaml", read_model},
+    {"model.pb", read_model},         {"described.dp", read_described_model},
+    {"frames.xyz", parse_frames},     {"frames.lammpstrj", parse_frames},
+    {"structure.data", parse_frames}, {"systems.hdf5", read_dataset},
+    {"npy_folder", read_folder},      {"array.npy", parse_tree},
+    {"table.raw", parse_tree},        {"tree.json", parse_tree},
+    {"tree.yaml", parse_tree},        {NULL, NULL},
 };
 
 char *kr_fuzz_load(const char *path, size_t *length) {
@@ -170,14 +224,16 @@ char *kr_fuzz_load(const char *path, size_t *length) {
     return text;
 }
 
-/* One input for one target; a failure must come with a message. */
+/* One input for one target. */
 void kr_fuzz_one(const kr_fuzz_target *target, const uint8_t *data, size_t size) {
     kr_context *ctx = NULL;
-    if (kr_context_create(&ctx) < 0) return;
+    if (kr_context_create(&ctx) < 0) abort();
     kr_context_set_threads(ctx, 1);
     target->run(ctx, target->name, data, size);
     if (kr_context_status(ctx) < 0 && !kr_context_message(ctx)[0]) abort();
+    if (strpbrk(kr_context_message(ctx), "\r\n")) abort();
     kr_context_destroy(&ctx);
+    if (kr_memory_live() != 0) abort();
 }
 
 #ifdef KR_FUZZ_TARGET

@@ -17,6 +17,7 @@ typedef struct kr_layer {
     kr_activation activation;
     size_t w, b, idt; /* offsets into θ; KR_NO_BLOCK when absent */
     int trainable;
+    int stored; /* in model files: own precision, kr_dtype + 1; 0 = that of the section */
 } kr_layer;
 #define KR_NO_BLOCK ((size_t)-1)
 

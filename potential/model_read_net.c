@@ -56,9 +56,10 @@ typedef struct layer_arrays {
 
 /* in or out −1 = any. */
 static kr_status read_layer(kr_model_reader *reader, const kr_tree *tree, const char *at, int in, int out,
-                            kr_dtype precision, kr_layer *layer, layer_arrays *arrays) {
+                            kr_dtype section, kr_layer *layer, layer_arrays *arrays) {
     kr_context *ctx = reader->ctx;
     kr_status status = KR_OK;
+    kr_dtype precision = section;
     const kr_tree *variables, *w;
     const char *activation;
     char path[KR_AT_ROOM];
@@ -84,6 +85,7 @@ static kr_status read_layer(kr_model_reader *reader, const kr_tree *tree, const 
     KR_TRY(kr_read_array(reader, variables, "w", path, 2, shape, 0, 0, precision, &arrays->w));
     KR_TRY(kr_read_array(reader, variables, "b", path, 1, shape + 1, 1, 1, precision, &arrays->b));
     KR_TRY(kr_read_array(reader, variables, "idt", path, 1, shape + 1, 1, 1, precision, &arrays->idt));
+    layer->stored = precision == section ? 0 : 1 + (int)precision;
     layer->in = (int)shape[0];
     layer->out = (int)shape[1];
     layer->b = arrays->b ? 0 : KR_NO_BLOCK;

@@ -17,6 +17,7 @@ const char *kr_write_activation(const kr_activation *activation) {
 kr_tree *kr_write_layer(kr_tree_maker *m, const kr_layer *layer, const double *theta, kr_dtype dtype) {
     kr_tree *map = kr_make_map(m, "Layer", 2), *variables = kr_make_map(m, NULL, 0);
     size_t shape[2] = {(size_t)layer->in, (size_t)layer->out};
+    if (layer->stored) dtype = (kr_dtype)(layer->stored - 1);
     kr_make_bool(m, map, "bias", layer->b != KR_NO_BLOCK);
     kr_make_bool(m, map, "use_timestep", layer->idt != KR_NO_BLOCK);
     kr_make_string(m, map, "activation_function", kr_write_activation(&layer->activation));

@@ -11,6 +11,7 @@
 const char *kr_write_precision(kr_dtype dtype);
 const char *kr_write_activation(const kr_activation *activation);
 kr_tree *kr_write_null(kr_tree_maker *m);
+/* dtype: of the section; a layer that was read keeps its own. */
 kr_tree *kr_write_layer(kr_tree_maker *m, const kr_layer *layer, const double *theta, kr_dtype dtype);
 /* in_dim, neuron of the first `hidden` layers, layers …: what the two classes of networks have in common. */
 kr_tree *kr_write_net(kr_tree_maker *m, const char *class_name, int version, const kr_net *net, int hidden,

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double SHIFT = 20, TINY = 1e-12;
+static const double SHIFT = 20;
 
 /* Arrays of one layer over all rows (buffer 6). */
 typedef struct layer_rows {
@@ -40,8 +40,6 @@ static kr_status reserve(kr_context *ctx, const kr_attention *layer, int ng, con
                          layer_rows *l, center_rows *c, kr_descriptor_workspace *ws) {
     kr_status status = KR_OK;
     size_t n = (size_t)rows->n, d = (size_t)layer->hidden, most = 0;
-    if (layer->num_heads != 1)
-        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "attention with %d heads is not supported, only 1", layer->num_heads);
     for (int i = 0; i < rows->natoms; i++) {
         size_t count = (size_t)(rows->first[i + 1] - rows->first[i]);
         if (count > most) most = count;
@@ -87,7 +85,7 @@ static void load_center(const kr_attention *layer, const double *qkv, int n, cen
             const double *from = qkv + ((size_t)i * 3 + (size_t)k) * (size_t)c->d;
             double *u = c->u[k] + (size_t)i * (size_t)c->d, length = 1;
             if (layer->normalize) length = sqrt(dot(c->d, from, from));
-            if (length < TINY) length = TINY;
+            if (length < layer->shortest) length = layer->shortest;
             c->length[k][i] = length;
             for (int x = 0; x < c->d; x++) u[x] = from[x] / length;
         }
@@ -200,7 +198,7 @@ static void project(const kr_attention *layer, const center_rows *c, double *qkv
             double *own = c->ubar[k] + (size_t)i * (size_t)c->d;
             const double *u = c->u[k] + (size_t)i * (size_t)c->d;
             double *from = into_center ? flat : own, *to = into_center ? own : flat;
-            double along = layer->normalize ? dot(c->d, u, from) : 0;
+            double along = layer->normalize && c->length[k][i] > layer->shortest ? dot(c->d, u, from) : 0;
             for (int x = 0; x < c->d; x++) to[x] = (from[x] - u[x] * along) / c->length[k][i];
         }
 }

@@ -9,7 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-static const double TINY = 1e-12;
+/* Shorter directions are not brought to length 1. */
+static double shortest(const kr_descriptor *d) { return d->tensorflow ? 1e-6 : 1e-12; }
 
 /* Type vectors: the type net on one-hot vectors or on electron configurations. */
 static kr_status make_type_vectors(kr_context *ctx, const kr_model *model, kr_dpa1_rows *rows,
@@ -92,7 +93,7 @@ static kr_status find_rows(kr_context *ctx, const kr_descriptor *d, const kr_env
         for (int k = padding_first[t]; k < padding_first[t + 1]; k++) {
             ((kr_padding *)rows->padding)[k].row = n;
             center[n] = t;
-            partner[n++] = env->pad_type < 0 ? env->ntypes : env->pad_type;
+            partner[n++] = env->pad_type < 0 || d->tensorflow ? env->ntypes : env->pad_type;
         }
     rows->n = n;
     rows->first = first;
@@ -103,10 +104,22 @@ done:
     return status;
 }
 
+/* TensorFlow's smooth forms weight with 1 − clip(1 − rcut_smth s)³ of the row's s = w(r)/r, which is made from the
+ * first column; between 0 and 1. *slope: its derivative by the first column. Slot 0 has the statistics of all slots. */
+static double switch_of_column(const kr_descriptor *d, int center_type, double t, double *slope) {
+    size_t at = (size_t)center_type * (size_t)d->nnei * (size_t)d->ncolumns;
+    double u = 1 - d->rcut_smth * (t * d->dstd[at] + d->davg[at]);
+    *slope = u > 0 && u < 1 ? 3 * u * u * d->rcut_smth * d->dstd[at] : 0;
+    return u >= 1 ? 0 : u <= 0 ? 1 : 1 - u * u * u;
+}
+
 /* T, w and the direction of every row. */
 static void fill_rows(const kr_descriptor *d, const kr_env *env, kr_dpa1_rows *rows) {
-    for (int k = 0; k < rows->npairs; k++)
+    for (int k = 0; k < rows->npairs; k++) {
+        double slope;
         rows->w[k] = kr_env_row(d, env, rows->center[k], rows->pair[k], rows->t + (size_t)k * 4);
+        if (d->tensorflow) rows->w[k] = switch_of_column(d, rows->center[k], rows->t[(size_t)k * 4], &slope);
+    }
     for (int t = 0; t < env->ntypes; t++)
         for (int k = rows->padding_first[t]; k < rows->padding_first[t + 1]; k++) {
             size_t row = (size_t)rows->padding[k].row;
@@ -116,7 +129,7 @@ static void fill_rows(const kr_descriptor *d, const kr_env *env, kr_dpa1_rows *r
     for (size_t k = 0; k < (size_t)rows->n; k++) {
         const double *u = rows->t + k * 4 + 1;
         double length = sqrt(u[0] * u[0] + u[1] * u[1] + u[2] * u[2]);
-        rows->norm[k] = length > TINY ? length : TINY;
+        rows->norm[k] = length > shortest(d) ? length : shortest(d);
         for (size_t c = 0; c < 3; c++) rows->h[k * 3 + c] = u[c] / rows->norm[k];
     }
 }
@@ -235,7 +248,7 @@ kr_status kr_dpa1_adjoint(kr_context *ctx, const kr_model *model, const kr_dpa1_
     if (d->attn_layer) KR_TRY(kr_attention_adjoint(ctx, model, &rows->attention, rows->g, bar->g, bar->w, bar->h, ws));
     for (size_t k = 0; k < n; k++) { /* direction: h = u/|u| */
         const double *h = rows->h + 3 * k, *hb = bar->h + 3 * k;
-        double along = rows->norm[k] > TINY ? h[0] * hb[0] + h[1] * hb[1] + h[2] * hb[2] : 0;
+        double along = rows->norm[k] > shortest(d) ? h[0] * hb[0] + h[1] * hb[1] + h[2] * hb[2] : 0;
         for (size_t c = 0; c < 3; c++) bar->t[k * 4 + c + 1] += (hb[c] - along * h[c]) / rows->norm[k];
     }
     double *gx = bar->scratch;
@@ -247,6 +260,12 @@ kr_status kr_dpa1_adjoint(kr_context *ctx, const kr_model *model, const kr_dpa1_
         }
     KR_TRY(kr_net_gradient(ctx, d->embedding[0], model->theta, rows->n, rows->input, bar->g, NULL, gx, &ws->net));
     for (size_t k = 0; k < n; k++) bar->t[k * 4] += gx[k * in];
+    for (size_t k = 0; d->tensorflow && k < (size_t)rows->npairs; k++) {
+        double slope;
+        switch_of_column(d, rows->center[k], rows->t[k * 4], &slope);
+        bar->t[k * 4] += slope * bar->w[k];
+        bar->w[k] = 0;
+    }
 done:
     return status;
 }
@@ -261,9 +280,13 @@ kr_status kr_dpa1_tangent(kr_context *ctx, const kr_model *model, const kr_dpa1_
     memset(dx, 0, n * in * sizeof *dx);
     for (size_t k = 0; k < n; k++) {
         const double *h = rows->h + 3 * k, *du = dot->t + k * 4 + 1;
-        double along = rows->norm[k] > TINY ? h[0] * du[0] + h[1] * du[1] + h[2] * du[2] : 0;
+        double along = rows->norm[k] > shortest(d) ? h[0] * du[0] + h[1] * du[1] + h[2] * du[2] : 0;
         for (size_t c = 0; c < 3; c++) dot->h[3 * k + c] = (du[c] - along * h[c]) / rows->norm[k];
         dx[k * in] = dot->t[k * 4];
+        double slope;
+        if (!d->tensorflow || k >= (size_t)rows->npairs) continue;
+        switch_of_column(d, rows->center[k], rows->t[k * 4], &slope);
+        dot->w[k] = slope * dot->t[k * 4];
     }
     KR_TRY(kr_net_tangent(ctx, d->embedding[0], model->theta, rows->n, 1, rows->input, dx, NULL, dot->g, &ws->net));
     for (size_t k = 0; d->strip && k < n; k++)

@@ -1,50 +1,52 @@
-/* se_atten (DPA-1) of a frozen TensorFlow graph, without attention layers.
+/* se_atten (DPA-1) and se_atten_v2 of a frozen TensorFlow graph; their attention layers are in graph_attention.c.
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * filter_type_all/matrix_L: embedding network of [s, T(t_j), T(t_i)], or of s alone beside matrix_L_two_side_ebd
- * (…_one_side_ebd) of the type embeddings when they are stripped off; type_embed_net/matrix_1: the type embedding. */
+ * (…_one_side_ebd) of the type embeddings when they are stripped off; type_embed_net/matrix_1: the type embedding.
+ * TensorFlow's smooth form takes its weight from the first column s instead of the switch, and its
+ * empty slots have a zero type vector: the descriptor's flag `tensorflow`. */
 #include "potential/graph_import.h"
 #include <stdio.h>
 #include <string.h>
 
-/* Attention layers of TensorFlow differ from those of the neutral format by 1e-4 eV in tests: not imported. */
-static kr_status check_features(kr_import *import) {
+/* What the script says of attention and smoothness; series 2 wrote smooth_type_embdding. */
+static kr_status read_features(kr_import *import, int *layers, int *smooth) {
     kr_context *ctx = import->ctx;
     kr_status status = KR_OK;
-    const kr_tree *d = import->descriptor;
-    const char *path = import->graph->path;
-    int layers, smooth, excluded;
-    KR_TRY(kr_tree_get_int_or(ctx, d, "attn_layer", 0, 1000, 2, &layers));
-    if (layers) {
-        KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "%s: se_atten graphs with attention layers are not supported (%d here)", path,
-                 layers);
-        kr_error_hint(ctx, "'dp convert-backend' makes a .dp of it, which is supported");
-        KR_TRY(KR_ERR_UNSUPPORTED);
-    }
-    KR_TRY(kr_tree_get_bool_or(ctx, d, "smooth_type_embedding", 0, &smooth));
-    if (smooth)
-        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: se_atten graphs with smooth_type_embedding are not supported", path);
-    const kr_tree *pairs = kr_tree_get(d, "exclude_types");
-    excluded = pairs && pairs->kind == KR_TREE_LIST ? pairs->count : 0;
-    if (excluded) KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: se_atten graphs with exclude_types are not supported", path);
-    /* series 2 multiplied the two networks of the stripped form in another way than series 3 */
-    const kr_tree *old = kr_tree_get(d, "stripped_type_embedding");
-    if (!kr_tree_get(d, "tebd_input_mode") && old && old->kind == KR_TREE_BOOL && old->integer)
-        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: stripped type embeddings of DeePMD-kit 2 are not supported", path);
+    const kr_tree *d = import->descriptor, *type = kr_tree_get(d, "type");
+    int old;
+    KR_TRY(kr_tree_get_int_or(ctx, d, "attn_layer", 0, 1000, 2, layers));
+    KR_TRY(kr_tree_get_bool_or(ctx, d, "smooth_type_embedding", 0, smooth));
+    KR_TRY(kr_tree_get_bool_or(ctx, d, "smooth_type_embdding", 0, &old));
+    *smooth |= old || (type && type->kind == KR_TREE_STRING && !strcmp(type->string, "se_atten_v2"));
 done:
     return status;
 }
 
-/* Empty slots: zeros for their type in TensorFlow, the type of the frame's first atom in the neutral format. They count
- * where davg is not zero. */
-static kr_status check_padding(kr_import *import, const kr_tree *map) {
-    const kr_tree *average = kr_tree_at(map, "@variables.davg");
-    for (size_t i = 0; i < kr_tree_array_size(average); i++)
-        if (average->data[i] != 0)
-            return KR_ERROR(import->ctx, KR_ERR_UNSUPPORTED,
-                            "%s: se_atten graphs with a mean environment (set_davg_zero false) are not supported",
-                            import->graph->path);
-    return KR_OK;
+static int davg_is_zero(const kr_tree *map) {
+    const kr_tree *davg = kr_tree_at(map, "@variables.davg");
+    for (size_t i = 0; i < kr_tree_array_size(davg); i++)
+        if (davg->data[i] != 0) return 0;
+    return 1;
+}
+
+/* exclude_types leave a neighbour out, as the neutral format does; but where davg is not zero TensorFlow puts 0
+ * (smooth: davg) into its slot, and the neutral format −davg/dstd: another model. */
+static kr_status put_exclusions(kr_import *import, kr_tree *map) {
+    kr_context *ctx = import->ctx;
+    kr_status status = KR_OK;
+    const kr_tree *pairs = kr_tree_get(import->descriptor, "exclude_types");
+    kr_tree *copy = NULL;
+    if (!pairs || pairs->kind != KR_TREE_LIST || pairs->count == 0) return KR_OK;
+    if (!davg_is_zero(map))
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED,
+                "%s: se_atten graphs with exclude_types and a davg that is not zero are not supported",
+                import->graph->path);
+    KR_TRY(kr_tree_copy(ctx, pairs, &copy));
+    kr_make_set(&import->maker, map, "exclude_types", copy);
+    KR_TRY(import->maker.status);
+done:
+    return status;
 }
 
 static kr_tree *collection(kr_import *import, kr_tree *net) {
@@ -99,8 +101,9 @@ kr_status kr_import_atten(kr_import *import, kr_tree *map) {
     const char *activation = kr_tree_get(map, "activation_function")->string;
     kr_scope scope = {"", ""};
     kr_tree *net, *strip, *widths;
-    KR_TRY(check_features(import));
-    KR_TRY(check_padding(import, map));
+    int attentions, smooth;
+    KR_TRY(read_features(import, &attentions, &smooth));
+    KR_TRY(put_exclusions(import, map));
     KR_TRY(put_type_embedding(import, map));
     snprintf(scope.before, sizeof scope.before, "filter_type_all%s/", import->suffix);
     KR_TRY(kr_import_embedding(import, &scope, activation, &net));
@@ -123,11 +126,12 @@ kr_status kr_import_atten(kr_import *import, kr_tree *map) {
     kr_make_string(m, map, "tebd_input_mode", strip ? "strip" : "concat");
     if (strip) kr_make_set(m, map, "embeddings_strip", collection(import, strip));
     kr_make_bool(m, map, "type_one_side", one_side);
-    kr_make_bool(m, map, "smooth_type_embedding", 0);
+    kr_make_bool(m, map, "smooth_type_embedding", smooth);
+    /* otherwise the two forms agree, and DeePMD-kit can read the .dp */
+    if (smooth || attentions || !davg_is_zero(map)) kr_make_bool(m, map, "tensorflow", 1);
     kr_make_bool(m, map, "concat_output_tebd", 1);
-    kr_make_int(m, map, "attn_layer", 0);
-    if (!kr_tree_get(map, "ln_eps")) kr_make_real(m, map, "ln_eps", 1e-3); /* TensorFlow's default */
     KR_TRY(m->status);
+    KR_TRY(kr_import_attention(import, attentions, smooth, map));
 done:
     return status;
 }

@@ -56,6 +56,11 @@ static kr_status put_cutoffs(kr_import *import, kr_tree *map) {
     else
         KR_FAIL(ctx, KR_ERR_FORMAT, "%s: rcut_smth is neither in a training script nor in the graph's operation",
                 import->graph->path);
+    if ((double)(float)outer != outer || (double)(float)inner != inner)
+        kr_log(ctx, KR_LOG_INFO,
+               "%s: TensorFlow rounds rcut %g and rcut_smth %g to float32 when it evaluates this model; the option "
+               "float32_cutoff does so too",
+               import->graph->path, outer, inner);
     kr_make_real(&import->maker, map, "rcut", outer);
     kr_make_real(&import->maker, map, "rcut_smth", inner);
     KR_TRY(import->maker.status);
@@ -233,8 +238,7 @@ done:
 static kr_status put_script(kr_import *import, kr_tree *map) {
     static const char *const keys[] = {"resnet_dt", "trainable", "set_davg_zero", "env_protection",
                                        /* se_atten */
-                                       "attn", "attn_dotr", "attn_mask", "normalize", "ln_eps", "trainable_ln",
-                                       "scaling_factor", "temperature"};
+                                       "attn", "attn_dotr", "trainable_ln"};
     size_t n = import->kind == KR_GRAPH_SE_ATTEN ? sizeof keys / sizeof *keys : 4;
     kr_status status = KR_OK;
     for (size_t i = 0; i < n; i++) {

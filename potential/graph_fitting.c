@@ -1,11 +1,21 @@
 /* The fitting net of a frozen TensorFlow graph.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * layer_L_type_I/{matrix,bias,idt} and final_layer_type_I/…; without _type_I one net serves all types.
+ * layer_L_type_I/{matrix,bias,idt} and final_layer_type_I/…; without _type_I one net serves all types; a layer
+ * that several models share is share_NAME_type_I.
  * TensorFlow's rule: a hidden layer from the second on adds its input when the widths are equal; no doubling.
  * Series 1.x has no t_bias_atom_e, the bias of its final layer contains the energy. */
 #include "potential/graph_import.h"
 #include <stdio.h>
+
+/* layer_name of the script: the name that a hidden layer or the last one shares with other models, or NULL. */
+static const char *shared_name(const kr_import *import, int index, int last) {
+    const kr_tree *list = kr_tree_get(import->fitting, "layer_name");
+    if (!list || list->kind != KR_TREE_LIST) return NULL;
+    if (last) index = list->count - 1;
+    if (index < 0 || index >= list->count - !last) return NULL; /* the last entry is no hidden layer's */
+    return list->child[index]->kind == KR_TREE_STRING ? list->child[index]->string : NULL;
+}
 
 /* One net as a map, NULL when the graph has none of this name. types: "_type_0" or "". */
 static kr_status import_net(kr_import *import, const char *types, const char *activation, kr_tree **net) {
@@ -16,13 +26,22 @@ static kr_status import_net(kr_import *import, const char *types, const char *ac
     static const char *const part[] = {"matrix", "bias", "idt"};
     *net = NULL;
     for (int l = 0; l < 1000; l++) {
+        const char *shared = shared_name(import, l, 0);
         for (int i = 0; i < 3; i++)
-            snprintf(name[i], sizeof name[i], "layer_%d%s%s/%s", l, types, import->suffix, part[i]);
+            if (shared)
+                snprintf(name[i], sizeof name[i], "share_%.80s%s/%s", shared, types, part[i]);
+            else
+                snprintf(name[i], sizeof name[i], "layer_%d%s%s/%s", l, types, import->suffix, part[i]);
         KR_TRY(kr_import_layer(import, name[0], name[1], name[2], activation, l ? -1 : 0, &layer));
         if (!layer) break;
         kr_make_append(m, layers, layer);
     }
-    for (int i = 0; i < 3; i++) snprintf(name[i], sizeof name[i], "final_layer%s%s/%s", types, import->suffix, part[i]);
+    const char *shared = shared_name(import, 0, 1);
+    for (int i = 0; i < 3; i++)
+        if (shared)
+            snprintf(name[i], sizeof name[i], "share_%.80s%s/%s", shared, types, part[i]);
+        else
+            snprintf(name[i], sizeof name[i], "final_layer%s%s/%s", types, import->suffix, part[i]);
     KR_TRY(kr_import_layer(import, name[0], name[1], name[2], "none", 0, &layer));
     if (!layer) goto done;
     kr_make_append(m, layers, layer);
@@ -104,8 +123,8 @@ static kr_status import_nets(kr_import *import, const char *activation, int *mix
         snprintf(types, sizeof types, "_type_%d", t);
         KR_TRY(import_net(import, types, activation, &net));
         if (!net)
-            KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: the graph has no matrices of the fitting net of type %d (%s)",
-                    import->graph->path, t, "shared layers cannot be imported");
+            KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: the graph has no matrices of the fitting net of type %d",
+                    import->graph->path, t);
         kr_make_append(m, *list, net);
     }
     KR_TRY(m->status);

@@ -46,5 +46,9 @@ kr_status kr_import_widths(kr_import *import, const kr_tree *net, int hidden, kr
 /* Rows (0) or columns (1) of the matrix of a layer. */
 int kr_import_width(const kr_tree *layer, int dimension);
 const char *kr_import_precision(const kr_tree *net);
+/* "float64", … as layers name it. */
+const char *kr_import_dtype(kr_dtype dtype);
+/* The attention section and the keys that belong to it, for `layers` (also 0) layers. */
+kr_status kr_import_attention(kr_import *import, int layers, int smooth, kr_tree *descriptor);
 
 #endif

@@ -24,7 +24,7 @@ const char *kr_import_precision(const kr_tree *net) {
     return precision ? precision->string : "float64";
 }
 
-static const char *dtype_name(kr_dtype dtype) {
+const char *kr_import_dtype(kr_dtype dtype) {
     return dtype == KR_FLOAT32    ? "float32"
            : dtype == KR_FLOAT16  ? "float16"
            : dtype == KR_BFLOAT16 ? "bfloat16"
@@ -48,7 +48,7 @@ kr_status kr_import_layer(kr_import *import, const char *w, const char *b, const
     kr_make_bool(m, map, "use_timestep", array[2] != NULL);
     kr_make_string(m, map, "activation_function", activation);
     kr_make_bool(m, map, "resnet", resnet < 0 ? same : resnet);
-    kr_make_string(m, map, "precision", dtype_name(array[0]->dtype));
+    kr_make_string(m, map, "precision", kr_import_dtype(array[0]->dtype));
     static const char *const names[] = {"w", "b", "idt"};
     for (int i = 0; i < 3; i++) {
         if (array[i])
@@ -185,7 +185,8 @@ static kr_status read_script(kr_import *import) {
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: models with spin are not supported", import->graph->path);
     const kr_tree *pairs = kr_tree_get(model, "pair_exclude_types"), *atoms = kr_tree_get(model, "atom_exclude_types");
     if ((pairs && pairs->count) || (atoms && atoms->count))
-        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: exclusions at the level of the model are not supported in graphs", where);
+        kr_log(ctx, KR_LOG_WARNING, "%s: pair_exclude_types and atom_exclude_types are left out, as TensorFlow does",
+               where);
 done:
     kr_free(text);
     return status;
@@ -195,8 +196,9 @@ static kr_status find_kind(kr_import *import) {
     static const struct {
         const char *name;
         kr_graph_kind kind;
-    } names[] = {{"se_e2_a", KR_GRAPH_SE_A}, {"se_a", KR_GRAPH_SE_A},         {"se_e2_r", KR_GRAPH_SE_R},
-                 {"se_r", KR_GRAPH_SE_R},    {"se_atten", KR_GRAPH_SE_ATTEN}, {"dpa1", KR_GRAPH_SE_ATTEN}};
+    } names[] = {{"se_e2_a", KR_GRAPH_SE_A},        {"se_a", KR_GRAPH_SE_A},         {"se_e2_r", KR_GRAPH_SE_R},
+                 {"se_r", KR_GRAPH_SE_R},           {"se_atten", KR_GRAPH_SE_ATTEN}, {"dpa1", KR_GRAPH_SE_ATTEN},
+                 {"se_atten_v2", KR_GRAPH_SE_ATTEN}};
     const kr_tree *type = kr_tree_get(import->descriptor, "type");
     if (type && type->kind == KR_TREE_STRING) {
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)

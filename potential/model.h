@@ -20,6 +20,7 @@ typedef struct kr_attention {
     int num_heads, hidden;
     int dotr, normalize, smooth, has_temperature, trainable_ln;
     double scaling_factor, temperature, ln_eps;
+    double shortest;   /* floor of the lengths of q, k, v when `normalize` */
     size_t ln_w, ln_b; /* offsets into theta, ng each */
 } kr_attention;
 
@@ -47,6 +48,9 @@ typedef struct kr_descriptor {
     int dim_out;             /* length of D */
     /* dpa1 / se_atten_v2 only */
     int tebd_dim, strip, smooth_type_embedding, concat_output_tebd, use_econf_tebd, use_tebd_bias;
+    /* The form of TensorFlow's graphs: empty slots have the zero type vector, lengths are floored at 1e-6 in the
+     * attention, smooth forms weight with 1 − clip(1 − rcut_smth s)³ instead of w. */
+    int tensorflow;
     int attn, attn_layer, attn_dotr, attn_mask, normalize, has_temperature, trainable_ln;
     double scaling_factor, temperature, ln_eps;
     kr_net *type_embedding; /* in_dim → tebd_dim */

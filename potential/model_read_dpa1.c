@@ -24,6 +24,7 @@ static kr_status read_switches(kr_model_reader *reader, const kr_tree *tree, con
                     {"smooth_type_embedding", 1, &d->smooth_type_embedding},
                     {"concat_output_tebd", 1, &d->concat_output_tebd},
                     {"use_econf_tebd", 0, &d->use_econf_tebd},
+                    {"tensorflow", 0, &d->tensorflow},        /* ours: DeePMD-kit's .dp has no such models */
                     {"use_tebd_bias", 1, &d->use_tebd_bias}}; /* version 1 had no such key and always a bias */
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         KR_TRY(
@@ -103,15 +104,16 @@ static kr_status read_attention(kr_model_reader *reader, const kr_tree *tree, co
     kr_at_key(path, at, "attention_layer");
     KR_TRY(kr_at(reader, path, kr_tree_get_int_or(ctx, gate, "hidden_dim", 1, KR_MAX_WIDTH, d->attn, &layer->hidden)));
     KR_TRY(kr_at(reader, path, kr_tree_get_int_or(ctx, gate, "num_heads", 1, layer->hidden, 1, &layer->num_heads)));
-    if (layer->hidden % layer->num_heads)
-        KR_FAIL(ctx, KR_ERR_FORMAT, "%s.num_heads: %d does not divide hidden_dim %d", path, layer->num_heads,
-                layer->hidden);
+    if (layer->num_heads != 1)
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s.num_heads: attention with %d heads is not supported, only 1", path,
+                layer->num_heads);
     KR_TRY(kr_at(reader, path, kr_tree_get_bool_or(ctx, gate, "dotr", d->attn_dotr, &layer->dotr)));
     KR_TRY(kr_at(reader, path, kr_tree_get_bool_or(ctx, gate, "normalize", d->normalize, &layer->normalize)));
     KR_TRY(kr_at(reader, path, kr_tree_get_bool_or(ctx, gate, "smooth", d->smooth_type_embedding, &layer->smooth)));
     KR_TRY(kr_at(reader, path,
                  kr_tree_get_real_or(ctx, gate, "scaling_factor", d->scaling_factor, &layer->scaling_factor)));
     KR_TRY(kr_at(reader, path, kr_tree_get_real_or(ctx, gate, "temperature", 0, &layer->temperature)));
+    layer->shortest = d->tensorflow ? 1e-6 : 1e-12;
     layer->has_temperature = !kr_tree_is_null(kr_tree_get(gate, "temperature"));
     KR_TRY(kr_at(reader, at, kr_tree_get_bool_or(ctx, tree, "trainable_ln", d->trainable_ln, &layer->trainable_ln)));
     snprintf(name, sizeof name, "descriptor.attention[%d]", index);

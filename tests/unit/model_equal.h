@@ -19,6 +19,7 @@ static inline int same_net(const kr_net *a, const kr_net *b) {
         if (x->in != y->in || x->out != y->out || x->w != y->w || x->b != y->b || x->idt != y->idt) return 0;
         if (kr_layer_skip(x) != kr_layer_skip(y) || x->activation.kind != y->activation.kind) return 0;
         if (x->activation.threshold != y->activation.threshold || x->trainable != y->trainable) return 0;
+        if (x->stored != y->stored) return 0;
     }
     return 1;
 }
@@ -28,7 +29,7 @@ static inline int same_attention(const kr_attention *x, const kr_attention *y) {
            x->hidden == y->hidden && x->dotr == y->dotr && x->normalize == y->normalize && x->smooth == y->smooth &&
            x->has_temperature == y->has_temperature && x->trainable_ln == y->trainable_ln &&
            x->scaling_factor == y->scaling_factor && x->temperature == y->temperature && x->ln_eps == y->ln_eps &&
-           x->ln_w == y->ln_w && x->ln_b == y->ln_b;
+           x->shortest == y->shortest && x->ln_w == y->ln_w && x->ln_b == y->ln_b;
 }
 
 static inline void assert_same_descriptor(const kr_model *ma, const kr_model *mb) {
@@ -49,7 +50,7 @@ static inline void assert_same_descriptor(const kr_model *ma, const kr_model *mb
     for (int i = 0; i < a->nembedding; i++) assert_true(same_net(a->embedding[i], b->embedding[i]));
     assert_true(same_net(a->type_embedding, b->type_embedding) && same_net(a->embedding_strip, b->embedding_strip));
     assert_true(a->tebd_dim == b->tebd_dim && a->strip == b->strip && a->type_padding == b->type_padding);
-    assert_true(a->smooth_type_embedding == b->smooth_type_embedding);
+    assert_true(a->smooth_type_embedding == b->smooth_type_embedding && a->tensorflow == b->tensorflow);
     assert_true(a->concat_output_tebd == b->concat_output_tebd && a->use_econf_tebd == b->use_econf_tebd);
     assert_true(a->use_tebd_bias == b->use_tebd_bias && a->attn == b->attn && a->attn_layer == b->attn_layer);
     assert_true(a->attn_dotr == b->attn_dotr && a->attn_mask == b->attn_mask && a->normalize == b->normalize);

@@ -172,7 +172,7 @@ static void broken_models_are_named(void **state) {
         {"dpa1_strip_attn1_smooth", "model.descriptor", "tebd_dim", "9", "type_embedding.embedding", KR_ERR_FORMAT},
         {"dpa1_strip_attn1_smooth", "model.descriptor", "embeddings_strip", "null", "embeddings_strip", KR_ERR_FORMAT},
         {"dpa1_strip_attn1_smooth", "model.descriptor.attention_layers.attention_layers[0].attention_layer",
-         "num_heads", "4", "num_heads: 4", KR_ERR_FORMAT},
+         "num_heads", "4", "num_heads: attention with 4 heads", KR_ERR_UNSUPPORTED},
         {"dpa1_strip_attn1_smooth", "model.descriptor.attention_layers.attention_layers[0].attn_layer_norm.@variables",
          "w", "null", "attn_layer_norm.@variables.w", KR_ERR_FORMAT}};
     kr_context *ctx;

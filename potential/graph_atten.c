@@ -31,8 +31,9 @@ static int davg_is_zero(const kr_tree *map) {
 }
 
 /* exclude_types leave a neighbour out, as the neutral format does; but where davg is not zero TensorFlow puts 0
- * (smooth: davg) into its slot, and the neutral format −davg/dstd: another model. */
-static kr_status put_exclusions(kr_import *import, kr_tree *map) {
+ * (smooth: davg) into its slot, and the neutral format −davg/dstd: another model. In series 2 (no
+ * t_out_bias) excluded neighbours stay keys of the attention. */
+static kr_status put_exclusions(kr_import *import, int layers, kr_tree *map) {
     kr_context *ctx = import->ctx;
     kr_status status = KR_OK;
     const kr_tree *pairs = kr_tree_get(import->descriptor, "exclude_types");
@@ -41,6 +42,10 @@ static kr_status put_exclusions(kr_import *import, kr_tree *map) {
     if (!davg_is_zero(map))
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED,
                 "%s: se_atten graphs with exclude_types and a davg that is not zero are not supported",
+                import->graph->path);
+    if (layers && !kr_graph_find(import->graph, "model_attr/model_attr/t_out_bias"))
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED,
+                "%s: se_atten graphs of DeePMD-kit 2 with exclude_types and attention layers are not supported",
                 import->graph->path);
     KR_TRY(kr_tree_copy(ctx, pairs, &copy));
     kr_make_set(&import->maker, map, "exclude_types", copy);
@@ -103,7 +108,7 @@ kr_status kr_import_atten(kr_import *import, kr_tree *map) {
     kr_tree *net, *strip, *widths;
     int attentions, smooth;
     KR_TRY(read_features(import, &attentions, &smooth));
-    KR_TRY(put_exclusions(import, map));
+    KR_TRY(put_exclusions(import, attentions, map));
     KR_TRY(put_type_embedding(import, map));
     snprintf(scope.before, sizeof scope.before, "filter_type_all%s/", import->suffix);
     KR_TRY(kr_import_embedding(import, &scope, activation, &net));

@@ -142,6 +142,32 @@ static int has_op(const kr_graph *graph, const char *prefix) {
     return 0;
 }
 
+/* Operations of which a part of the name says that the graph is more than, or other than, its networks. */
+static const struct {
+    const char *part, *words;
+} foreign[] = {{"TabInter", "a short-range table (use_srtab) is not supported"},
+               {"PairTab", "a pair table is not supported"},
+               {"Nvnmd", "a quantised model (NVNMD) is not supported"}};
+
+static int contains(kr_bytes name, const char *part) {
+    size_t n = strlen(part);
+    for (size_t i = 0; i + n <= name.n; i++)
+        if (!memcmp(name.data + i, part, n)) return 1;
+    return 0;
+}
+
+static kr_status refuse_operations(kr_import *import) {
+    const kr_graph *graph = import->graph;
+    for (int i = 0; i < graph->nnodes; i++)
+        for (size_t k = 0; k < sizeof foreign / sizeof *foreign; k++)
+            if (contains(graph->node[i].op, foreign[k].part))
+                return KR_ERROR(import->ctx, KR_ERR_UNSUPPORTED, "%s: %s", graph->path, foreign[k].words);
+    if (kr_graph_find(graph, "modifier_attr/type"))
+        return KR_ERROR(import->ctx, KR_ERR_UNSUPPORTED, "%s: models with a data modifier are not supported",
+                        graph->path);
+    return KR_OK;
+}
+
 static kr_status refuse_others(kr_import *import) {
     const kr_graph *graph = import->graph;
     kr_context *ctx = import->ctx;
@@ -155,6 +181,7 @@ static kr_status refuse_others(kr_import *import) {
     }
     if (kr_graph_find(graph, "spin_attr/ntypes_spin"))
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: models with spin are not supported", graph->path);
+    KR_TRY(refuse_operations(import));
     KR_TRY(kr_graph_text(ctx, graph, "model_attr/model_type", &text));
     if (text && strcmp(text, "ener"))
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: this graph fits '%.40s'; only energies ('ener') are supported",
@@ -243,6 +270,30 @@ static kr_status find_suffix(kr_import *import) {
     return KR_OK;
 }
 
+/* Series 1.x could do without element names: type_0, type_1, … as many as the descriptor says. */
+static kr_status name_types(kr_import *import) {
+    kr_context *ctx = import->ctx;
+    kr_status status = KR_OK;
+    kr_tree *count = NULL, *name = NULL;
+    char text[64];
+    snprintf(text, sizeof text, "descrpt_attr%s/ntypes", import->suffix);
+    KR_TRY(kr_graph_array(ctx, import->graph, text, &count));
+    int n = kr_tree_array_size(count) == 1 && count->data[0] > 0 && count->data[0] <= 4096 ? (int)count->data[0] : 0;
+    for (int i = 0; i < n; i++) {
+        snprintf(text, sizeof text, "type_%d", i);
+        KR_TRY(kr_tree_new_string(ctx, text, &name));
+        kr_make_append(&import->maker, import->type_map, name);
+        name = NULL;
+    }
+    if (n)
+        kr_log(ctx, KR_LOG_WARNING, "%s: the graph has no element names; its types are called type_0 to type_%d",
+               import->graph->path, n - 1);
+    KR_TRY(import->maker.status);
+done:
+    kr_tree_destroy(&count);
+    return status;
+}
+
 /* Element names, separated by blanks. */
 static kr_status read_types(kr_import *import) {
     kr_context *ctx = import->ctx;
@@ -256,6 +307,7 @@ static kr_status read_types(kr_import *import) {
         kr_make_append(&import->maker, import->type_map, name);
     }
     KR_TRY(import->maker.status);
+    if (import->type_map->count == 0) KR_TRY(name_types(import));
     import->ntypes = import->type_map->count;
     if (import->ntypes < 1 || import->ntypes > 4096)
         KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the graph has no element names (model_attr/tmap)", import->graph->path);

@@ -288,7 +288,7 @@ static void huge_constants_are_refused(void **state) {
 
 static void failing_allocations_leave_nothing(void **state) {
     (void)state;
-    static const char *const names[] = {"graphs/tf_se_r_one_excl", "models_tf/tf_se_atten_strip"};
+    static const char *const names[] = {"graphs/tf_se_r_one_excl", "models_tf/tf_se_atten_strip", "graphs/tf_v2_excl"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[512];
         long live = kr_memory_live();

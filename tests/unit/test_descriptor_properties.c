@@ -39,6 +39,9 @@ static fixture open_case(const char *descriptor, uint64_t seed, int periodic) {
     exact.table = KR_TABLE_OFF;
     assert_int_equal(kr_context_create(&f.ctx), KR_OK);
     kr_assert_ok(f.ctx, kr_random_model(f.ctx, &options, &f.model));
+    kr_descriptor *d = &f.model->descriptor; /* TensorFlow's form takes the statistics of slot 0 for all */
+    d->tensorflow = d->mixed_types && seed % 2 && !kr_descriptor_slot_dependent(d, f.model->ntypes);
+    for (int k = 0; d->tensorflow && k < d->attn_layer; k++) d->attention[k].shortest = 1e-6;
     kr_assert_ok(f.ctx, kr_potential_create(f.ctx, 1, (const kr_model *const *)&f.model, &exact, &f.p));
     kr_assert_ok(f.ctx, kr_workspace_create(f.ctx, f.p, &f.w));
     /* An atom's own images are at equal distances: with statistics by slot their order would matter. */

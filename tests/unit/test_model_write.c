@@ -123,6 +123,24 @@ static void short_precisions_round_once(void **state) {
     kr_model_destroy(&a);
 }
 
+/* A layer whose precision is not that of its section keeps it. */
+static void layers_keep_their_precision(void **state) {
+    (void)state;
+    kr_model *a, *b;
+    kr_assert_ok(ctx, kr_model_load(ctx, KR_TEST_DATA "/deepmd_kit/models/se_a_one_tanh.dp", &a));
+    a->fitting.precision = KR_FLOAT32;
+    kr_layer *layer = &a->fitting.net[0]->layer[1];
+    layer->stored = 1 + KR_FLOAT64;
+    kr_assert_ok(ctx, kr_model_save(ctx, a, at("one.dp")));
+    kr_assert_ok(ctx, kr_model_load(ctx, at("one.dp"), &b));
+    const kr_layer *first = &b->fitting.net[0]->layer[0], *own = &b->fitting.net[0]->layer[1];
+    assert_true(first->stored == 0 && own->stored == 1 + KR_FLOAT64);
+    assert_memory_equal(a->theta + own->w, b->theta + own->w, (size_t)own->in * (size_t)own->out * sizeof(double));
+    assert_true(a->theta[first->w] != b->theta[first->w]);
+    kr_model_destroy(&a);
+    kr_model_destroy(&b);
+}
+
 static void what_cannot_be_written_is_refused(void **state) {
     (void)state;
     kr_model *model;
@@ -188,6 +206,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_survives_a_round_trip), cmocka_unit_test(a_file_is_reproducible),
         cmocka_unit_test(top_level_keys_are_kept),           cmocka_unit_test(short_precisions_round_once),
-        cmocka_unit_test(what_cannot_be_written_is_refused), cmocka_unit_test(failing_allocations_leave_nothing)};
+        cmocka_unit_test(layers_keep_their_precision),       cmocka_unit_test(what_cannot_be_written_is_refused),
+        cmocka_unit_test(failing_allocations_leave_nothing)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -75,6 +75,7 @@ static kr_status put_sel(kr_import *import, kr_tree *map, int *nnei) {
     kr_status status = KR_OK;
     kr_tree *array = NULL;
     const kr_node *op = environment_op(import);
+    kr_tree *original = NULL;
     int n = 0, room = import->ntypes, *sel = NULL;
     char name[96];
     KR_NEW(ctx, sel, (size_t)room + 1);
@@ -90,10 +91,19 @@ static kr_status put_sel(kr_import *import, kr_tree *map, int *nnei) {
         if (sel[i] < 0 || sel[i] > 1000000) KR_FAIL(ctx, KR_ERR_FORMAT, "%s: sel %d", import->graph->path, sel[i]);
         *nnei += sel[i];
     }
+    /* a model initialised from another one with another sel still divides by the sum of the first one */
+    snprintf(name, sizeof name, "descrpt_attr%s/original_sel", import->suffix);
+    KR_TRY(kr_graph_array(ctx, import->graph, name, &original));
+    double sum = 0;
+    for (size_t i = 0; i < kr_tree_array_size(original); i++) sum += original->data[i];
+    if (original && sum != *nnei)
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s: a graph whose sel was changed (sum %d, original %g) is not supported",
+                import->graph->path, *nnei, sum);
     kr_make_ints(&import->maker, map, "sel", n < room ? n : room, sel);
     KR_TRY(import->maker.status);
 done:
     kr_tree_destroy(&array);
+    kr_tree_destroy(&original);
     kr_free(sel);
     return status;
 }

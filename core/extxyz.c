@@ -8,6 +8,7 @@
  * (ASE: sqrt(eV amu)) over masses. Other keys and columns are skipped. */
 #include "core/elements.h"
 #include "core/error.h"
+#include "core/extxyz_columns.h"
 #include "core/extxyz_comment.h"
 #include "core/formats.h"
 #include "core/frames.h"
@@ -16,21 +17,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { COLUMNS = 512 };
-
 /* Å/ps per ASE unit of velocity, sqrt(eV/amu) = 98.2269… Å/ps */
 static const double ase_velocity = 98.22694788464062;
-
-typedef enum role { SKIP, SPECIES, NUMBER, POSITION, MOMENTA, LABEL } role;
-
-/* What stands in consecutive columns. */
-typedef struct column_group {
-    role role;
-    kr_label label;
-    int rank; /* of several names for one label the lowest rank is taken */
-    double unit;
-    int first, count;
-} column_group;
 
 typedef struct xyz_reader {
     kr_context *ctx;
@@ -38,8 +26,7 @@ typedef struct xyz_reader {
     kr_lines lines;
     kr_builder builder;
     kr_comment *comment;
-    column_group group[COLUMNS];
-    int ngroups, ncolumns;
+    kr_xyz_columns columns;
     kr_buffer type, coord, momenta, label[KR_LABEL_COUNT];
     double frame_value[KR_LABEL_COUNT][9]; /* labels per frame with a fixed number of components */
     kr_buffer fparam;
@@ -47,107 +34,6 @@ typedef struct xyz_reader {
 
 #define AT "%s:%ld: "
 #define HERE(r) (r)->where, (r)->lines.number
-
-/* ---- what the columns mean ---- */
-
-static const struct {
-    const char *name;
-    char type; /* R number, S name, I integer */
-    int count; /* 0 = any */
-    role role;
-    kr_label label;
-    int rank;
-    double unit;
-} known_columns[] = {
-    {"species", 'S', 1, SPECIES, 0, 0, 1},
-    {"element", 'S', 1, SPECIES, 0, 1, 1},
-    {"symbols", 'S', 1, SPECIES, 0, 1, 1},
-    {"Z", 'I', 1, NUMBER, 0, 0, 1},
-    {"numbers", 'I', 1, NUMBER, 0, 1, 1},
-    {"atomic_numbers", 'I', 1, NUMBER, 0, 1, 1},
-    {"pos", 'R', 3, POSITION, 0, 0, 1},
-    {"positions", 'R', 3, POSITION, 0, 1, 1},
-    {"forces", 'R', 3, LABEL, KR_LABEL_FORCE, 0, 1},
-    {"force", 'R', 3, LABEL, KR_LABEL_FORCE, 1, 1},
-    {"REF_forces", 'R', 3, LABEL, KR_LABEL_FORCE, 2, 1},
-    {"dft_forces", 'R', 3, LABEL, KR_LABEL_FORCE, 3, 1},
-    {"energies", 'R', 1, LABEL, KR_LABEL_ATOM_ENER, 0, 1},
-    {"local_energy", 'R', 1, LABEL, KR_LABEL_ATOM_ENER, 1, 1},
-    {"atom_virial", 'R', 9, LABEL, KR_LABEL_ATOM_VIRIAL, 0, 1},
-    {"atom_pref", 'R', 1, LABEL, KR_LABEL_ATOM_PREF, 0, 1},
-    {"aparam", 'R', 0, LABEL, KR_LABEL_APARAM, 0, 1},
-    {"velocity", 'R', 3, LABEL, KR_LABEL_VELOCITY, 0, 1},
-    {"velocities", 'R', 3, LABEL, KR_LABEL_VELOCITY, 1, 1},
-    {"velo", 'R', 3, LABEL, KR_LABEL_VELOCITY, 2, 1000},
-    {"vel", 'R', 3, LABEL, KR_LABEL_VELOCITY, 3, 1000},
-    {"momenta", 'R', 3, MOMENTA, 0, 0, 1},
-    {"masses", 'R', 1, LABEL, KR_LABEL_MASS, 0, 1},
-    {"mass", 'R', 1, LABEL, KR_LABEL_MASS, 1, 1},
-};
-
-static kr_status bad_properties(xyz_reader *r, kr_word item, const char *expected) {
-    char show[64];
-    return KR_ERROR(r->ctx, KR_ERR_FORMAT, AT "Properties has '%s', expected %s", HERE(r),
-                    kr_word_show(item, show, sizeof show), expected);
-}
-
-/* A new group; an older one with the same meaning and a higher rank is dropped, a lower rank wins over the new one. */
-static void add_group(xyz_reader *r, kr_word name, char type, int count) {
-    column_group g = {SKIP, 0, 0, 1, r->ncolumns, count};
-    for (size_t i = 0; i < sizeof known_columns / sizeof *known_columns; i++) {
-        if (!kr_word_is(name, known_columns[i].name)) continue;
-        int number = known_columns[i].type != 'S' && (type == 'R' || type == 'I');
-        if (!(number || type == known_columns[i].type) || (known_columns[i].count && count != known_columns[i].count))
-            continue;
-        g.role = known_columns[i].role;
-        g.label = known_columns[i].label;
-        g.rank = known_columns[i].rank;
-        g.unit = known_columns[i].unit;
-    }
-    for (int i = 0; i < r->ngroups && g.role != SKIP; i++) {
-        column_group *old = &r->group[i];
-        if (old->role != g.role || (g.role == LABEL && old->label != g.label)) continue;
-        if (old->rank <= g.rank)
-            g.role = SKIP;
-        else
-            old->role = SKIP;
-    }
-    r->group[r->ngroups++] = g;
-    r->ncolumns += count;
-}
-
-static int next_field(kr_word *rest, kr_word *field) {
-    if (rest->n == 0) return 0;
-    const char *colon = memchr(rest->text, ':', rest->n);
-    size_t n = colon ? (size_t)(colon - rest->text) : rest->n;
-    *field = (kr_word){rest->text, n};
-    *rest = colon ? (kr_word){colon + 1, rest->n - n - 1} : (kr_word){rest->text + n, 0};
-    return 1;
-}
-
-static int has_role(const xyz_reader *r, role wanted) {
-    for (int i = 0; i < r->ngroups; i++)
-        if (r->group[i].role == wanted) return 1;
-    return 0;
-}
-
-static kr_status read_properties(xyz_reader *r, const kr_word *properties) {
-    kr_word rest = properties ? *properties : (kr_word){"species:S:1:pos:R:3", 19}, name, type, number;
-    int64_t count;
-    r->ngroups = r->ncolumns = 0;
-    while (next_field(&rest, &name)) {
-        if (!next_field(&rest, &type) || !next_field(&rest, &number))
-            return bad_properties(r, name, "name:type:count three by three");
-        if (type.n != 1 || !strchr("SRIL", *type.text)) return bad_properties(r, type, "a type S, R, I or L");
-        if (!kr_word_int(number, &count) || count < 1 || count > COLUMNS - r->ncolumns)
-            return bad_properties(r, number, "a count from 1, 512 columns in all");
-        add_group(r, name, *type.text, (int)count);
-    }
-    if (!has_role(r, POSITION)) return KR_ERROR(r->ctx, KR_ERR_FORMAT, AT "Properties has no pos:R:3", HERE(r));
-    if (!has_role(r, SPECIES) && !has_role(r, NUMBER))
-        return KR_ERROR(r->ctx, KR_ERR_FORMAT, AT "Properties has neither species:S:1 nor Z:I:1", HERE(r));
-    return KR_OK;
-}
 
 /* ---- the comment line ---- */
 
@@ -304,7 +190,9 @@ static kr_status read_comment(xyz_reader *r, kr_word line, kr_frame *frame) {
     if (column && is_extended(line))
         return KR_ERROR(r->ctx, KR_ERR_FORMAT, "%s:%ld:%d: expected %s", HERE(r), column, expected);
     if (column) r->comment->n = 0;
-    KR_TRY(read_properties(r, kr_comment_get(r->comment, "Properties")));
+    status = kr_xyz_columns_read(r->ctx, kr_comment_get(r->comment, "Properties"), &r->columns);
+    if (status < 0) kr_error_prefix(r->ctx, "%s:%ld", HERE(r));
+    KR_TRY(status);
     KR_TRY(read_cell(r, frame));
     KR_TRY(read_frame_labels(r, frame));
 done:
@@ -329,8 +217,10 @@ static kr_status read_species(xyz_reader *r, kr_word word, int by_number, int *t
     return kr_names_add(r->ctx, &r->builder.names, word.text, word.n, type);
 }
 
-static double *target_of(xyz_reader *r, const column_group *g, int atom) {
-    double *base = g->role == POSITION ? r->coord.data : g->role == MOMENTA ? r->momenta.data : r->label[g->label].data;
+static double *target_of(xyz_reader *r, const kr_xyz_group *g, int atom) {
+    double *base = g->role == KR_XYZ_POSITION  ? r->coord.data
+                   : g->role == KR_XYZ_MOMENTA ? r->momenta.data
+                                               : r->label[g->label].data;
     return base + (size_t)atom * (size_t)g->count;
 }
 
@@ -338,14 +228,14 @@ static kr_status read_atom(xyz_reader *r, kr_word line, int atom, int by_number)
     kr_word word;
     char show[40];
     int *type = r->type.data;
-    for (int i = 0; i < r->ngroups; i++) {
-        const column_group *g = &r->group[i];
-        double *target = g->role >= POSITION ? target_of(r, g, atom) : NULL;
+    for (int i = 0; i < r->columns.ngroups; i++) {
+        const kr_xyz_group *g = &r->columns.group[i];
+        double *target = g->role >= KR_XYZ_POSITION ? target_of(r, g, atom) : NULL;
         for (int c = 0; c < g->count; c++) {
             if (!kr_word_next(&line, &word))
                 return KR_ERROR(r->ctx, KR_ERR_FORMAT, AT "%d columns, expected %d", HERE(r), g->first + c,
-                                r->ncolumns);
-            if (g->role == (by_number ? NUMBER : SPECIES)) {
+                                r->columns.ncolumns);
+            if (g->role == (by_number ? KR_XYZ_NUMBER : KR_XYZ_SPECIES)) {
                 kr_status status = read_species(r, word, by_number, &type[atom]);
                 if (status != KR_OK) return status;
             } else if (target) {
@@ -366,10 +256,10 @@ static kr_status reserve(xyz_reader *r, int natoms) {
     KR_TRY(kr_buffer_reserve(r->ctx, &r->coord, n, 3 * sizeof(double)));
     KR_TRY(kr_buffer_reserve(r->ctx, &r->momenta, n, 3 * sizeof(double)));
     KR_TRY(kr_buffer_reserve(r->ctx, &r->label[KR_LABEL_VELOCITY], n, 3 * sizeof(double)));
-    for (int i = 0; i < r->ngroups; i++)
-        if (r->group[i].role == LABEL)
-            KR_TRY(
-                kr_buffer_reserve(r->ctx, &r->label[r->group[i].label], n, (size_t)r->group[i].count * sizeof(double)));
+    for (int i = 0; i < r->columns.ngroups; i++)
+        if (r->columns.group[i].role == KR_XYZ_LABEL)
+            KR_TRY(kr_buffer_reserve(r->ctx, &r->label[r->columns.group[i].label], n,
+                                     (size_t)r->columns.group[i].count * sizeof(double)));
 done:
     return status;
 }
@@ -379,7 +269,7 @@ static void use_momenta(xyz_reader *r, kr_frame *frame) {
     const double *p = r->momenta.data, *mass = frame->label[KR_LABEL_MASS];
     double *v = r->label[KR_LABEL_VELOCITY].data;
     int any = 0;
-    if (!has_role(r, MOMENTA) || !mass || frame->label[KR_LABEL_VELOCITY]) return;
+    if (!kr_xyz_columns_have(&r->columns, KR_XYZ_MOMENTA) || !mass || frame->label[KR_LABEL_VELOCITY]) return;
     for (int i = 0; i < 3 * frame->natoms; i++) {
         v[i] = mass[i / 3] > 0 ? p[i] / mass[i / 3] * ase_velocity : 0;
         any |= v[i] != 0;
@@ -394,12 +284,12 @@ static kr_status read_frame(xyz_reader *r, int natoms) {
     if (!kr_lines_next(&r->lines, &line)) KR_FAIL(r->ctx, KR_ERR_FORMAT, AT "the file ends in a frame", HERE(r));
     KR_TRY(read_comment(r, line, &frame));
     /* every atom needs a line of two letters per column at least (the last one may lack its line end) */
-    size_t left = (size_t)(r->lines.end - r->lines.next) + 1, least = 2 * (size_t)r->ncolumns;
+    size_t left = (size_t)(r->lines.end - r->lines.next) + 1, least = 2 * (size_t)r->columns.ncolumns;
     if ((size_t)natoms > left / least)
         KR_FAIL(r->ctx, KR_ERR_FORMAT, AT "%d atoms, but only %zu bytes are left in the file", HERE(r), natoms,
                 left - 1);
     KR_TRY(reserve(r, natoms));
-    int by_number = !has_role(r, SPECIES);
+    int by_number = !kr_xyz_columns_have(&r->columns, KR_XYZ_SPECIES);
     for (int i = 0; i < natoms; i++) {
         if (!kr_lines_next(&r->lines, &line))
             KR_FAIL(r->ctx, KR_ERR_FORMAT, AT "the file ends after atom %d of %d", HERE(r), i, natoms);
@@ -407,9 +297,10 @@ static kr_status read_frame(xyz_reader *r, int natoms) {
     }
     frame.type = r->type.data;
     frame.coord = r->coord.data;
-    for (int i = 0; i < r->ngroups; i++)
-        if (r->group[i].role == LABEL)
-            set_label(&frame, r->group[i].label, r->label[r->group[i].label].data, r->group[i].count);
+    for (int i = 0; i < r->columns.ngroups; i++)
+        if (r->columns.group[i].role == KR_XYZ_LABEL)
+            set_label(&frame, r->columns.group[i].label, r->label[r->columns.group[i].label].data,
+                      r->columns.group[i].count);
     use_momenta(r, &frame);
     KR_TRY(kr_builder_add(r->ctx, &r->builder, &frame));
 done:

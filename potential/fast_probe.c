@@ -107,7 +107,7 @@ kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type,
     double *x = probe->memory, *y = x + room, *z = y + room, *r = z + room;
     int *slot = probe->index, *neighbor = slot + room, *center = neighbor + room, *first = center + ncenters;
     int *count = first + (size_t)ncenters * nt + 1, n = 0;
-    r0 = fmax(r0, r_lo / 0.75);
+    r0 = fmax(r0, r_lo / 0.8);
     const double volume = 4 * M_PI / 3 * (pow(d->rcut, 3) - r0 * r0 * r0);
     for (int i = 0; i < nbulk; i++) {
         int half = i % 4 == 2, contact = i % 4 == 3;

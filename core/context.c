@@ -119,6 +119,12 @@ static const char *base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+/* Messages quote files: no line ends and no control characters for a terminal. */
+static void one_line(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 127) *text = ' ';
+}
+
 kr_status kr_error_set(kr_context *ctx, kr_status status, const char *file, int line, const char *format, ...) {
     if (!ctx) return status;
     /* The new message may quote the old one: format aside first. */
@@ -127,8 +133,7 @@ kr_status kr_error_set(kr_context *ctx, kr_status status, const char *file, int 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (char *c = text; *c; c++)
-        if (*c == '\n' || *c == '\r') *c = ' ';
+    one_line(text);
     memcpy(ctx->message, text, sizeof text);
     ctx->hint[0] = 0;
     ctx->status = status;
@@ -142,6 +147,7 @@ void kr_error_hint(kr_context *ctx, const char *format, ...) {
     va_start(args, format);
     vsnprintf(ctx->hint, sizeof ctx->hint, format, args);
     va_end(args);
+    one_line(ctx->hint);
 }
 
 /* Appends as much of `more` as there is room for. */
@@ -160,6 +166,7 @@ void kr_error_prefix(kr_context *ctx, const char *format, ...) {
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (n < 0) return;
+    one_line(text);
     append(text, sizeof text, ": ");
     append(text, sizeof text, ctx->message);
     memcpy(ctx->message, text, sizeof text);

@@ -191,7 +191,7 @@ done:
 }
 
 /* Symbol table node: "SNOD", version, entries (2 bytes at 6); entry of 40 bytes: name, object header, kind (4 bytes at
- * 16; 2 = soft link). */
+ * 16; 2 = soft link, whose target is a name at 24). */
 static kr_status read_symbols(group_reader *r, uint64_t address) {
     kr_status status = KR_OK;
     unsigned char head[8], entry[40];
@@ -206,14 +206,19 @@ static kr_status read_symbols(group_reader *r, uint64_t address) {
         if (name >= r->name_bytes) return broken(r->ctx, r->file, "the name of a member of a group", address);
         if (group->count == r->room) {
             size_t room = 2 * r->room + 16;
-            kr_h5c_member *member = kr_realloc(r->ctx, group->member, group->count, room, sizeof *member);
-            if (!member) return KR_ERR_MEMORY;
-            group->member = member;
+            kr_h5c_member *members = kr_realloc(r->ctx, group->member, group->count, room, sizeof *members);
+            if (!members) return KR_ERR_MEMORY;
+            group->member = members;
             r->room = room;
         }
-        group->member[group->count] =
-            (kr_h5c_member){group->names + name, NUMBER(entry + 16, 4) == 2 ? UINT64_MAX : NUMBER(entry + 8, 8)};
-        if (group->count && strcmp(group->member[group->count - 1].name, group->member[group->count].name) >= 0)
+        kr_h5c_member *member = &group->member[group->count];
+        *member = (kr_h5c_member){group->names + name, NULL, NUMBER(entry + 8, 8)};
+        if (NUMBER(entry + 16, 4) == 2) {
+            uint64_t target = NUMBER(entry + 24, 4);
+            if (target >= r->name_bytes) return broken(r->ctx, r->file, "a soft link of a group", address);
+            member->target = group->names + target;
+        }
+        if (group->count && strcmp(member[-1].name, member->name) >= 0)
             return broken(r->ctx, r->file, "the order of the names of a group", address);
         group->count++;
     }
@@ -289,9 +294,11 @@ static const kr_h5c_member *find_member(const kr_h5c_group *group, const char *n
     return NULL;
 }
 
-kr_status kr_h5c_find_object(kr_context *ctx, kr_h5c *file, const char *name, uint64_t *address, int *found) {
+/* The object `name` counted from the group `start`, or from the root when it begins with a slash. */
+static kr_status find_from(kr_context *ctx, kr_h5c *file, uint64_t start, const char *name, int *links,
+                           uint64_t *address, int *found) {
     kr_status status = KR_OK;
-    uint64_t at = file->root;
+    uint64_t at = *name == '/' ? file->root : start;
     *found = 0;
     for (const char *rest = name; *rest;) {
         size_t n = strcspn(rest, "/");
@@ -300,10 +307,14 @@ kr_status kr_h5c_find_object(kr_context *ctx, kr_h5c *file, const char *name, ui
             KR_TRY(read_group(ctx, file, at, &group));
             const kr_h5c_member *member = group ? find_member(group, rest, n) : NULL;
             if (!member) goto done;
-            at = member->address;
-            if (at == UINT64_MAX)
-                KR_FAIL(ctx, KR_ERR_FORMAT, "%s: %s is a soft link of the HDF5 file, only objects can be read",
-                        file->path, name);
+            if (member->target) { /* a soft link, from the group it stands in */
+                if (--*links < 0) KR_FAIL(ctx, KR_ERR_FORMAT, "%s: too many soft links at %s", file->path, name);
+                KR_TRY(find_from(ctx, file, at, member->target, links, &at, found));
+                if (!*found) goto done;
+                *found = 0;
+            } else {
+                at = member->address;
+            }
         }
         rest += n + (rest[n] == '/');
     }
@@ -311,6 +322,11 @@ kr_status kr_h5c_find_object(kr_context *ctx, kr_h5c *file, const char *name, ui
     *found = 1;
 done:
     return status;
+}
+
+kr_status kr_h5c_find_object(kr_context *ctx, kr_h5c *file, const char *name, uint64_t *address, int *found) {
+    int links = 16; /* in all, so that links that meet themselves end */
+    return find_from(ctx, file, file->root, name, &links, address, found);
 }
 
 kr_status kr_h5c_find_group(kr_context *ctx, kr_h5c *file, const char *name, kr_h5c_group **group) {

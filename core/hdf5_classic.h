@@ -14,8 +14,9 @@
 /* ---- the file: superblock, object headers, groups (hdf5_classic.c) ---- */
 
 typedef struct kr_h5c_member {
-    const char *name; /* inside the group's names */
-    uint64_t address; /* of the object header; UINT64_MAX: a soft link */
+    const char *name;   /* inside the group's names */
+    const char *target; /* of a soft link, inside the group's names; NULL: an object */
+    uint64_t address;   /* of the object header */
 } kr_h5c_member;
 
 typedef struct kr_h5c_group {

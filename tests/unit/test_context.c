@@ -13,7 +13,7 @@ static void test_message(void **state) {
     kr_error_hint(ctx, "look elsewhere");
     assert_string_equal(kr_context_message(ctx), "no file 'a b'");
     assert_string_equal(kr_context_hint(ctx), "look elsewhere");
-    kr_error_prefix(ctx, "model %d", 3);
+    kr_error_prefix(ctx, "model\n%d", 3); /* line ends become spaces */
     assert_string_equal(kr_context_message(ctx), "model 3: no file 'a b'");
     assert_non_null(strstr(kr_context_where(ctx), "test_context.c:"));
     kr_context_clear(ctx);

@@ -76,7 +76,7 @@ static kr_status one(kr_context *ctx, const kr_model *model, const char *name, i
     for (int t = 0; t < fast->ntypes; t++) {
         kr_fast_probe probe;
         double total[REPEATS], stage[KR_STAGE_COUNT][REPEATS], sum[KR_STAGE_COUNT];
-        if ((status = kr_fast_probe_create(ctx, model, t, fast->grid.segment[0].r_begin, CENTERS, &probe)) < 0)
+        if ((status = kr_fast_probe_create(ctx, model, NULL, t, fast->grid.segment[0].r_begin, CENTERS, &probe)) < 0)
             goto done;
         probe.env.natoms = CENTERS;
         int npairs = probe.env.first[CENTERS * probe.env.ntypes];

@@ -183,6 +183,7 @@ static int run(const void *values, int nargs, char **args) {
     if (result != CLI_DONE) return result;
     kr_context *ctx = j.predictor.ctx;
     result = cli_read_systems(ctx, nargs, args, s->models.format, &s->models.type_map, &j.input);
+    if (result == CLI_DONE) result = cli_predictor_prepare(&j.predictor, j.input);
     if (result == CLI_DONE && kr_dataset_create(ctx, &j.output) < 0) result = cli_library_error(ctx);
     if (result == CLI_DONE && j.predictor.nmodels > 1)
         result =

@@ -60,10 +60,12 @@ typedef struct cli_model_settings {
 /* Models ready to evaluate frames. */
 typedef struct cli_predictor {
     kr_context *ctx;
+    kr_model **models; /* [nmodels] */
     kr_potential *potential;
     kr_workspace *workspace;
-    const kr_model *model; /* the first, borrowed */
+    const kr_model *model; /* the first */
     int nmodels;
+    kr_potential_options options;
     const cli_model_settings *settings;
     int *map, *type; /* [types of the current system], [natoms] */
     double *aparam;  /* [natoms][dim_aparam] from the command line, or NULL */
@@ -71,8 +73,10 @@ typedef struct cli_predictor {
     const kr_system *system; /* the current one */
 } cli_predictor;
 
-/* CLI_DONE, CLI_FAILED or CLI_USAGE after a message. */
+/* Reads the models. CLI_DONE, CLI_FAILED or CLI_USAGE after a message. */
 int cli_predictor_open(cli_predictor *predictor, const cli_command *command, const cli_model_settings *settings);
+/* Makes the models ready for the elements of these structures; before the first system. */
+int cli_predictor_prepare(cli_predictor *predictor, const kr_dataset *input);
 /* Checks elements and parameters of a system; called before its frames are evaluated. */
 int cli_predictor_system(cli_predictor *predictor, const kr_system *system);
 int cli_predictor_frame(cli_predictor *predictor, int frame, const kr_result *result);

@@ -24,7 +24,8 @@ static int read_table(const cli_command *command, const char *text, kr_potential
 int cli_predictor_open(cli_predictor *predictor, const cli_command *command, const cli_model_settings *settings) {
     *predictor = (cli_predictor){.settings = settings};
     kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
-    if (!settings->model.n) return cli_usage_error(command, "no model: --model MODEL is needed");
+    int n = settings->model.n;
+    if (!n) return cli_usage_error(command, "no model: --model MODEL is needed");
     if (read_table(command, settings->table, &options) != CLI_DONE) return CLI_USAGE;
     options.precision = settings->precision ? KR_PRECISION_MIXED : KR_PRECISION_DOUBLE;
     options.sel_rule = settings->sel_rule ? KR_SEL_NEAREST_TOTAL : KR_SEL_NEAREST_PER_TYPE;
@@ -32,15 +33,16 @@ int cli_predictor_open(cli_predictor *predictor, const cli_command *command, con
     options.isa = (const char *const[]){NULL, "baseline", "avx2", "avx512"}[settings->isa];
     predictor->ctx = cli_context(settings->threads);
     if (!predictor->ctx) return CLI_FAILED;
-    if (kr_potential_load(predictor->ctx, settings->model.n, (const char *const *)settings->model.name, &options,
-                          &predictor->potential) < 0 ||
-        kr_workspace_create(predictor->ctx, predictor->potential, &predictor->workspace) < 0) {
-        cli_library_error(predictor->ctx);
-        cli_predictor_close(predictor);
-        return CLI_FAILED;
-    }
-    predictor->nmodels = kr_potential_nmodels(predictor->potential);
-    predictor->model = kr_potential_model(predictor->potential, 0);
+    predictor->options = options;
+    predictor->models = cli_calloc((size_t)n, sizeof *predictor->models);
+    for (; predictor->nmodels < n; predictor->nmodels++)
+        if (kr_model_load(predictor->ctx, settings->model.name[predictor->nmodels],
+                          &predictor->models[predictor->nmodels]) < 0) {
+            cli_library_error(predictor->ctx);
+            cli_predictor_close(predictor);
+            return CLI_FAILED;
+        }
+    predictor->model = predictor->models[0];
     return CLI_DONE;
 }
 
@@ -94,6 +96,32 @@ static int map_elements(cli_predictor *p, const kr_system *system) {
     }
     free(occurs);
     return result;
+}
+
+/* Which of the model's types occur in a system. Unknown names are complained about in map_elements. */
+static void mark_used(const cli_predictor *p, const kr_system *system, unsigned char *used) {
+    int n = count_types(system), known = kr_model_ntypes(p->model);
+    const cli_names *given = &p->settings->type_map;
+    char *occurs = cli_calloc((size_t)n, 1), room[32];
+    mark_types(system, occurs);
+    for (int t = 0; t < n; t++) {
+        int nameless = !system->ntypes && !given->n;
+        int type = nameless ? t : kr_model_type_index(p->model, cli_type_name(system, given, t, room));
+        if (occurs[t] && type >= 0 && type < known) used[type] = 1;
+    }
+    free(occurs);
+}
+
+int cli_predictor_prepare(cli_predictor *p, const kr_dataset *input) {
+    unsigned char *used = cli_calloc((size_t)kr_model_ntypes(p->model), 1);
+    for (int k = 0; k < input->nsystems; k++) mark_used(p, input->system[k], used);
+    p->options.used_types = used;
+    int failed =
+        kr_potential_create(p->ctx, p->nmodels, (const kr_model *const *)p->models, &p->options, &p->potential) < 0 ||
+        kr_workspace_create(p->ctx, p->potential, &p->workspace) < 0;
+    p->options.used_types = NULL;
+    free(used);
+    return failed ? cli_library_error(p->ctx) : CLI_DONE;
 }
 
 /* A parameter of the model comes from the data, else from the command line; fparam may have a default in the model. */
@@ -167,6 +195,8 @@ void cli_predictor_report_overflow(const cli_predictor *p) {
 void cli_predictor_close(cli_predictor *p) {
     kr_workspace_destroy(&p->workspace);
     kr_potential_destroy(&p->potential);
+    for (int m = 0; m < p->nmodels; m++) kr_model_destroy(&p->models[m]);
+    free(p->models);
     kr_context_destroy(&p->ctx);
     free(p->map);
     free(p->type);

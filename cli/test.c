@@ -233,6 +233,7 @@ static int run(const void *values, int nargs, char **args) {
     if (result == CLI_DONE)
         result = cli_read_systems(predictor.ctx, paths.n, paths.name, s->models.format, &s->models.type_map, &data);
     if (result == CLI_DONE && !data->nsystems) result = cli_error(NULL, "no system found");
+    if (result == CLI_DONE) result = cli_predictor_prepare(&predictor, data);
     if (result == CLI_DONE) result = test_all(&predictor, data, s);
     kr_dataset_destroy(&data);
     cli_names_free(&paths);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { MAX_TYPES = 16 }; /* without a word about which ones occur */
+
 extern kr_fast_run *const kr_fast_run_f64_baseline, *const kr_fast_run_f32_baseline;
 #if defined(__x86_64__)
 extern kr_fast_run *const kr_fast_run_f64_avx2, *const kr_fast_run_f32_avx2, *const kr_fast_run_f64_avx512,
@@ -39,9 +41,10 @@ static size_t center_bytes(const kr_fast *fast, const kr_fast_center *center) {
     size_t bytes = 0;
     if (!center->present) return 0;
     for (int t = 0; t < fast->ntypes; t++)
-        bytes += kr_packed_bytes(fast->dense, &center->pair[t].forward) +
-                 kr_packed_bytes(fast->dense, &center->pair[t].backward) +
-                 kr_packed_bytes(fast->dense, &center->pair[t].slope);
+        if (kr_fast_uses(fast->used, t))
+            bytes += kr_packed_bytes(fast->dense, &center->pair[t].forward) +
+                     kr_packed_bytes(fast->dense, &center->pair[t].backward) +
+                     kr_packed_bytes(fast->dense, &center->pair[t].slope);
     for (int c = 0; c < center->nchunks; c++)
         bytes += kr_packed_bytes(fast->dense, &center->chunk[c].forward) +
                  kr_packed_bytes(fast->dense, &center->chunk[c].backward);
@@ -51,8 +54,8 @@ static size_t center_bytes(const kr_fast *fast, const kr_fast_center *center) {
     return bytes;
 }
 
-kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_isa isa, const kr_fast_grid *grid,
-                        const kr_fast_channels *channels, kr_fast **out) {
+kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, kr_isa isa,
+                        const kr_fast_grid *grid, const kr_fast_channels *channels, kr_fast **out) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
     const kr_fitting *f = &model->fitting;
@@ -71,8 +74,15 @@ kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_i
     fast->protection = d->env_protection;
     fast->nextra = f->numb_fparam + (f->use_aparam_as_mask ? 0 : f->numb_aparam);
     fast->grid = *grid;
+    if (used) {
+        unsigned char *copy = NULL;
+        KR_NEW(ctx, copy, (size_t)model->ntypes);
+        memcpy(copy, used, (size_t)model->ntypes);
+        fast->used = copy;
+    }
     KR_NEW(ctx, fast->center, (size_t)model->ntypes);
     for (int t = 0; t < model->ntypes; t++) {
+        if (!kr_fast_uses(used, t)) continue;
         KR_TRY(kr_fast_center_create(ctx, fast, t, &channels[t], &fast->center[t]));
         fast->bytes += center_bytes(fast, &fast->center[t]);
     }
@@ -81,6 +91,15 @@ kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_i
 done:
     kr_fast_destroy(&fast);
     return status;
+}
+
+/* Tables and their search cost as the square of the number of types. A caller that names the types in use gets what it
+ * asks for; without names a model of many elements would take minutes. */
+static const char *types_unsupported(const kr_model *model, const unsigned char *used) {
+    if (!used) return model->ntypes > MAX_TYPES ? "more than 16 types; name the ones that occur (used_types)" : NULL;
+    for (int t = 0; t < model->ntypes; t++)
+        if (used[t]) return NULL;
+    return "none of its types is in use";
 }
 
 kr_status kr_fast_create(kr_context *ctx, const kr_model *model, const kr_potential_options *options, kr_fast **fast,
@@ -94,6 +113,8 @@ kr_status kr_fast_create(kr_context *ctx, const kr_model *model, const kr_potent
     *reason = options->table == KR_TABLE_OFF ? "the exact network is evaluated in double precision"
                                              : kr_fast_unsupported(model);
     if (!*reason && options->table == KR_TABLE_DEEPMD) *reason = kr_fast_tables_unsupported(model);
+    const int splines = options->table == KR_TABLE_SPLINE;
+    if (!*reason && splines) *reason = types_unsupported(model, options->used_types);
     if (*reason) goto done;
     if (options->table == KR_TABLE_DEEPMD) {
         kr_fast *made = NULL;
@@ -104,7 +125,8 @@ kr_status kr_fast_create(kr_context *ctx, const kr_model *model, const kr_potent
         made->ntypes = model->ntypes;
         KR_TRY(kr_fast_tables_create(ctx, made));
     } else {
-        KR_TRY(kr_fast_plan(ctx, model, isa, options->precision == KR_PRECISION_MIXED, options->tolerance, fast));
+        KR_TRY(kr_fast_plan(ctx, model, options->used_types, isa, options->precision == KR_PRECISION_MIXED,
+                            options->tolerance, fast));
     }
     (*fast)->build_ms = 1e3 * (seconds(CLOCK_MONOTONIC) - start);
 done:
@@ -118,6 +140,7 @@ void kr_fast_destroy(kr_fast **fast) {
         kr_fast_center_free((*fast)->ntypes, &(*fast)->center[t]);
     kr_fast_tables_free(&(*fast)->tables);
     kr_free((*fast)->center);
+    kr_free((void *)(*fast)->used);
     kr_free(*fast);
     *fast = NULL;
 }
@@ -218,18 +241,27 @@ static void fill_extra(const kr_fitting *f, int natoms, const double *fparam, co
     }
 }
 
-/* Centres with a pair below the splines' range, by the reference path. */
-static kr_status close_pairs(kr_context *ctx, const kr_fast *fast, const kr_env *env, int first, int natoms,
-                             const double *fparam, const double *aparam, double *energy, double *gr,
-                             kr_fast_workspace *ws) {
+/* Does centre i see a type without tables? DPA-1's empty slots are of a type too. */
+static int sees_stranger(const kr_fast *fast, const kr_env *env, int i) {
+    const int *first = env->first + (size_t)i * (size_t)env->ntypes;
+    const int pad = fast->mixed_types ? env->pad_type : -1;
+    for (int t = 0; fast->used && t < env->ntypes; t++)
+        if (!fast->used[t] && (first[t + 1] > first[t] || t == pad)) return 1;
+    return 0;
+}
+
+/* Centres with a pair below the splines' range or of a type not declared to be in use, by the reference path. */
+static kr_status exceptions(kr_context *ctx, const kr_fast *fast, const kr_env *env, int first, int natoms,
+                            const double *fparam, const double *aparam, double *energy, double *gr,
+                            kr_fast_workspace *ws) {
     kr_status status = KR_OK;
     const size_t nt = (size_t)env->ntypes, na = (size_t)fast->model->fitting.numb_aparam;
     const double r_lo = fast->grid.segment[0].r_begin;
     const int begin = env->first[(size_t)first * nt], end = env->first[(size_t)(first + natoms) * nt];
-    int any = 0;
+    int any = fast->used != NULL;
     for (int p = begin; p < end; p++) any |= env->r[p] < r_lo;
     for (int i = first; any && i < first + natoms; i++) {
-        int close = 0;
+        int close = sees_stranger(fast, env, i);
         for (int p = env->first[(size_t)i * nt]; p < env->first[(size_t)(i + 1) * nt]; p++) close |= env->r[p] < r_lo;
         if (!close) continue;
         kr_env one = *env;
@@ -254,6 +286,8 @@ kr_status kr_fast_block(kr_context *ctx, const kr_fast *fast, const kr_env *env,
     if (fast->tables) return kr_fast_tables_block(ctx, fast, env, fparam, aparam, energy, gr, ws);
     const int type = env->center_type[0];
     const kr_fast_center *center = &fast->center[type];
+    if (!kr_fast_uses(fast->used, type))
+        return kr_reference_block(ctx, model, env, fparam, aparam, energy, gr, &ws->reference);
     if (!center->present)
         KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s has no fitting net for type %s", model->path ? model->path : "the model",
                 model->type_map[type]);
@@ -269,7 +303,7 @@ kr_status kr_fast_block(kr_context *ctx, const kr_fast *fast, const kr_env *env,
         if (fast->nextra > 0)
             fill_extra(&model->fitting, n, fparam, aparam ? aparam + (size_t)first * na : NULL, ws->x_extra);
         fast->run(fast, env, first, n, ws->x_extra, energy + first, gr, ws);
-        KR_TRY(close_pairs(ctx, fast, env, first, n, fparam, aparam, energy, gr, ws));
+        KR_TRY(exceptions(ctx, fast, env, first, n, fparam, aparam, energy, gr, ws));
     }
 done:
     return status;

@@ -34,15 +34,19 @@ void kr_fast_center_free(int ntypes, kr_fast_center *center) {
     kr_free(center->chunk);
     kr_free(center->layer);
     kr_free(center->last);
+    kr_free(center->padding);
     *center = (kr_fast_center){0};
 }
+
+/* What every pair's contribution to T is divided by. */
+static double pair_scale(const kr_fast *fast) { return 1.0 / fast->model->descriptor.nnei / (fast->radial ? 5 : 1); }
 
 /* Spline coefficients of all channels for neighbour type tj: c [ncoef][ng], 1/nnei inside. */
 static kr_status coefficients(kr_context *ctx, const kr_fast *fast, int ti, int tj, double *c) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &fast->model->descriptor;
     int n = fast->grid.ncoef;
-    double *r = NULL, scale = 1.0 / d->nnei / (fast->radial ? 5 : 1);
+    double *r = NULL, scale = pair_scale(fast);
     KR_NEW(ctx, r, (size_t)n);
     kr_fast_grid_nodes(&fast->grid, r);
     KR_TRY(kr_fast_embedding(ctx, fast, ti, tj, n, r, c));
@@ -62,6 +66,46 @@ static void set_pair(const kr_fast *fast, int ti, int tj, kr_fast_pair *pair) {
     pair->excluded = d->excluded && d->excluded[ti * fast->ntypes + tj];
 }
 
+/* Rows c [n][ng] of all channels in the columns of T: s [n][ncolumns]. */
+static void to_columns(const kr_fast *fast, const kr_fast_channels *channels, const kr_fast_center *center, int n,
+                       const double *c, double *s) {
+    const int ng = fast->model->descriptor.ng, axis = fast->model->descriptor.axis_neuron, nc = center->ncolumns;
+    memset(s, 0, (size_t)n * (size_t)nc * sizeof *s);
+    if (channels->q) {
+        kr_gemm(0, 0, n, channels->q, ng, 1, c, ng, channels->project, channels->q, 0, s, nc);
+        for (int k = 0; k < n && !center->symmetric && !center->linear; k++)
+            memcpy(s + k * nc + center->axis_column, c + k * ng, (size_t)axis * sizeof *s);
+    } else
+        for (int k = 0; k < n; k++)
+            memcpy(s + (size_t)k * (size_t)nc, c + (size_t)k * (size_t)ng, (size_t)ng * sizeof *s);
+}
+
+/* Types that are not in use fill none of their slots: their part of T is a constant, G(rcut)·R of an empty slot. */
+static kr_status make_padding(kr_context *ctx, const kr_fast *fast, int ti, const kr_fast_channels *channels,
+                              kr_fast_center *center) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &fast->model->descriptor;
+    double *g = NULL, *sum, scale = pair_scale(fast);
+    int any = 0;
+    KR_NEW(ctx, g, 2 * (size_t)d->ng);
+    sum = g + d->ng;
+    for (int tj = 0; fast->used && !d->mixed_types && tj < fast->ntypes; tj++) {
+        kr_fast_pair pair;
+        set_pair(fast, ti, tj, &pair);
+        double value = fast->radial ? 1 : -pair.average * pair.inv_std[0];
+        if (fast->used[tj] || value == 0 || pair.sel == 0) continue;
+        KR_TRY(kr_fast_embedding(ctx, fast, ti, tj, 1, &d->rcut, g));
+        for (int m = 0; m < d->ng; m++) sum[m] += scale * value * pair.sel * g[m];
+        any = 1;
+    }
+    if (!any) goto done;
+    KR_NEW(ctx, center->padding, (size_t)center->ncolumns);
+    to_columns(fast, channels, center, 1, sum, center->padding);
+done:
+    kr_free(g);
+    return status;
+}
+
 /* Tables of a centre type in the columns of `channels`. */
 static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fast_channels *channels,
                              kr_fast_center *center) {
@@ -73,16 +117,10 @@ static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fa
     KR_NEW(ctx, s, (size_t)n * (size_t)nc);
     for (int tj = 0; tj < fast->ntypes; tj++) {
         kr_fast_pair *pair = &center->pair[tj];
+        if (!kr_fast_uses(fast->used, tj)) continue;
         set_pair(fast, ti, tj, pair);
         KR_TRY(coefficients(ctx, fast, ti, tj, c));
-        memset(s, 0, (size_t)n * (size_t)nc * sizeof *s);
-        if (channels->q) {
-            kr_gemm(0, 0, n, channels->q, ng, 1, c, ng, channels->project, channels->q, 0, s, nc);
-            for (int k = 0; k < n && !center->symmetric && !center->linear; k++)
-                memcpy(s + k * nc + center->axis_column, c + k * ng, (size_t)d->axis_neuron * sizeof *s);
-        } else
-            for (int k = 0; k < n; k++)
-                memcpy(s + (size_t)k * (size_t)nc, c + (size_t)k * (size_t)ng, (size_t)ng * sizeof *s);
+        to_columns(fast, channels, center, n, c, s);
         KR_TRY(kr_packed_create(ctx, fast->dense, n, nc, s, nc, 0, &pair->forward));
         KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->backward));
         if (!fast->single) continue;
@@ -356,6 +394,7 @@ kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const 
     if (center->ncolumns > fast->max_columns) fast->max_columns = center->ncolumns;
     KR_NEW(ctx, center->pair, (size_t)fast->ntypes);
     KR_TRY(make_tables(ctx, fast, type, channels, center));
+    KR_TRY(make_padding(ctx, fast, type, channels, center));
     KR_TRY(make_layers(ctx, fast, type, net, center));
     KR_TRY(make_chunks(ctx, fast, net, channels, center));
     KR_TRY(constant_energy(ctx, fast, type, net, center));

@@ -76,7 +76,8 @@ typedef struct kr_fast_center {
     int axis_column;    /* of T_b when they are kept beside S, else 0 */
     int nchannels;      /* ng */
     int linear;         /* se_e2_r: inputs are T[a][0] themselves */
-    kr_fast_pair *pair; /* [ntypes] */
+    kr_fast_pair *pair; /* [ntypes]; without tables for types that are not in use */
+    double *padding;    /* [ncolumns] T[·][0] of the empty slots of types that are not in use, or NULL */
     int nchunks;
     kr_fast_chunk *chunk;
     int nlayers; /* hidden layers */
@@ -101,6 +102,7 @@ struct kr_fast {
     int nextra;
     kr_fast_grid grid;
     kr_fast_tables *tables;                          /* DeePMD-kit's tables; then nothing below is used */
+    const unsigned char *used;                       /* [ntypes] types in use; NULL = all */
     kr_fast_center *center;                          /* [ntypes] */
     int max_columns, max_width, max_out, max_layers; /* over the centres: sizes of the scratch */
     double error, tolerance;                         /* estimated and asked for, eV/Å */
@@ -136,6 +138,8 @@ struct kr_fast_workspace {
     kr_reference_workspace reference;
     kr_buffer table; /* of DeePMD-kit's tables */
 };
+
+static inline int kr_fast_uses(const unsigned char *used, int type) { return !used || used[type]; }
 
 /* Row strides of the scratch matrices, in elements: odd numbers of cache lines, so that rows do not collide. */
 static inline int kr_fast_stride(int n) { return (n + 15) / 16 * 16 + 16; }
@@ -183,8 +187,8 @@ typedef struct kr_fast_probe {
     double *memory;
     int *index;
 } kr_fast_probe;
-kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type, double r_lo, int ncenters,
-                               kr_fast_probe *probe);
+kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, const unsigned char *used, int type, double r_lo,
+                               int ncenters, kr_fast_probe *probe);
 kr_status kr_fast_probe_exact(kr_context *ctx, const kr_model *model, const double *fparam, const double *aparam,
                               kr_fast_probe *probe);
 /* Estimated error of an atom's force, eV/Å, from pair gradients gr. */
@@ -193,16 +197,16 @@ void kr_fast_probe_free(kr_fast_probe *probe);
 /* What the statistics say: distance within which there are no neighbours (Å), number density beyond (Å^-3). */
 void kr_fast_density(const kr_model *model, int type, double *r0, double *rho);
 
-/* Chooses knots and ranks for a force tolerance and builds the result (fast_plan.c). */
-kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, kr_isa isa, int single, double tolerance,
-                       kr_fast **fast);
+/* Chooses knots and ranks for a force tolerance and builds the result (fast_plan.c). `used` [ntypes] is copied. */
+kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, const unsigned char *used, kr_isa isa, int single,
+                       double tolerance, kr_fast **fast);
 double kr_fast_closest(const kr_model *model);
 
 /* A prepared centre type (fast_center.c). Raises the maxima in fast. */
 kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const kr_fast_channels *channels,
                                 kr_fast_center *center);
-kr_status kr_fast_build(kr_context *ctx, const kr_model *model, int single, kr_isa isa, const kr_fast_grid *grid,
-                        const kr_fast_channels *channels /* [ntypes] */, kr_fast **fast);
+kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, kr_isa isa,
+                        const kr_fast_grid *grid, const kr_fast_channels *channels /* [ntypes] */, kr_fast **fast);
 /* Inputs of the first fitting layer with q channels. */
 int kr_fast_inputs(int q, int axis, int symmetric);
 void kr_fast_center_free(int ntypes, kr_fast_center *center);

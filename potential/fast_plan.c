@@ -18,8 +18,9 @@ enum { LADDER = sizeof ladder / sizeof *ladder };
 typedef struct planner {
     const kr_model *model;
     kr_isa isa;
-    double r_lo, share; /* share of the intervals that the first segment gets */
-    int nt;
+    double r_lo, share;   /* share of the intervals that the first segment gets */
+    int nt, nused, first; /* types, those in use, the first of these */
+    const unsigned char *used;
     double *fparam, *aparam;
     kr_fast_probe *probe; /* [nt] */
     double *error;        /* [nt] of the last candidate */
@@ -63,8 +64,8 @@ static kr_status measure(kr_context *ctx, planner *p, int single, const kr_fast_
     *error = 0;
     for (int t = 0; t < p->nt; t++)
         if (p->probe[t].env.npairs > most) most = p->probe[t].env.npairs;
-    KR_NEW(ctx, gr, 3 * (size_t)most + MAX_PROBES + KR_FAST_DIMERS * (size_t)p->nt);
-    KR_TRY(kr_fast_build(ctx, p->model, single, p->isa, grid, channels, &fast));
+    KR_NEW(ctx, gr, 3 * (size_t)most + MAX_PROBES + KR_FAST_DIMERS * (size_t)p->nused);
+    KR_TRY(kr_fast_build(ctx, p->model, p->used, single, p->isa, grid, channels, &fast));
     KR_TRY(kr_fast_workspace_create(ctx, fast, &ws));
     for (int t = 0; t < p->nt; t++) {
         const kr_fast_probe *probe = &p->probe[t];
@@ -102,12 +103,12 @@ static kr_status balance(kr_context *ctx, planner *p) {
     KR_NEW(ctx, g, CHECKS * ng);
     KR_NEW(ctx, r, (size_t)grid.ncoef + CHECKS);
     kr_fast_grid_nodes(&grid, r);
-    KR_TRY(kr_fast_embedding(ctx, &host, 0, 0, grid.ncoef, r, c));
+    KR_TRY(kr_fast_embedding(ctx, &host, p->first, p->first, grid.ncoef, r, c));
     KR_TRY(kr_fast_grid_solve(ctx, &grid, d->ng, c));
     for (int s = 0; s < 2; s++) {
         const kr_fast_segment *seg = &grid.segment[s];
         for (int k = 0; k < CHECKS; k++) r[k] = exp(seg->x_begin + (k + 0.5) / 4 / seg->inv_h);
-        KR_TRY(kr_fast_embedding(ctx, &host, 0, 0, CHECKS, r, g));
+        KR_TRY(kr_fast_embedding(ctx, &host, p->first, p->first, CHECKS, r, g));
         for (int k = 0; k < CHECKS; k++) {
             double b[6];
             kr_fast_basis((k % 4 + 0.5) / 4, b);
@@ -131,20 +132,25 @@ done:
 static kr_status start(kr_context *ctx, planner *p) {
     kr_status status = KR_OK;
     const kr_fitting *f = &p->model->fitting;
-    int ncenters = 24 / p->nt;
+    for (int t = p->nt - 1; t >= 0; t--)
+        if (kr_fast_uses(p->used, t)) {
+            p->first = t;
+            p->nused++;
+        }
+    int ncenters = 24 / p->nused;
     ncenters = ncenters > MAX_PROBES ? MAX_PROBES : ncenters < MIN_PROBES ? MIN_PROBES : ncenters;
     KR_NEW(ctx, p->probe, (size_t)p->nt);
     KR_NEW(ctx, p->error, (size_t)p->nt);
     KR_NEW(ctx, p->fparam, (size_t)f->numb_fparam);
-    const int nrows = ncenters + KR_FAST_DIMERS * p->nt;
+    const int nrows = ncenters + KR_FAST_DIMERS * p->nused;
     KR_NEW(ctx, p->aparam, (size_t)f->numb_aparam * (size_t)nrows);
     for (int k = 0; k < f->numb_fparam; k++)
         p->fparam[k] = f->default_fparam ? f->default_fparam[k] : f->fparam_avg ? f->fparam_avg[k] : 0;
     for (int k = 0; k < f->numb_aparam * nrows; k++)
         p->aparam[k] = f->aparam_avg ? f->aparam_avg[k % f->numb_aparam] : 0;
     for (int t = 0; t < p->nt; t++) {
-        if (!f->net[f->mixed_types ? 0 : t]) continue;
-        KR_TRY(kr_fast_probe_create(ctx, p->model, t, p->r_lo, ncenters, &p->probe[t]));
+        if (!kr_fast_uses(p->used, t) || !f->net[f->mixed_types ? 0 : t]) continue;
+        KR_TRY(kr_fast_probe_create(ctx, p->model, p->used, t, p->r_lo, ncenters, &p->probe[t]));
         KR_TRY(kr_fast_probe_exact(ctx, p->model, p->fparam, p->aparam, &p->probe[t]));
     }
     KR_TRY(balance(ctx, p));
@@ -177,7 +183,7 @@ static kr_status search_rank(kr_context *ctx, planner *p, const kr_fast_grid *gr
                              kr_fast_channels *channels) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &p->model->descriptor;
-    kr_fast host = {.model = p->model, .ntypes = p->nt, .radial = d->ncolumns == 1};
+    kr_fast host = {.model = p->model, .ntypes = p->nt, .used = p->used, .radial = d->ncolumns == 1};
     kr_fast_channels *all = NULL;
     int *low = NULL, *high = NULL, top = d->ng;
     /* More columns than this would save little. */
@@ -198,6 +204,7 @@ static kr_status search_rank(kr_context *ctx, planner *p, const kr_fast_grid *gr
         more = 0;
         for (int t = 0; t < p->nt; t++) {
             int q = (low[t] + high[t]) / 2;
+            if (!all[t].q) continue; /* not in use, or without a network */
             more |= low[t] < high[t];
             KR_TRY(kr_fast_channels_cut(ctx, &all[t], d->ng, q < top ? q : 0, &channels[t]));
         }
@@ -219,10 +226,10 @@ done:
     return status;
 }
 
-kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, kr_isa isa, int single, double tolerance,
-                       kr_fast **fast) {
+kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, const unsigned char *used, kr_isa isa, int single,
+                       double tolerance, kr_fast **fast) {
     kr_status status = KR_OK;
-    planner p = {.model = model, .isa = isa, .nt = model->ntypes, .r_lo = kr_fast_closest(model)};
+    planner p = {.model = model, .used = used, .isa = isa, .nt = model->ntypes, .r_lo = kr_fast_closest(model)};
     kr_fast_channels *channels = NULL;
     kr_fast_grid grid;
     double error;

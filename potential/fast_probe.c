@@ -50,19 +50,22 @@ void kr_fast_density(const kr_model *model, int t, double *r0, double *rho) {
     *rho = (s1 > 0 ? s1 / first : s2 / second) / (4 * M_PI);
 }
 
-/* Number of neighbours per type, at most sel; total about n. */
-static void draw_types(const kr_model *model, int t, int n, kr_stream stream, uint64_t env, int *count) {
+/* Number of neighbours per type, at most sel; total about n. list [nused]: types in use. */
+static void draw_types(const kr_model *model, int nused, const int *list, int n, kr_stream stream, uint64_t env,
+                       int *count) {
     const kr_descriptor *d = &model->descriptor;
-    int nt = model->ntypes;
-    memset(count, 0, (size_t)nt * sizeof *count);
-    (void)t;
+    int slots = 0;
+    memset(count, 0, (size_t)model->ntypes * sizeof *count);
+    for (int k = 0; k < nused && !d->mixed_types; k++) slots += d->sel[list[k]];
+    if (!d->mixed_types && slots == 0) return;
     for (int k = 0; k < n; k++) {
         int tj = 0;
         if (d->mixed_types) {
-            tj = (int)kr_random_below(stream, env, 0, (uint64_t)k, (uint64_t)nt);
+            tj = list[kr_random_below(stream, env, 0, (uint64_t)k, (uint64_t)nused)];
         } else {
-            int slot = (int)kr_random_below(stream, env, 0, (uint64_t)k, (uint64_t)d->nnei);
-            while (slot >= d->sel[tj]) slot -= d->sel[tj++];
+            int slot = (int)kr_random_below(stream, env, 0, (uint64_t)k, (uint64_t)slots), at = 0;
+            while (slot >= d->sel[list[at]]) slot -= d->sel[list[at++]];
+            tj = list[at];
         }
         if (d->mixed_types || count[tj] < d->sel[tj]) count[tj]++;
     }
@@ -89,11 +92,13 @@ void kr_fast_probe_free(kr_fast_probe *probe) {
     *probe = (kr_fast_probe){0};
 }
 
-kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type, double r_lo, int ncenters,
-                               kr_fast_probe *probe) {
+kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, const unsigned char *used, int type, double r_lo,
+                               int ncenters, kr_fast_probe *probe) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
-    const size_t nt = (size_t)model->ntypes, ndimers = nt * KR_FAST_DIMERS,
+    size_t nused = 0;
+    for (int t = 0; t < model->ntypes; t++) nused += kr_fast_uses(used, t) != 0;
+    const size_t nt = (size_t)model->ntypes, ndimers = nused * KR_FAST_DIMERS,
                  room = (size_t)ncenters * (size_t)d->nnei + ndimers;
     const int nbulk = ncenters;
     ncenters += (int)ndimers;
@@ -102,11 +107,13 @@ kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type,
     *probe = (kr_fast_probe){0};
     kr_fast_density(model, type, &r0, &rho);
     KR_NEW(ctx, probe->memory, 4 * room);
-    KR_NEW(ctx, probe->index, 2 * room + (size_t)ncenters * (nt + 1) + 1 + nt);
+    KR_NEW(ctx, probe->index, 2 * room + (size_t)ncenters * (nt + 1) + 1 + nt + nused);
     KR_NEW(ctx, probe->exact, 3 * room + (size_t)ncenters);
     double *x = probe->memory, *y = x + room, *z = y + room, *r = z + room;
     int *slot = probe->index, *neighbor = slot + room, *center = neighbor + room, *first = center + ncenters;
-    int *count = first + (size_t)ncenters * nt + 1, n = 0;
+    int *count = first + (size_t)ncenters * nt + 1, *list = count + nt, n = 0;
+    for (int t = 0, k = 0; t < model->ntypes; t++)
+        if (kr_fast_uses(used, t)) list[k++] = t;
     r0 = fmax(r0, r_lo / 0.8);
     const double volume = 4 * M_PI / 3 * (pow(d->rcut, 3) - r0 * r0 * r0);
     for (int i = 0; i < nbulk; i++) {
@@ -114,7 +121,7 @@ kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type,
         double wanted = rho * volume * (half ? 0.5 : 0.9 + 0.05 * (i % 5));
         int total = wanted < 2 ? 2 : wanted > d->nnei ? d->nnei : (int)wanted;
         if (total > d->nnei) total = d->nnei;
-        draw_types(model, type, total, stream, (uint64_t)i, count);
+        draw_types(model, (int)nused, list, total, stream, (uint64_t)i, count);
         int seen = 0;
         for (size_t tj = 0; tj < nt; tj++) {
             first[(size_t)i * nt + tj] = n;
@@ -129,7 +136,7 @@ kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type,
         center[i] = type;
     }
     for (size_t i = (size_t)nbulk; i < (size_t)ncenters; i++) { /* one neighbour alone, at all distances */
-        size_t partner = (i - (size_t)nbulk) / KR_FAST_DIMERS, k = (i - (size_t)nbulk) % KR_FAST_DIMERS;
+        size_t partner = (size_t)list[(i - (size_t)nbulk) / KR_FAST_DIMERS], k = (i - (size_t)nbulk) % KR_FAST_DIMERS;
         int here = d->mixed_types || d->sel[partner] > 0;
         for (size_t tj = 0; tj < nt; tj++) first[i * nt + tj] = n + (here && tj > partner);
         center[i] = type;
@@ -139,7 +146,7 @@ kr_status kr_fast_probe_create(kr_context *ctx, const kr_model *model, int type,
         slot[n++] = kr_fast_slot(d, (int)partner);
     }
     first[(size_t)ncenters * nt] = n;
-    probe->env = (kr_env){ncenters, (int)nt, n, center, first, slot, neighbor, x, y, z, r, 0};
+    probe->env = (kr_env){ncenters, (int)nt, n, center, first, slot, neighbor, x, y, z, r, list[0]};
 done:
     if (status < 0) kr_fast_probe_free(probe);
     return status;

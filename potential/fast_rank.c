@@ -14,7 +14,13 @@
 
 enum { NSAMPLES = 96 };
 
-/* X [ntypes · 2 · NSAMPLES][ng] */
+static int count_used(const kr_fast *fast) {
+    int n = 0;
+    for (int t = 0; t < fast->ntypes; t++) n += kr_fast_uses(fast->used, t) != 0;
+    return n;
+}
+
+/* X [types in use · 2 · NSAMPLES][ng] */
 static kr_status sample(kr_context *ctx, const kr_fast *fast, int type, double r_lo, double *x) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &fast->model->descriptor;
@@ -22,8 +28,8 @@ static kr_status sample(kr_context *ctx, const kr_fast *fast, int type, double r
     double r[NSAMPLES], step = log(d->rcut / r_lo) / (NSAMPLES - 1), r0, rho;
     kr_fast_density(fast->model, type, &r0, &rho);
     for (int k = 0; k < NSAMPLES; k++) r[k] = k == NSAMPLES - 1 ? d->rcut : r_lo * exp(step * k);
-    for (int tj = 0; tj < fast->ntypes; tj++, x += 2 * NSAMPLES * ng) {
-        if (!d->mixed_types && d->sel[tj] == 0) continue;
+    for (int tj = 0; tj < fast->ntypes; tj++) {
+        if (!kr_fast_uses(fast->used, tj) || (!d->mixed_types && d->sel[tj] == 0)) continue;
         size_t at = ((size_t)type * (size_t)d->nnei + (size_t)kr_fast_slot(d, tj)) * (size_t)d->ncolumns;
         double *slope = x + NSAMPLES * ng;
         KR_TRY(kr_fast_embedding(ctx, fast, type, tj, NSAMPLES, r, x));
@@ -42,6 +48,7 @@ static kr_status sample(kr_context *ctx, const kr_fast *fast, int type, double r
                 slope[k * ng + m] *= weight;
             }
         }
+        x += 2 * NSAMPLES * ng;
     }
 done:
     return status;
@@ -51,7 +58,7 @@ done:
 static void metric(const kr_fast *fast, const kr_net *net, const double *x, double *h) {
     const kr_descriptor *d = &fast->model->descriptor;
     const int ng = d->ng, axis = fast->radial ? 1 : d->axis_neuron, out = net->layer[0].out;
-    const size_t rows = (size_t)fast->ntypes * 2 * NSAMPLES;
+    const size_t rows = (size_t)count_used(fast) * 2 * NSAMPLES;
     const double *w = fast->model->theta + net->layer[0].w;
     memset(h, 0, (size_t)ng * (size_t)ng * sizeof *h);
     double trace = 0;
@@ -95,7 +102,7 @@ done:
 kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, double r_lo, kr_fast_channels *all) {
     kr_status status = KR_OK;
     const kr_fitting *f = &fast->model->fitting;
-    const int ng = fast->model->descriptor.ng, rows = fast->ntypes * 2 * NSAMPLES;
+    const int ng = fast->model->descriptor.ng, rows = count_used(fast) * 2 * NSAMPLES;
     const size_t square = (size_t)ng * (size_t)ng;
     double *x = NULL, *h = NULL, *y = NULL, *s = NULL, *vt = NULL, *u = NULL;
     KR_NEW(ctx, x, (size_t)rows * (size_t)ng);

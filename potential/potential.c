@@ -52,7 +52,8 @@ static kr_status fill(kr_context *ctx, int nmodels, const kr_model *const *model
     KR_NEW(ctx, p->rule, (size_t)nmodels);
     p->nmodels = nmodels;
     kr_potential_options inner = p->options;
-    inner.float32_cutoff = 0; /* the views have it already */
+    inner.float32_cutoff = 0;     /* the views have it already */
+    p->options.used_types = NULL; /* the caller's, copied by the fast path */
     for (int m = 0; m < nmodels; m++) {
         if (!models[m]) KR_FAIL(ctx, KR_ERR_ARGUMENT, "model %d of %d is missing (NULL)", m, nmodels);
         p->model[m] = models[m];

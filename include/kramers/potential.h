@@ -40,10 +40,13 @@ typedef struct kr_potential_options {
     kr_sel_rule sel_rule;
     int float32_cutoff; /* 1: round rcut and rcut_smth to float32 as DeePMD-kit's TensorFlow operators do */
     const char *isa;    /* "baseline", "avx2", "avx512"; NULL = the best this processor has */
+    /* [ntypes of the first model] 1 where atoms of a type may occur; NULL = everywhere. Splines are made for these
+     * types only; atoms of other types are evaluated too, more slowly. Copied. */
+    const unsigned char *used_types;
 } kr_potential_options;
 
 #define KR_POTENTIAL_OPTIONS_INIT \
-    { KR_PRECISION_DOUBLE, KR_TABLE_SPLINE, 1e-6, KR_SEL_NEAREST_PER_TYPE, 0, 0 }
+    { KR_PRECISION_DOUBLE, KR_TABLE_SPLINE, 1e-6, KR_SEL_NEAREST_PER_TYPE, 0, 0, 0 }
 
 /* Prepares `nmodels` ≥ 1 models with equal type maps; the largest rcut rules the list.
  * The models are borrowed and must outlive the potential. options NULL = defaults. */

@@ -21,11 +21,14 @@ struct PairKramers::Impl {
     Impl(const Impl &) = delete;
     Impl &operator=(const Impl &) = delete;
 
-    void unload() {
+    void drop_potentials() {
         kr_workspace_destroy(&driver_scratch);
         kr_workspace_destroy(&others_scratch);
         kr_potential_destroy(&driver);
         kr_potential_destroy(&others);
+    }
+    void unload() {
+        drop_potentials();
         for (kr_model *&model : models) kr_model_destroy(&model);
         models.clear();
     }
@@ -50,8 +53,9 @@ struct PairKramers::Impl {
     std::vector<kr_model *> models;
     kr_potential *driver = nullptr, *others = nullptr;
     kr_workspace *driver_scratch = nullptr, *others_scratch = nullptr;
-    std::vector<int> type_map; // [ntypes + 1] model type of a LAMMPS type, -1 = virtual
-    int pad_type = 0;          // model type of the atom with the lowest id: what DPA-1 puts into empty slots
+    std::vector<int> type_map;       // [ntypes + 1] model type of a LAMMPS type, -1 = virtual
+    std::vector<unsigned char> used; // [types of the model] 1 = some LAMMPS type is mapped to it
+    int pad_type = 0;                // model type of the atom with the lowest id: what DPA-1 puts into empty slots
 
     // user units per eV, Å and eV/Å
     double energy_unit = 1.0, length_unit = 1.0, force_unit = 1.0;

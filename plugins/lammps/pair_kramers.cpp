@@ -111,8 +111,6 @@ void PairKramers::load_models() {
     const kramers_lammps::Options &options = k.options;
     k.unload();
     kr_context_set_threads(k.ctx, comm->nthreads);
-    kr_potential_options prepare = options.potential;
-    prepare.isa = options.isa.empty() ? nullptr : options.isa.c_str();
 
     int status = KR_OK;
     for (size_t m = 0; m < options.models.size() && status >= 0; m++) {
@@ -122,13 +120,6 @@ void PairKramers::load_models() {
     }
     fail_together(status);
     const int n = k.nmodels();
-    if (status >= 0) status = kr_potential_create(k.ctx, 1, &k.models[0], &prepare, &k.driver);
-    if (status >= 0) status = kr_workspace_create(k.ctx, k.driver, &k.driver_scratch);
-    if (status >= 0 && k.deviates()) {
-        status = kr_potential_create(k.ctx, n - 1, &k.models[1], &prepare, &k.others);
-        if (status >= 0) status = kr_workspace_create(k.ctx, k.others, &k.others_scratch);
-    }
-    fail_together(status);
     check_parameters();
     k.energy.assign(n, 0.0);
     k.virial.assign(9 * static_cast<size_t>(n), 0.0);
@@ -142,7 +133,30 @@ void PairKramers::load_models() {
     if (comm->me) return;
     utils::logmesg(lmp, "pair_style kramers (" + std::string(kr_version()) + ")\n");
     for (const kr_model *model : k.models) kr_model_describe(model, tell, lmp);
-    kr_potential_describe(k.driver, tell, lmp);
+}
+
+// Tables are made for the types that pair_coeff names: a model of many elements would take minutes otherwise. Nothing
+// is done again when pair_coeff names the same types again.
+void PairKramers::prepare_potentials() {
+    Impl &k = *impl;
+    std::vector<unsigned char> used(kr_model_ntypes(k.models[0]), 0);
+    for (const int type : k.type_map)
+        if (type >= 0) used[type] = 1;
+    if (k.driver && used == k.used) return;
+    k.drop_potentials();
+    k.used = used;
+    kr_potential_options prepare = k.options.potential;
+    prepare.isa = k.options.isa.empty() ? nullptr : k.options.isa.c_str();
+    prepare.used_types = k.used.data();
+
+    int status = kr_potential_create(k.ctx, 1, &k.models[0], &prepare, &k.driver);
+    if (status >= 0) status = kr_workspace_create(k.ctx, k.driver, &k.driver_scratch);
+    if (status >= 0 && k.deviates()) {
+        status = kr_potential_create(k.ctx, k.nmodels() - 1, &k.models[1], &prepare, &k.others);
+        if (status >= 0) status = kr_workspace_create(k.ctx, k.others, &k.others_scratch);
+    }
+    fail_together(status);
+    if (comm->me == 0) kr_potential_describe(k.driver, tell, lmp);
 }
 
 void PairKramers::coeff(int narg, char **arg) {
@@ -191,6 +205,7 @@ void PairKramers::map_types() {
         utils::logmesg(lmp, "pair_style kramers: atom types in the order of the model: " + names + "\n");
     if (k.elements.empty() && ntypes > known && comm->me == 0)
         error->warning(FLERR, "pair_style kramers: atom types above " + std::to_string(known) + " feel nothing");
+    prepare_potentials();
 }
 
 // ---- before a run -----------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class PairKramers : public Pair {
     void allocate();
     void parse_settings();
     void load_models();
+    void prepare_potentials();
     bool load_restarted();
     void map_types();
     void check_parameters();

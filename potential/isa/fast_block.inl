@@ -22,6 +22,7 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
     real *moments = ws->moments;
     int accumulate = 0;
     for (int tj = 0; tj < fast->ntypes; tj++) {
+        if (!kr_fast_uses(fast->used, tj)) continue;
         const kr_fast_pair *pair = &center->pair[tj];
         int lowest = lowest_coefficient(fast, pair, env, first, n, tj);
         int padded = fast->radial || pair->average != 0;
@@ -50,6 +51,8 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
         rows_to_quads(n, center->ncolumns, ws->product, ldc, t, 4 * center->ncolumns);
     else
         memset(t, 0, (size_t)n * 4 * (size_t)center->ncolumns * sizeof(real));
+    for (int k = 0; center->padding && k < n * center->ncolumns; k++)
+        t[4 * k] += (real)center->padding[k % center->ncolumns];
 }
 
 /* Inputs of one chunk of the first fitting layer: d [natoms][ldd]. */
@@ -232,6 +235,7 @@ static void gradient_group(const kr_fast *fast, const kr_fast_center *center, co
     const int ldc = kr_fast_stride(fast->grid.ncoef);
     real *gm = ws->moments;
     for (int tj = 0; tj < fast->ntypes; tj++) {
+        if (!kr_fast_uses(fast->used, tj)) continue;
         const kr_fast_pair *pair = &center->pair[tj];
         int lowest = lowest_coefficient(fast, pair, env, first, n, tj);
         if (lowest >= fast->grid.ncoef) {

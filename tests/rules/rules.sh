@@ -8,7 +8,7 @@ export LC_ALL=C
 bad=0
 offend() { printf '%s\n' "$*"; bad=1; }
 sources() {
-    find core potential sampling coarse eelt plugins cli examples include tests bench \
+    find core potential training sampling coarse eelt plugins cli examples include tests bench \
     \( -path tests/data -o -path '*/build' -o -path 'examples/*/out' -o -path '*/.*' \) -prune -o -type f \( "$@" \) -print 2>/dev/null | sort
     return 0   # some of these folders may not exist
 }
@@ -20,6 +20,7 @@ allowed() {
     case $1 in
         core) echo '^core/' ;;
         potential) echo '^(core|potential)/' ;;
+        training) echo "^(core|potential|training)/" ;;
         sampling | coarse | eelt) echo "^(core|$1)/" ;;
         cli | plugins) echo '^[a-z0-9_]+\.(h|def)$' ;;
         include | examples) echo '^$' ;;
@@ -28,7 +29,7 @@ allowed() {
 
 rule_layers() {
     local folder pattern hit include
-    for folder in core potential sampling coarse eelt cli plugins include examples; do
+    for folder in core potential training sampling coarse eelt cli plugins include examples; do
         [ -d $folder ] || continue
         pattern=$(allowed $folder)
         while IFS= read -r hit; do
@@ -51,10 +52,10 @@ system_headers='assert|complex|ctype|dirent|errno|fcntl|fenv|float|inttypes|limi
 rule_third_party() {
     local header owners
     while read -r header; do
-        owners=$(grep -rlE "^ *# *include <$header>" core potential sampling coarse eelt --include='*.c' --include='*.h' 2>/dev/null)
+        owners=$(grep -rlE "^ *# *include <$header>" core potential training sampling coarse eelt --include='*.c' --include='*.h' 2>/dev/null)
         [ "$(wc -l <<<"$owners")" -eq 1 ] && [[ $owners == *.c ]] && continue
         offend "<$header> is included by $(tr '\n' ' ' <<<"$owners")(exactly one .c file may)"
-    done < <(grep -rhoE '^ *# *include <[^>]+>' core potential sampling coarse eelt --include='*.c' --include='*.h' 2>/dev/null |
+    done < <(grep -rhoE '^ *# *include <[^>]+>' core potential training sampling coarse eelt --include='*.c' --include='*.h' 2>/dev/null |
              sed -E 's/.*<(.*)>/\1/' | sort -u | grep -vE "^(($system_headers)\.h|kramers/.*)$")
 }
 

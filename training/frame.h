@@ -1,0 +1,38 @@
+/* Frames as training uses them: real atoms only, packed environments, labels. Made once, used every epoch.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Virtual atoms are dropped and atoms are ordered stably by type; ghosts are folded back: env.neighbor is an index of
+ * the same frame. Units: Å, eV, eV/Å; virial as in <kramers/system.h>. */
+#ifndef KR_TRAINING_FRAME_H
+#define KR_TRAINING_FRAME_H
+
+#include "potential/descriptor.h"
+#include "potential/gather.h"
+#include <kramers/system.h>
+
+typedef struct kr_training_frame {
+    int natoms;  /* real atoms */
+    int system;  /* index into the data set, for messages and reports */
+    int index;   /* frame of that system */
+    int *type;   /* [natoms] types of the model, ascending */
+    int *origin; /* [natoms] place of the atom in the file */
+    double box[9];
+    kr_env env;   /* all natoms centres; owned arrays */
+    void *memory; /* holds the arrays of env, type, origin, labels */
+    uint32_t has; /* bit 1u << label where the frame carries that label */
+    double energy, virial[9];
+    double *force, *atom_ener, *atom_pref; /* [natoms][3], [natoms], [natoms]; NULL = absent */
+    double *fparam, *aparam;               /* [numb_fparam], [natoms][numb_aparam]; NULL = absent */
+    double weight;                         /* numb_copy, 1 when absent */
+    double shortest;                       /* Å, smallest distance between two atoms */
+} kr_training_frame;
+
+/* type_map names of the system are mapped to the model's by name (ids unchanged when the system has no names).
+ * `overflow` (may be NULL) adds up where sel was exceeded. Errors name system, frame and atom: a type that the model
+ * does not know, a label that is not finite, two atoms closer than min_distance Å. */
+kr_status kr_training_frame_create(kr_context *ctx, const kr_model *model, const kr_system *system, int system_index,
+                                   int frame_index, double min_distance, kr_overflow *overflow,
+                                   kr_training_frame **frame);
+void kr_training_frame_destroy(kr_training_frame **frame);
+
+#endif

@@ -20,6 +20,44 @@ struct kr_engine {
     void *state;
 };
 
+void kr_batch_forces(const kr_batch *batch, const double *gr, double *force, double *virial) {
+    if (force) memset(force, 0, 3 * (size_t)batch->natoms * sizeof *force);
+    if (virial) memset(virial, 0, 9 * (size_t)batch->nframes * sizeof *virial);
+    for (int k = 0; k < batch->nframes; k++) {
+        const kr_env *env = &batch->frame[k]->env;
+        for (int i = 0; i < env->natoms; i++)
+            for (int p = env->first[i * env->ntypes]; p < env->first[(i + 1) * env->ntypes]; p++) {
+                const double *g = gr + 3 * (size_t)p, r[3] = {env->x[p], env->y[p], env->z[p]};
+                for (int a = 0; force && a < 3; a++) {
+                    force[3 * i + a] += g[a];
+                    force[3 * env->neighbor[p] + a] -= g[a];
+                }
+                for (int a = 0; virial && a < 9; a++) virial[a] -= g[a / 3] * r[a % 3];
+            }
+        gr += 3 * (size_t)env->npairs;
+        if (force) force += 3 * (size_t)env->natoms;
+        if (virial) virial += 9;
+    }
+}
+
+void kr_batch_directions(const kr_batch *batch, const double *fbar, const double *wbar, double *v) {
+    for (int k = 0; k < batch->nframes; k++) {
+        const kr_env *env = &batch->frame[k]->env;
+        for (int i = 0; i < env->natoms; i++)
+            for (int p = env->first[i * env->ntypes]; p < env->first[(i + 1) * env->ntypes]; p++) {
+                double *to = v + 3 * (size_t)p;
+                for (int a = 0; a < 3; a++) {
+                    to[a] = fbar ? fbar[3 * i + a] - fbar[3 * env->neighbor[p] + a] : 0;
+                    if (wbar)
+                        to[a] -= wbar[3 * a] * env->x[p] + wbar[3 * a + 1] * env->y[p] + wbar[3 * a + 2] * env->z[p];
+                }
+            }
+        v += 3 * (size_t)env->npairs;
+        if (fbar) fbar += 3 * (size_t)env->natoms;
+        if (wbar) wbar += 9;
+    }
+}
+
 int kr_engine_count(void) { return (int)(sizeof kinds / sizeof *kinds) - 1; }
 
 const kr_engine_kind *kr_engine_at(int index) { return index >= 0 && index < kr_engine_count() ? kinds[index] : NULL; }
@@ -56,13 +94,14 @@ void kr_engine_destroy(kr_engine **engine) {
 
 const kr_engine_kind *kr_engine_get_kind(const kr_engine *engine) { return engine->kind; }
 
-kr_status kr_engine_value(kr_context *ctx, kr_engine *engine, const kr_batch *batch, double *energy, double *gr) {
-    return engine->kind->value(ctx, engine->state, batch, energy, gr);
+kr_status kr_engine_value(kr_context *ctx, kr_engine *engine, const kr_batch *batch, double *energy, double *force,
+                          double *virial) {
+    return engine->kind->value(ctx, engine->state, batch, energy, force, virial);
 }
 
 kr_status kr_engine_gradient(kr_context *ctx, kr_engine *engine, const kr_batch *batch, const double *ebar,
-                             const double *v, double *gtheta) {
-    return engine->kind->gradient(ctx, engine->state, batch, ebar, v, gtheta);
+                             const double *fbar, const double *wbar, double *gtheta) {
+    return engine->kind->gradient(ctx, engine->state, batch, ebar, fbar, wbar, gtheta);
 }
 
 kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error) {

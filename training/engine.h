@@ -1,11 +1,13 @@
-/* Engines: energies and pair gradients of a batch, and the θ-gradient of a function of both.
+/* Engines: energies, forces and virials of a batch, and the θ-gradient of a function of them.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * A loss L(E_i, F, W) has  dL/dθ = Σ_i ē_i ∂E_i/∂θ + Σ_ij v_ij · ∂(∂E_i/∂r_ij)/∂θ  with ē_i = ∂L/∂E_i and
- * v_ij = f̄_i − f̄_j − (virial part), f̄ = ∂L/∂F, w̄ = ∂L/∂W (loss.h). So an engine has two calls: the
- * value and the weighted gradient, one tangent sweep along v and one adjoint sweep. Two kinds: "exact" evaluates the
- * embedding nets at every pair (the oracle), "moment" only at spline nodes (everything else is GEMM).
- * A batch is a list of frames; per-atom arrays run over all frames' atoms, per-pair arrays over all frames' pairs. */
+ *   F_m = −∂E/∂r_m = Σ_j g_mj − Σ_i g_im,   W[3a+b] = −Σ_ij (g_ij)_a (r_ij)_b,   g_ij = ∂E_i/∂r_ij, r_ij = r_j − r_i
+ * A loss L(E_i, F, W) has  dL/dθ = Σ_i ē_i ∂E_i/∂θ + Σ_ij v_ij · ∂g_ij/∂θ  with ē_i = ∂L/∂E_i, f̄ = ∂L/∂F, w̄ = ∂L/∂W,
+ *   v_ij = f̄_i − f̄_j − w̄ r_ij.
+ * So an engine has two calls: the value and the weighted gradient, one tangent sweep along v and one adjoint sweep.
+ * Both speak of atoms and frames, not of pairs: per-pair numbers stay inside, packed and in the engine's precision. Two
+ * kinds: "exact" evaluates the embedding nets at every pair (the oracle), "moment" only at spline nodes (everything
+ * else is GEMM). A batch is a list of frames; per-atom arrays run over all frames' atoms. */
 #ifndef KR_TRAINING_ENGINE_H
 #define KR_TRAINING_ENGINE_H
 
@@ -16,6 +18,12 @@ typedef struct kr_batch {
     kr_training_frame **frame; /* [nframes] borrowed */
     int natoms, npairs;        /* sums over the frames */
 } kr_batch;
+
+/* For engines that work pair by pair. Forces [natoms][3] eV/Å and virials [nframes][9] eV (NULL = not wanted) from pair
+ * gradients gr [npairs][3] = ∂E_i/∂r_ij; pairs run over all frames in the order of their envs. */
+void kr_batch_forces(const kr_batch *batch, const double *gr, double *force, double *virial);
+/* v [npairs][3] from fbar [natoms][3] and wbar [nframes][9] (NULL = 0). */
+void kr_batch_directions(const kr_batch *batch, const double *fbar, const double *wbar, double *v);
 
 typedef struct kr_engine_options {
     int single;       /* network and tables in single precision; θ and its gradient stay double */
@@ -33,9 +41,10 @@ typedef struct kr_engine_kind {
     const char *(*refuses)(const kr_model *model);
     kr_status (*create)(kr_context *ctx, const kr_model *model, const kr_engine_options *options, void **state);
     void (*destroy)(void **state);
-    kr_status (*value)(kr_context *ctx, void *state, const kr_batch *batch, double *energy, double *gr);
-    kr_status (*gradient)(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *v,
-                          double *gtheta);
+    kr_status (*value)(kr_context *ctx, void *state, const kr_batch *batch, double *energy, double *force,
+                       double *virial);
+    kr_status (*gradient)(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *fbar,
+                          const double *wbar, double *gtheta);
     kr_status (*check)(kr_context *ctx, void *state, double *error);
 } kr_engine_kind;
 
@@ -50,13 +59,14 @@ kr_status kr_engine_create(kr_context *ctx, const kr_engine_kind *kind, const kr
 void kr_engine_destroy(kr_engine **engine);
 const kr_engine_kind *kr_engine_get_kind(const kr_engine *engine);
 
-/* energy [natoms] eV with all biases, and gr [npairs][3] = ∂E_i/∂r_ij eV/Å (NULL = not wanted). Keeps what
- * kr_engine_gradient needs. Threads: those of ctx; the same bits for any number of them. */
-kr_status kr_engine_value(kr_context *ctx, kr_engine *engine, const kr_batch *batch, double *energy, double *gr);
-/* Adds to gtheta [ntheta] for the batch of the last kr_engine_value (θ unchanged since): ebar [natoms],
- * v [npairs][3] (NULL = 0: energies only). Frozen parameters get theirs too; the optimizer leaves them alone. */
+/* energy [natoms] eV with all biases, force [natoms][3] eV/Å, virial [nframes][9] eV (each of the two NULL = not
+ * wanted). Keeps what kr_engine_gradient needs. Threads: those of ctx; the same bits for any number of them. */
+kr_status kr_engine_value(kr_context *ctx, kr_engine *engine, const kr_batch *batch, double *energy, double *force,
+                          double *virial);
+/* Adds to gtheta [ntheta] for the batch of the last kr_engine_value (θ unchanged since): ebar [natoms], fbar
+ * [natoms][3], wbar [nframes][9]; NULL = 0. Frozen parameters get theirs too; the optimizer leaves them alone. */
 kr_status kr_engine_gradient(kr_context *ctx, kr_engine *engine, const kr_batch *batch, const double *ebar,
-                             const double *v, double *gtheta);
+                             const double *fbar, const double *wbar, double *gtheta);
 /* Moment form: largest relative difference of spline and nets between the nodes, at the present θ; knots are raised
  * when it exceeds the tolerance. Exact: 0. Called every few hundred steps. error may be NULL. */
 kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error);

@@ -25,6 +25,9 @@ typedef struct kr_training_frame {
     double *fparam, *aparam;               /* [numb_fparam], [natoms][numb_aparam]; NULL = absent */
     double weight;                         /* numb_copy, 1 when absent */
     double shortest;                       /* Å, smallest distance between two atoms */
+    /* What an engine packs once and keeps with the frame (it begins with a key of what it depends on, so engines of the
+     * same options share it); freed with the frame. Not to be used by two threads at a time. */
+    kr_buffer packed;
 } kr_training_frame;
 
 /* type_map names of the system are mapped to the model's by name (ids unchanged when the system has no names).

@@ -29,16 +29,14 @@ typedef struct kr_loss_report {
     int natoms;
 } kr_loss_report;
 
-/* Scratch: forces, virials and their derivatives of a batch. Grow-only. */
+/* Scratch: energies, forces, virials of a batch and the derivatives by them. Grow-only. */
 typedef struct kr_loss_workspace {
-    kr_buffer force, fbar, v, ebar, energy, gr;
+    kr_buffer energy, force, virial, ebar, fbar, wbar;
 } kr_loss_workspace;
 void kr_loss_workspace_free(kr_loss_workspace *ws);
 
 /* ratio = lr(t)/start_lr. Evaluates the batch and, when gtheta is not NULL, adds dL/dθ to it. */
 kr_status kr_loss_gradient(kr_context *ctx, const kr_loss_options *options, double ratio, kr_engine *engine,
                            const kr_batch *batch, double *gtheta, kr_loss_report *report, kr_loss_workspace *ws);
-/* Forces [natoms][3] eV/Å and virials [nframes][9] eV (NULL = not wanted) from pair gradients. */
-void kr_batch_forces(const kr_batch *batch, const double *gr, double *force, double *virial);
 
 #endif

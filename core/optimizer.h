@@ -24,20 +24,39 @@ typedef struct kr_objective {
                          double *gradient);
 } kr_objective;
 
+/* Entries [begin, begin + count) of θ that move together. */
+typedef struct kr_span {
+    size_t begin, count;
+} kr_span;
+
+/* What the kinds see of θ. */
+typedef struct kr_optimizer_layout {
+    size_t n;
+    int nblocks;
+    kr_block *block; /* [nblocks] */
+    /* The moving entries, ascending, in pieces of at most KR_OPTIMIZER_PIECE: what a thread works on at a time. */
+    int npieces;
+    kr_span *piece;
+    unsigned char *mask; /* [n], NULL = all move */
+    size_t moving;
+} kr_optimizer_layout;
+enum { KR_OPTIMIZER_PIECE = 1 << 14 };
+
 typedef struct kr_optimizer_kind {
-    const char *name, *aliases; /* "Adam", "adam" */
+    const char *name, *aliases; /* "AdamW", "adamw adam_w": words, compared without regard to case */
     const char *summary, *reference;
-    int full_batch;   /* wants the whole data set at every step (L-BFGS) */
+    int full_batch;   /* wants the same batch, best the whole data set, at every step (L-BFGS) */
     int measurements; /* uses kr_objective.measure instead of a gradient */
-    /* options: a MAP (borrowed, strict keys) or NULL = defaults. */
-    kr_status (*create)(kr_context *ctx, const kr_tree *options, size_t n, int nblocks, const kr_block *block,
-                        const unsigned char *mask, void **state);
+    /* options: a MAP (borrowed, strict keys) or NULL = defaults. The layout is borrowed and outlives the state. */
+    kr_status (*create)(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state);
     void (*destroy)(void **state);
-    /* One step with learning rate lr at `step` (counted from 0). theta [n] in and out; loss (may be NULL) of the
-     * point where the gradient was taken. */
+    /* One step with learning rate lr at `step` (counted from 0). theta [n] in and out; loss (never NULL) of the
+     * point where the gradient was taken. KR_NOT_CONVERGED: no further progress is possible from here (L-BFGS at a
+     * minimum, or a line search that ends at rounding errors); theta is good. */
     kr_status (*step)(kr_context *ctx, void *state, int64_t step, double lr, const kr_objective *objective,
                       double *theta, double *loss);
     kr_status (*save)(kr_context *ctx, const void *state, kr_tree **tree);
+    /* After a failure the state is of no more use. */
     kr_status (*load)(kr_context *ctx, void *state, const kr_tree *tree);
 } kr_optimizer_kind;
 
@@ -46,13 +65,16 @@ const kr_optimizer_kind *kr_optimizer_at(int index);
 /* By name or alias, without regard to case; NULL when unknown. */
 const kr_optimizer_kind *kr_optimizer_find(const char *name);
 
-/* mask [n]: 0 = frozen; NULL = all move. Blocks are copied. */
+/* mask [n]: 0 = frozen; NULL = all move. Blocks (may be none: one vector) and mask are copied. */
 kr_status kr_optimizer_create(kr_context *ctx, const kr_optimizer_kind *kind, const kr_tree *options, size_t n,
                               int nblocks, const kr_block *block, const unsigned char *mask, kr_optimizer **optimizer);
 void kr_optimizer_destroy(kr_optimizer **optimizer);
 const kr_optimizer_kind *kr_optimizer_get_kind(const kr_optimizer *optimizer);
+/* loss may be NULL. A gradient or loss that is not finite is KR_ERR_NUMERIC and names the block; theta may have moved
+ * in part then. The same bits for any number of threads. No memory is allocated after the first step. */
 kr_status kr_optimizer_step(kr_context *ctx, kr_optimizer *optimizer, int64_t step, double lr,
                             const kr_objective *objective, double *theta, double *loss);
+/* A MAP with the kind's name, n and the state; loading refuses what another kind or another network has saved. */
 kr_status kr_optimizer_save(kr_context *ctx, const kr_optimizer *optimizer, kr_tree **tree);
 kr_status kr_optimizer_load(kr_context *ctx, kr_optimizer *optimizer, const kr_tree *tree);
 

@@ -79,7 +79,7 @@ kr_status kr_tree_new_array(kr_context *ctx, kr_dtype dtype, int ndim, const siz
     node->ndim = ndim;
     for (int i = 0; i < ndim; i++) node->shape[i] = shape[i];
     KR_NEW(ctx, node->data, n);
-    if (n) memcpy(node->data, data, n * sizeof *data);
+    if (n && data) memcpy(node->data, data, n * sizeof *data);
 done:
     if (status != KR_OK) kr_tree_destroy(tree);
     return status;

@@ -47,7 +47,7 @@ kr_status kr_tree_new_bool(kr_context *ctx, int value, kr_tree **tree);
 kr_status kr_tree_new_int(kr_context *ctx, int64_t value, kr_tree **tree);
 kr_status kr_tree_new_real(kr_context *ctx, double value, kr_tree **tree);
 kr_status kr_tree_new_string(kr_context *ctx, const char *value, kr_tree **tree);
-/* data [product of shape] is copied. */
+/* data [product of shape] is copied; NULL = zeros. */
 kr_status kr_tree_new_array(kr_context *ctx, kr_dtype dtype, int ndim, const size_t *shape, const double *data,
                             kr_tree **tree);
 /* Append to a LIST / set a key of a MAP (replaces). Take *child and null it; on failure it is destroyed. */

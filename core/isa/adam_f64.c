@@ -1,0 +1,4 @@
+/* The Adam update with state in double precision.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#define KR_SINGLE 0
+#include "core/isa/adam.inl"

@@ -1,0 +1,163 @@
+/* What the kinds of optimizers share.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "core/optimizer_parts.h"
+#include "core/isa.h"
+#include "core/parallel.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- checked gradients ---- */
+
+static kr_status check_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const double *gradient) {
+    for (int p = 0; p < layout->npieces; p++) {
+        const double *g = gradient + layout->piece[p].begin;
+        size_t n = layout->piece[p].count;
+        /* 0·g is 0, or NaN when g is not finite: one sum says whether to look closer. Four sums, so that the loop
+         * does not wait for its own additions. */
+        double sum[4] = {0};
+        size_t i = 0;
+        for (; i + 4 <= n; i += 4)
+            for (size_t k = 0; k < 4; k++) sum[k] += 0.0 * g[i + k];
+        for (; i < n; i++) sum[0] += 0.0 * g[i];
+        if (sum[0] + sum[1] + sum[2] + sum[3] == 0.0) continue;
+        for (i = 0; i < n && isfinite(g[i]); i++) continue;
+        size_t at = layout->piece[p].begin + i;
+        for (int b = 0; b < layout->nblocks; b++) {
+            const kr_block *block = &layout->block[b];
+            if (at >= block->offset && at < block->offset + block->count)
+                return KR_ERROR(ctx, KR_ERR_NUMERIC, "the gradient of %s[%zu] is %g", block->name, at - block->offset,
+                                gradient[at]);
+        }
+        return KR_ERROR(ctx, KR_ERR_NUMERIC, "the gradient of parameter %zu is %g", at, gradient[at]);
+    }
+    return KR_OK;
+}
+
+kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
+                                const double *theta, double *loss, double *gradient) {
+    kr_status status = KR_OK;
+    if (!objective->evaluate) KR_FAIL(ctx, KR_ERR_ARGUMENT, "this optimizer needs a loss with its gradient");
+    KR_TRY(objective->evaluate(ctx, objective->payload, theta, loss, gradient));
+    if (status != KR_OK) goto done; /* cancelled */
+    if (!isfinite(*loss)) {
+        KR_ERROR(ctx, status = KR_ERR_NUMERIC, "the loss is %g", *loss);
+        kr_error_hint(ctx, "a smaller learning rate, or frames with errors: kramers data check");
+        goto done;
+    }
+    if (gradient) KR_TRY(check_gradient(ctx, layout, gradient));
+done:
+    return status;
+}
+
+kr_status kr_optimizer_measure(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
+                               int group, const double *theta, double *innovation, double *gradient) {
+    kr_status status = KR_OK;
+    if (!objective->measure) KR_FAIL(ctx, KR_ERR_ARGUMENT, "this optimizer needs measurements, the loss has none");
+    KR_TRY(objective->measure(ctx, objective->payload, group, theta, innovation, gradient));
+    if (status != KR_OK) goto done;
+    if (!isfinite(*innovation)) KR_FAIL(ctx, KR_ERR_NUMERIC, "the error of measurement %d is %g", group, *innovation);
+    KR_TRY(check_gradient(ctx, layout, gradient));
+done:
+    return status;
+}
+
+/* ---- saved state ---- */
+
+kr_status kr_optimizer_put(kr_context *ctx, kr_tree *map, const char *key, int single, size_t n, const void *data) {
+    kr_status status = KR_OK;
+    kr_tree *array = NULL;
+    if (single) {
+        KR_TRY(kr_tree_new_array(ctx, KR_FLOAT32, 1, &n, NULL, &array));
+        for (size_t i = 0; i < n; i++) array->data[i] = ((const float *)data)[i];
+    } else {
+        KR_TRY(kr_tree_new_array(ctx, KR_FLOAT64, 1, &n, data, &array));
+    }
+    KR_TRY(kr_tree_set(ctx, map, key, &array));
+done:
+    kr_tree_destroy(&array);
+    return status;
+}
+
+kr_status kr_optimizer_take(kr_context *ctx, const kr_tree *map, const char *key, int single, size_t n, void *data) {
+    kr_status status = KR_OK;
+    const kr_tree *array;
+    KR_TRY(kr_tree_need(ctx, map, key, &array));
+    size_t have = array->kind == KR_TREE_ARRAY ? kr_tree_array_size(array) : 0;
+    if (array->kind != KR_TREE_ARRAY || have != n)
+        KR_FAIL(ctx, KR_ERR_FORMAT, "\"%s\" has %zu numbers, expected %zu", key, have, n);
+    for (size_t i = 0; i < n; i++) {
+        if (single)
+            ((float *)data)[i] = (float)array->data[i];
+        else
+            ((double *)data)[i] = array->data[i];
+    }
+done:
+    return status;
+}
+
+kr_status kr_optimizer_put_int(kr_context *ctx, kr_tree *map, const char *key, int64_t value) {
+    kr_status status = KR_OK;
+    kr_tree *child = NULL;
+    KR_TRY(kr_tree_new_int(ctx, value, &child));
+    KR_TRY(kr_tree_set(ctx, map, key, &child));
+done:
+    return status;
+}
+
+kr_status kr_optimizer_take_int(kr_context *ctx, const kr_tree *map, const char *key, int64_t low, int64_t high,
+                                int64_t *value) {
+    kr_status status = KR_OK;
+    const kr_tree *child;
+    KR_TRY(kr_tree_need(ctx, map, key, &child));
+    if (child->kind != KR_TREE_INT || child->integer < low || child->integer > high)
+        KR_FAIL(ctx, KR_ERR_FORMAT, "\"%s\" must be a whole number from %lld to %lld", key, (long long)low,
+                (long long)high);
+    *value = child->integer;
+done:
+    return status;
+}
+
+kr_status kr_optimizer_option(kr_context *ctx, const kr_tree *options, const char *key, const char *alias, double low,
+                              double high, double value, double *out) {
+    kr_status status = KR_OK;
+    if (alias && kr_tree_is_null(kr_tree_get(options, key))) key = alias;
+    KR_TRY(kr_tree_get_real_or(ctx, options, key, value, out));
+    if (!(*out >= low && *out <= high)) {
+        char place[48];
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "\"%s\" is %g, allowed are %g to %g%s", key, *out, low, high,
+                kr_tree_place(kr_tree_get(options, key), place));
+    }
+done:
+    return status;
+}
+
+/* ---- Adam on a range ---- */
+
+#define KERNEL(suffix, isa)                                                                                          \
+    void kr_adam_##suffix##_##isa(const kr_adam_step *how, size_t n, double *theta, const double *gradient, void *m, \
+                                  void *v)
+KERNEL(f64, baseline);
+KERNEL(f32, baseline);
+#if defined(__x86_64__)
+KERNEL(f64, avx2);
+KERNEL(f32, avx2);
+KERNEL(f64, avx512);
+KERNEL(f32, avx512);
+#endif
+
+kr_adam_fn kr_adam_kernel(int single) {
+#if defined(__x86_64__)
+    if (kr_isa_available(KR_ISA_AVX512)) return single ? kr_adam_f32_avx512 : kr_adam_f64_avx512;
+    if (kr_isa_available(KR_ISA_AVX2)) return single ? kr_adam_f32_avx2 : kr_adam_f64_avx2;
+#endif
+    return single ? kr_adam_f32_baseline : kr_adam_f64_baseline;
+}
+
+kr_adam_step kr_adam_at(double beta1, double beta2, double epsilon, int epsilon_hat, int64_t t, double lr) {
+    /* expm1 keeps 1 − β^t exact where β is near 1 and t small. */
+    double c1 = -expm1((double)t * log(beta1)), root = sqrt(-expm1((double)t * log(beta2)));
+    kr_adam_step step = {.beta1 = beta1, .beta2 = beta2, .keep = 1.0, .epsilon = epsilon};
+    step.rate = epsilon_hat ? lr * root / c1 : lr / c1;
+    step.scale = epsilon_hat ? 1.0 : 1.0 / root;
+    return step;
+}

@@ -1,0 +1,43 @@
+/* What the kinds of optimizers share: checked gradients, saved arrays, the Adam update of a range.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KR_CORE_OPTIMIZER_PARTS_H
+#define KR_CORE_OPTIMIZER_PARTS_H
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/optimizer.h"
+
+/* objective->evaluate with checks: it exists, loss and the moving part of the gradient [n] are finite. */
+kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
+                                const double *theta, double *loss, double *gradient);
+/* The same for one measurement of a Kalman filter. */
+kr_status kr_optimizer_measure(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
+                               int group, const double *theta, double *innovation, double *gradient);
+
+/* Saved state: arrays of double, or of float when `single`, and counters, in a MAP. */
+kr_status kr_optimizer_put(kr_context *ctx, kr_tree *map, const char *key, int single, size_t n, const void *data);
+kr_status kr_optimizer_take(kr_context *ctx, const kr_tree *map, const char *key, int single, size_t n, void *data);
+kr_status kr_optimizer_put_int(kr_context *ctx, kr_tree *map, const char *key, int64_t value);
+kr_status kr_optimizer_take_int(kr_context *ctx, const kr_tree *map, const char *key, int64_t low, int64_t high,
+                                int64_t *value);
+
+/* Options: a real in [low, high], KR_ERR_ARGUMENT with key, value and range otherwise. `alias` may be NULL. */
+kr_status kr_optimizer_option(kr_context *ctx, const kr_tree *options, const char *key, const char *alias, double low,
+                              double high, double value, double *out);
+
+/* ---- Adam on a range, used by Adam, AdamW, Muon (vectors) and SOAP ---- */
+
+/* Constants of one step:  g += l2 θ,  m ← β1 m + (1 − β1) g,  v ← β2 v + (1 − β2) g²,
+ *   θ ← keep θ − rate m / (√v scale + epsilon). */
+typedef struct kr_adam_step {
+    double beta1, beta2, l2, keep, rate, scale, epsilon;
+} kr_adam_step;
+
+/* m, v [n]: float when single. Chosen for the processor at run time. */
+typedef void (*kr_adam_fn)(const kr_adam_step *how, size_t n, double *theta, const double *gradient, void *m, void *v);
+kr_adam_fn kr_adam_kernel(int single);
+/* The constants at update number t = 1, 2 … in PyTorch's form  √(v/(1 − β2^t)) + ε, or with ε added to √v itself
+ * (TensorFlow's "epsilon hat"). */
+kr_adam_step kr_adam_at(double beta1, double beta2, double epsilon, int epsilon_hat, int64_t t, double lr);
+
+#endif

@@ -149,6 +149,18 @@ static kr_status sync_path(kr_context *ctx, const char *path) {
     return bad ? KR_ERROR(ctx, KR_ERR_IO, "cannot write '%s' to disk: %s", path, strerror(reason)) : KR_OK;
 }
 
+static void (*point_function)(void *payload);
+static void *point_payload;
+
+void kr_file_set_point(void (*point)(void *payload), void *payload) {
+    point_function = point;
+    point_payload = payload;
+}
+
+void kr_file_point(void) {
+    if (point_function) point_function(point_payload);
+}
+
 kr_status kr_file_commit(kr_context *ctx, kr_file_writer *writer) {
     kr_status status = KR_OK;
     if (!writer->temporary) KR_FAIL(ctx, KR_ERR_INTERNAL, "commit of a file that was not begun");
@@ -161,10 +173,12 @@ kr_status kr_file_commit(kr_context *ctx, kr_file_writer *writer) {
     } else {
         KR_TRY(sync_path(ctx, writer->temporary));
     }
+    kr_file_point();
     if (rename(writer->temporary, writer->path) != 0)
         KR_FAIL(ctx, KR_ERR_IO, "cannot rename to '%s': %s", writer->path, strerror(errno));
     kr_free(writer->temporary);
     writer->temporary = NULL;
+    kr_file_point();
     int folder = open_parent(ctx, writer->path);
     if (folder >= 0) { /* some file systems cannot sync a folder: the rename itself has succeeded */
         (void)fsync(folder);

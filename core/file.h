@@ -26,6 +26,11 @@ kr_status kr_file_commit(kr_context *ctx, kr_file_writer *writer);
 /* Removes the temporary file; does nothing after a commit. */
 void kr_file_abandon(kr_file_writer *writer);
 
+/* For tests of interrupted programs: `point` is called right before and right after everything that makes a result
+ * durable (renames here, commits of databases above). NULL switches it off. */
+void kr_file_set_point(void (*point)(void *payload), void *payload);
+void kr_file_point(void);
+
 /* A folder being written: a temporary folder beside `path`; commit renames it. An existing target is refused at
  * kr_folder_begin unless overwrite is set; then commit exchanges the two names and removes the old folder. */
 typedef struct kr_folder_writer {

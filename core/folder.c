@@ -179,6 +179,7 @@ kr_status kr_folder_commit(kr_context *ctx, kr_folder_writer *writer) {
     kr_status status = KR_OK;
     if (!writer->temporary) KR_FAIL(ctx, KR_ERR_INTERNAL, "commit of a folder that was not begun");
     KR_TRY(walk(ctx, writer->temporary, 0, 0));
+    kr_file_point();
     if (kr_file_exists(writer->path)) {
         KR_TRY(replace(ctx, writer));
     } else {
@@ -187,6 +188,7 @@ kr_status kr_folder_commit(kr_context *ctx, kr_folder_writer *writer) {
         kr_free(writer->temporary);
         writer->temporary = NULL;
     }
+    kr_file_point();
 done:
     kr_folder_abandon(writer); /* removes what the temporary name holds: an unfinished or the replaced folder */
     return status;

@@ -3,6 +3,7 @@
  *
  * Between fork and execve only async-signal-safe calls are made: another thread of the caller may hold any lock. So
  * the environment and the path of the program are made before. */
+#define _GNU_SOURCE /* CPU sets, pipe2 */
 #include "eelt/spawn.h"
 #include "core/error.h"
 #include "core/memory.h"

@@ -1,17 +1,11 @@
-/* Preparing one centre type: spline tables, the folded first layer, packed weights.
+/* Preparing one centre type: spline tables in the columns of T, packed weights, constants.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Channels. All M = ng embedding outputs are kept, or projected on q < M columns: T ≈ U S with S = P T, P [M][q]ᵀ and
- * U [M][q] (fast_rank.c). Then, with the first layer's weights W[a·axis + b],
- *     Σ_ab W_ab T_a·T_b = Σ_pr F_pr S_p·S_r,   F_pr = Σ_ab U_ap U_br W_ab,
- * and because S_p·S_r is symmetric only blocks on and above the diagonal are inputs, weights F_pr + F_rp. When q > 2
- * axis it is less work to keep T_b, b < axis, beside S: inputs S_p·T_b with weights Σ_a U_ap W_ab. Products come in
- * rectangles (strips) of eight columns or a multiple, rectangles in chunks (see fast_internal.h). */
+ * All M = ng embedding outputs are kept, or projected on q < M columns: T ≈ U S with S = P T, P [M][q]ᵀ and U [M][q]
+ * (fast_rank.c). The first layer's products are made in fast_inputs.c. */
 #include "core/error.h"
 #include "potential/fast_internal.h"
 #include <string.h>
-
-enum { CHUNK_WIDTH = 336 }; /* a multiple of 24 and 48, the widest panels */
 
 void kr_fast_center_free(int ntypes, kr_fast_center *center) {
     for (int t = 0; center->pair && t < ntypes; t++) {
@@ -67,17 +61,22 @@ static void set_pair(const kr_fast *fast, int ti, int tj, kr_fast_pair *pair) {
 }
 
 /* Rows c [n][ng] of all channels in the columns of T: s [n][ncolumns]. */
-static void to_columns(const kr_fast *fast, const kr_fast_channels *channels, const kr_fast_center *center, int n,
-                       const double *c, double *s) {
-    const int ng = fast->model->descriptor.ng, axis = fast->model->descriptor.axis_neuron, nc = center->ncolumns;
-    memset(s, 0, (size_t)n * (size_t)nc * sizeof *s);
+static kr_status to_columns(kr_context *ctx, const kr_fast *fast, const kr_fast_channels *channels,
+                            const kr_fast_center *center, int n, const double *c, double *s) {
+    kr_status status = KR_OK;
+    const int ng = fast->model->descriptor.ng, nc = center->ncolumns, nrows = center->nrows;
+    double *projected = NULL;
     if (channels->q) {
-        kr_gemm(0, 0, n, channels->q, ng, 1, c, ng, channels->project, channels->q, 0, s, nc);
-        for (int k = 0; k < n && !center->symmetric && !center->linear; k++)
-            memcpy(s + k * nc + center->axis_column, c + k * ng, (size_t)axis * sizeof *s);
-    } else
-        for (int k = 0; k < n; k++)
-            memcpy(s + (size_t)k * (size_t)nc, c + (size_t)k * (size_t)ng, (size_t)ng * sizeof *s);
+        KR_NEW(ctx, projected, (size_t)n * (size_t)nrows);
+        kr_gemm(0, 0, n, nrows, ng, 1, c, ng, channels->project, channels->q, 0, projected, nrows);
+        c = projected;
+    }
+    memset(s, 0, (size_t)n * (size_t)nc * sizeof *s);
+    for (int k = 0; k < n; k++)
+        for (int row = 0; row < nrows; row++) s[k * nc + kr_fast_column(center, row)] = c[k * nrows + row];
+done:
+    kr_free(projected);
+    return status;
 }
 
 /* Types that are not in use fill none of their slots: their part of T is a constant, G(rcut)·R of an empty slot. */
@@ -100,7 +99,7 @@ static kr_status make_padding(kr_context *ctx, const kr_fast *fast, int ti, cons
     }
     if (!any) goto done;
     KR_NEW(ctx, center->padding, (size_t)center->ncolumns);
-    to_columns(fast, channels, center, 1, sum, center->padding);
+    KR_TRY(to_columns(ctx, fast, channels, center, 1, sum, center->padding));
 done:
     kr_free(g);
     return status;
@@ -120,7 +119,7 @@ static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fa
         if (!kr_fast_uses(fast->used, tj)) continue;
         set_pair(fast, ti, tj, pair);
         KR_TRY(coefficients(ctx, fast, ti, tj, c));
-        to_columns(fast, channels, center, n, c, s);
+        KR_TRY(to_columns(ctx, fast, channels, center, n, c, s));
         KR_TRY(kr_packed_create(ctx, fast->dense, n, nc, s, nc, 0, &pair->forward));
         KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->backward));
         if (!fast->single) continue;
@@ -132,135 +131,6 @@ static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fa
 done:
     kr_free(c);
     kr_free(s);
-    return status;
-}
-
-/* half [q][axis][out] = Σ_a U_ap W_ab; symmetric: F [q][q][out] in f from it. */
-static kr_status fold(kr_context *ctx, const kr_fast_channels *channels, int symmetric, int ng, int axis, int out,
-                      const double *w, double *f) {
-    kr_status status = KR_OK;
-    int q = channels->q;
-    double *half = f;
-    if (symmetric) KR_NEW(ctx, half, (size_t)q * (size_t)axis * (size_t)out);
-    kr_gemm(1, 0, q, axis * out, ng, 1, channels->expand, q, w, axis * out, 0, half, axis * out);
-    for (size_t p = 0; symmetric && p < (size_t)q; p++) {
-        size_t row = p * (size_t)out;
-        kr_gemm(1, 0, q, out, axis, 1, channels->expand, q, half + row * (size_t)axis, out, 0, f + row * (size_t)q,
-                out);
-    }
-done:
-    if (half != f) kr_free(half);
-    return status;
-}
-
-/* Where the weights of the product T_a·T_b of a strip come from. */
-typedef struct input_weights {
-    int rows, axis, out, symmetric, linear, column; /* column: of the first second factor */
-    const double *w; /* [rows][axis][out]; symmetric: F [rows][rows][out]; linear: [rows][out] */
-} input_weights;
-
-/* Weights of one product; padding rows and columns keep zeros. */
-static void add_weights(const input_weights *from, int a, int b, double *to) {
-    size_t n = (size_t)from->rows, out = (size_t)from->out;
-    b -= from->column;
-    if (a >= from->rows || (!from->linear && b >= (from->symmetric ? from->rows : from->axis))) return;
-    if (from->linear) {
-        memcpy(to, from->w + (size_t)a * out, out * sizeof *to);
-    } else if (!from->symmetric) {
-        memcpy(to, from->w + ((size_t)a * (size_t)from->axis + (size_t)b) * out, out * sizeof *to);
-    } else {
-        const double *f = from->w + ((size_t)a * n + (size_t)b) * out, *g = from->w + ((size_t)b * n + (size_t)a) * out;
-        int mirrored = b / 8 > a / 8; /* the block below the diagonal is no input of its own */
-        for (size_t k = 0; k < out; k++) to[k] = f[k] + (mirrored ? g[k] : 0);
-    }
-}
-
-int kr_fast_inputs(int q, int axis, int symmetric) {
-    int n = 0, columns = (q + 7) / 8 * 8;
-    if (!symmetric) return q * ((axis + 7) / 8 * 8);
-    for (int row = 0; row < q; row++) n += columns - row / 8 * 8;
-    return n;
-}
-
-static kr_status pack_chunk(kr_context *ctx, const kr_fast *fast, const input_weights *weights, kr_fast_chunk *chunk) {
-    kr_status status = KR_OK;
-    double *w = NULL;
-    KR_NEW(ctx, w, (size_t)chunk->width * (size_t)weights->out);
-    chunk->column_begin = KR_FAST_MAX_COLUMNS;
-    for (int s = 0; s < chunk->nstrips; s++) {
-        const kr_fast_strip *strip = &chunk->strip[s];
-        for (int a = 0; a < strip->nrows; a++)
-            for (int b = 0; b < strip->ncolumns; b++)
-                add_weights(weights, strip->row + a, strip->column + b,
-                            w + ((size_t)strip->offset + (size_t)a * (size_t)strip->ncolumns + (size_t)b) *
-                                    (size_t)weights->out);
-        if (strip->column < chunk->column_begin) chunk->column_begin = strip->column;
-        if (strip->column + strip->ncolumns > chunk->column_end) chunk->column_end = strip->column + strip->ncolumns;
-    }
-    KR_TRY(kr_packed_create(ctx, fast->dense, chunk->width, weights->out, w, weights->out, 0, &chunk->forward));
-    KR_TRY(kr_packed_create(ctx, fast->dense, weights->out, chunk->width, w, weights->out, 1, &chunk->backward));
-done:
-    kr_free(w);
-    return status;
-}
-
-/* Cuts the inputs into strips and chunks. chunk may be NULL: only counts. Returns the number of chunks. */
-static int lay_out(const kr_fast_center *center, int rows, int axis8, kr_fast_chunk *chunk) {
-    int symmetric = center->symmetric;
-    int n = 0, width = 0, nstrips = 0;
-    for (int row = 0, take; row < rows; row += take) {
-        int column = symmetric ? row / 8 * 8 : center->axis_column;
-        int ncolumns = center->linear ? 1 : symmetric ? center->ncolumns - column : axis8;
-        take = symmetric ? 8 - row % 8 : rows - row;
-        int fits = (CHUNK_WIDTH - width) / ncolumns;
-        if (take > fits) take = fits;
-        if (take < 1 || nstrips == 8) {
-            if (nstrips == 0)
-                take = 1; /* one row wider than a chunk */
-            else {
-                n++;
-                width = nstrips = take = 0;
-                continue;
-            }
-        }
-        if (chunk) {
-            chunk[n].strip[nstrips] = (kr_fast_strip){row, take, column, ncolumns, width};
-            chunk[n].nstrips = nstrips + 1;
-            chunk[n].width = width + take * ncolumns;
-        }
-        width += take * ncolumns;
-        nstrips++;
-    }
-    return n + (nstrips > 0);
-}
-
-static kr_status make_chunks(kr_context *ctx, kr_fast *fast, const kr_net *net, const kr_fast_channels *channels,
-                             kr_fast_center *center) {
-    kr_status status = KR_OK;
-    const kr_descriptor *d = &fast->model->descriptor;
-    int axis = fast->radial ? 1 : d->axis_neuron, q = channels->q, out = net->layer[0].out;
-    double *f = NULL;
-    input_weights weights = {.rows = q ? q : d->ng,
-                             .axis = axis,
-                             .out = out,
-                             .symmetric = center->symmetric,
-                             .linear = fast->radial,
-                             .column = center->axis_column,
-                             .w = fast->model->theta + net->layer[0].w};
-    if (q) {
-        KR_NEW(ctx, f, (size_t)q * (size_t)(center->symmetric ? q : axis) * (size_t)out);
-        KR_TRY(fold(ctx, channels, center->symmetric, d->ng, axis, out, weights.w, f));
-        weights.w = f;
-    }
-    center->nchunks = lay_out(center, weights.rows, (axis + 7) / 8 * 8, NULL);
-    KR_NEW(ctx, center->chunk, (size_t)center->nchunks);
-    lay_out(center, weights.rows, (axis + 7) / 8 * 8, center->chunk);
-    for (int c = 0; c < center->nchunks; c++) {
-        KR_TRY(pack_chunk(ctx, fast, &weights, &center->chunk[c]));
-        if (center->chunk[c].width > fast->max_width) fast->max_width = center->chunk[c].width;
-    }
-done:
-    kr_free(f);
     return status;
 }
 
@@ -384,19 +254,16 @@ kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const 
     center->linear = fast->radial;
     center->rank = channels->q;
     center->nchannels = fast->model->descriptor.ng;
-    const int q = channels->q, axis = fast->radial ? 0 : fast->model->descriptor.axis_neuron;
-    center->ncolumns = ((q ? q : fast->model->descriptor.ng) + 7) / 8 * 8;
-    center->symmetric = q && !fast->radial && kr_fast_inputs(q, axis, 1) <= kr_fast_inputs(q, axis, 0);
-    if (q && !fast->radial && !center->symmetric) {
-        center->axis_column = center->ncolumns;
-        center->ncolumns += (axis + 7) / 8 * 8;
-    }
+    const kr_descriptor *d = &fast->model->descriptor;
+    center->nrows = channels->q ? channels->q : d->ng;
+    center->ncorner = fast->radial ? 0 : channels->q ? channels->ncorner : d->axis_neuron;
+    center->ncolumns = (kr_fast_column(center, center->nrows - 1) + 8) / 8 * 8;
     if (center->ncolumns > fast->max_columns) fast->max_columns = center->ncolumns;
     KR_NEW(ctx, center->pair, (size_t)fast->ntypes);
     KR_TRY(make_tables(ctx, fast, type, channels, center));
     KR_TRY(make_padding(ctx, fast, type, channels, center));
     KR_TRY(make_layers(ctx, fast, type, net, center));
-    KR_TRY(make_chunks(ctx, fast, net, channels, center));
+    KR_TRY(kr_fast_chunks_create(ctx, fast, net, channels, center));
     KR_TRY(constant_energy(ctx, fast, type, net, center));
     center->present = 1;
 done:

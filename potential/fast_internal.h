@@ -46,16 +46,10 @@ typedef struct kr_fast_pair {
     kr_packed slope; /* single precision: 5 (C[p+1] − C[p]), transposed: coefficients of 24 times the quartic basis */
 } kr_fast_pair;
 
-/* A rectangle of products T[a]·T[b], a in [row, row + nrows), b in [column, column + ncolumns): inputs of the first
- * fitting layer, row by row from `offset` of its chunk. ncolumns is a multiple of 8. */
-typedef struct kr_fast_strip {
-    int row, nrows, column, ncolumns, offset;
-} kr_fast_strip;
-
-/* Inputs that are built, multiplied and thrown away together, so that they stay in the cache. */
+/* Inputs of the first fitting layer that are built, multiplied and thrown away together, so that they stay in the
+ * cache: rows [row_begin, row_end) of the products of fast_inputs.c. */
 typedef struct kr_fast_chunk {
-    int width, nstrips, column_begin, column_end; /* columns of its strips */
-    kr_fast_strip strip[8];
+    int width, row_begin, row_end;
     kr_packed forward, backward; /* [width][out of the first layer] and transposed */
 } kr_fast_chunk;
 
@@ -72,9 +66,8 @@ typedef struct kr_fast_center {
     int present;        /* 0: no network for this type */
     int ncolumns;       /* of T, a multiple of 8 */
     int rank;           /* q; 0 = all channels are kept */
-    int symmetric;      /* products S_p·S_r, p ≤ r; else S_p·T_b, b < axis, with T_b behind S */
-    int axis_column;    /* of T_b when they are kept beside S, else 0 */
     int nchannels;      /* ng */
+    int nrows, ncorner; /* columns of T that are not padding; of these, the second factors: the first ones */
     int linear;         /* se_e2_r: inputs are T[a][0] themselves */
     kr_fast_pair *pair; /* [ntypes]; without tables for types that are not in use */
     double *padding;    /* [ncolumns] T[·][0] of the empty slots of types that are not in use, or NULL */
@@ -168,15 +161,18 @@ int kr_fast_slot(const kr_descriptor *descriptor, int tj);
 /* E [ntypes][tebd_dim]: the net applied to one-hot rows. */
 kr_status kr_fast_type_embedding(kr_context *ctx, const kr_model *model, double *e);
 
-/* A subspace of the embedding outputs of one centre type: S = T·project, T ≈ expand·S. q = 0: all outputs. */
+/* A subspace of the embedding outputs of one centre type: S = T·project, T ≈ expand·S. q = 0: all outputs. The second
+ * factors of D, T_b with b < axis, are combinations of the first `ncorner` columns of S alone. */
 typedef struct kr_fast_channels {
-    int q;
+    int q, ncorner;
     double *project; /* [ng][q] */
     double *expand;  /* [ng][q] */
 } kr_fast_channels;
 
-/* Basis of all outputs, most important first (fast_rank.c); the first q of it. */
-kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, double r_lo, kr_fast_channels *all);
+/* Basis of all outputs, most important first; keep_axis: after combinations of T_b, b < axis, which stay exact
+ * (fast_rank.c). The first q of it. */
+kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, double r_lo, int keep_axis,
+                             kr_fast_channels *all);
 kr_status kr_fast_channels_cut(kr_context *ctx, const kr_fast_channels *all, int ng, int q, kr_fast_channels *cut);
 void kr_fast_channels_free(kr_fast_channels *channels);
 
@@ -207,8 +203,12 @@ kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const 
                                 kr_fast_center *center);
 kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, kr_isa isa,
                         const kr_fast_grid *grid, const kr_fast_channels *channels /* [ntypes] */, kr_fast **fast);
-/* Inputs of the first fitting layer with q channels. */
-int kr_fast_inputs(int q, int axis, int symmetric);
+/* The first fitting layer (fast_inputs.c): column of T of the row-th channel, number of products in a row, in all. */
+int kr_fast_column(const kr_fast_center *center, int row);
+int kr_fast_row_width(const kr_fast_center *center, int row);
+int kr_fast_inputs(int nrows, int ncorner);
+kr_status kr_fast_chunks_create(kr_context *ctx, kr_fast *fast, const kr_net *net, const kr_fast_channels *channels,
+                                kr_fast_center *center);
 void kr_fast_center_free(int ntypes, kr_fast_center *center);
 
 /* DeePMD-kit's tables (fast_deepmd.c). */

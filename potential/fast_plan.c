@@ -178,51 +178,92 @@ done:
     return status;
 }
 
-/* The smallest rank of every centre type that keeps the error below `allowed`; all types at once. */
-static kr_status search_rank(kr_context *ctx, planner *p, const kr_fast_grid *grid, double allowed,
-                             kr_fast_channels *channels) {
+/* Bisection of all types at once: the smallest rank in [low, high) of basis `all` that keeps the error below `allowed`,
+ * or high, which is not measured. `first` [nt]: the rank to begin with. The caller's channels are scratch here. */
+static kr_status bisect(kr_context *ctx, planner *p, const kr_fast_grid *grid, double allowed,
+                        const kr_fast_channels *all, const int *first, int *low, int *high,
+                        kr_fast_channels *channels) {
     kr_status status = KR_OK;
-    const kr_descriptor *d = &p->model->descriptor;
-    kr_fast host = {.model = p->model, .ntypes = p->nt, .used = p->used, .radial = d->ncolumns == 1};
-    kr_fast_channels *all = NULL;
-    int *low = NULL, *high = NULL, top = d->ng;
-    /* More columns than this would save little. */
-    if (host.radial) return KR_OK;
-    while (top > 1 && kr_fast_inputs(top - 1, d->axis_neuron, 0) * 10 > kr_fast_inputs(d->ng, d->axis_neuron, 0) * 7)
-        top--;
-    if (top < 2) return KR_OK;
-    KR_NEW(ctx, all, (size_t)p->nt);
-    KR_NEW(ctx, low, 2 * (size_t)p->nt);
-    high = low + p->nt;
-    for (int t = 0; t < p->nt; t++) {
-        low[t] = 1;
-        high[t] = top;
-        if (p->probe[t].env.natoms) KR_TRY(kr_fast_rank_basis(ctx, &host, t, p->r_lo, &all[t]));
-    }
-    for (int more = 1; more;) {
+    const int ng = p->model->descriptor.ng;
+    for (int round = 0, more = 1; more; round++) {
         double error;
         more = 0;
         for (int t = 0; t < p->nt; t++) {
-            int q = (low[t] + high[t]) / 2;
-            if (!all[t].q) continue; /* not in use, or without a network */
-            more |= low[t] < high[t];
-            KR_TRY(kr_fast_channels_cut(ctx, &all[t], d->ng, q < top ? q : 0, &channels[t]));
+            if (!all[t].q || low[t] >= high[t]) continue;
+            more = 1;
+            KR_TRY(kr_fast_channels_cut(ctx, &all[t], ng, round ? (low[t] + high[t]) / 2 : first[t], &channels[t]));
         }
         if (!more) break;
         KR_TRY(measure(ctx, p, 0, grid, channels, &error, NULL));
         for (int t = 0; t < p->nt; t++) {
-            int q = (low[t] + high[t]) / 2;
-            if (low[t] == high[t]) continue;
+            if (!all[t].q || low[t] >= high[t]) continue;
             if (p->error[t] <= allowed)
-                high[t] = q;
+                high[t] = channels[t].q;
             else
-                low[t] = q + 1;
+                low[t] = channels[t].q + 1;
         }
     }
 done:
-    for (int t = 0; all && t < p->nt; t++) kr_fast_channels_free(&all[t]);
-    kr_free(all);
-    kr_free(low);
+    return status;
+}
+
+/* Scratch of search_rank, one entry per type. */
+typedef struct rank_search {
+    kr_fast_channels *beside, *whole; /* basis that keeps the axis, and the one that does not */
+    int *low, *high, *first, *most, *rank;
+} rank_search;
+
+static void free_search(const planner *p, rank_search *s) {
+    for (int t = 0; s->beside && t < p->nt; t++) kr_fast_channels_free(&s->beside[t]);
+    for (int t = 0; s->whole && t < p->nt; t++) kr_fast_channels_free(&s->whole[t]);
+    kr_free(s->beside);
+    kr_free(s->whole);
+    kr_free(s->low);
+}
+
+/* The basis of every centre type that keeps the error below `allowed` with the fewest inputs of the fitting net. */
+static kr_status search_rank(kr_context *ctx, planner *p, const kr_fast_grid *grid, double allowed,
+                             kr_fast_channels *channels) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &p->model->descriptor;
+    const int nt = p->nt, ng = d->ng, axis = d->axis_neuron;
+    kr_fast host = {.model = p->model, .ntypes = nt, .used = p->used, .radial = d->ncolumns == 1};
+    rank_search s = {0};
+    int top = ng; /* more columns than this would save little */
+    if (host.radial || axis >= ng) return KR_OK;
+    while (top > axis && kr_fast_inputs(top, axis) * 10 > kr_fast_inputs(ng, axis) * 7) top--;
+    KR_NEW(ctx, s.beside, (size_t)nt);
+    KR_NEW(ctx, s.whole, (size_t)nt);
+    KR_NEW(ctx, s.low, 5 * (size_t)nt);
+    s.high = s.low + nt, s.first = s.high + nt, s.most = s.first + nt, s.rank = s.most + nt;
+    for (int t = 0; t < nt; t++) {
+        if (!p->probe[t].env.natoms) continue; /* not in use, or without a network */
+        s.low[t] = axis;
+        s.high[t] = top + 1;
+        s.first[t] = (s.low[t] + s.high[t]) / 2;
+        KR_TRY(kr_fast_rank_basis(ctx, &host, t, p->r_lo, 1, &s.beside[t]));
+    }
+    KR_TRY(bisect(ctx, p, grid, allowed, s.beside, s.first, s.low, s.high, channels));
+    for (int t = 0; t < nt; t++) {
+        if (!s.beside[t].q) continue;
+        int q = 0, inputs = kr_fast_inputs(s.high[t] > top ? top : s.high[t], axis);
+        s.rank[t] = s.high[t] > top ? 0 : s.high[t];
+        KR_TRY(kr_fast_channels_cut(ctx, &s.beside[t], ng, s.rank[t], &channels[t]));
+        KR_TRY(kr_fast_rank_basis(ctx, &host, t, p->r_lo, 0, &s.whole[t]));
+        while (kr_fast_inputs(q + 1, q + 1) < inputs && q + 1 < ng) q++;
+        s.first[t] = s.most[t] = q; /* the first measurement tells whether it is worth a search */
+        s.low[t] = 1;
+        s.high[t] = q + 1;
+    }
+    KR_TRY(bisect(ctx, p, grid, allowed, s.whole, s.first, s.low, s.high, channels));
+    for (int t = 0; t < nt; t++) {
+        if (!s.beside[t].q) continue;
+        int whole = s.high[t] <= s.most[t];
+        KR_TRY(kr_fast_channels_cut(ctx, whole ? &s.whole[t] : &s.beside[t], ng, whole ? s.high[t] : s.rank[t],
+                                    &channels[t]));
+    }
+done:
+    free_search(p, &s);
     return status;
 }
 

@@ -4,9 +4,13 @@
  * The M = ng outputs are functions of one variable and span far fewer dimensions to a given force error. Rows of a
  * matrix X are values and slopes of all outputs at sampled distances, weighted as they enter T (density × |R|).
  * Channels matter as much as the first fitting layer listens to them: H = Σ_b t_b² W_b W_bᵀ (W_b = weights of the
- * products T_a·T_b, t_b² = size of T_b). With the singular vectors V of X H^½, P = H^½ V (project, T → S = Pᵀ T)      U
- * = H^−½ V (expand, T ≈ U S) and leaving out the last columns loses what contributes least. Energies of the truncated
- * model are exact functions of positions, so forces remain their derivatives. */
+ * products T_a·T_b, t_b² = size of T_b). With the singular vectors V of Y = X H^½, P = H^½ V (project, T → S = Pᵀ T)
+ * and U = H^−½ V (expand, T ≈ U S), leaving out the last columns loses what contributes least. Energies of the
+ * truncated model are exact functions of positions, so forces remain their derivatives.
+ *
+ * T_b, b < axis, occur in every product. A second basis begins with them (as well-scaled combinations, V_axis) and goes
+ * on with the singular vectors of what they leave of Y: it needs few more columns, but products with the axis become
+ * products with its first columns, and no columns beside S are needed for them. */
 #include "core/error.h"
 #include "potential/fast_internal.h"
 #include <math.h>
@@ -99,32 +103,90 @@ done:
     return status;
 }
 
-kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, double r_lo, kr_fast_channels *all) {
+/* Splits off what combinations of the first `axis` columns of X can express. Their singular value decomposition X_axis
+ * = Q σ Vᵀ gives V [axis][axis] and, through y ← y − Q Qᵀ y, the rest; map [axis][ng] = σ⁻¹ Qᵀ y. */
+static kr_status split_axis(kr_context *ctx, int rows, int ng, int axis, const double *x, double *y, double *v,
+                            double *map) {
     kr_status status = KR_OK;
+    double *part = NULL, *q = NULL, *s = NULL, *vt = NULL;
+    KR_NEW(ctx, part, (size_t)rows * (size_t)axis);
+    KR_NEW(ctx, q, (size_t)rows * (size_t)axis);
+    KR_NEW(ctx, s, (size_t)axis);
+    KR_NEW(ctx, vt, (size_t)axis * (size_t)axis);
+    for (int k = 0; k < rows; k++) memcpy(part + k * axis, x + k * ng, (size_t)axis * sizeof *part);
+    KR_TRY(kr_svd(ctx, rows, axis, part, q, s, vt));
+    kr_gemm(1, 0, axis, ng, rows, 1, q, axis, y, ng, 0, map, ng);
+    kr_gemm(0, 0, rows, ng, axis, -1, q, axis, map, ng, 1, y, ng);
+    for (int r = 0; r < axis; r++)
+        for (int a = 0; a < ng; a++) map[r * ng + a] = s[r] > 1e-13 * s[0] ? map[r * ng + a] / s[r] : 0;
+    for (int b = 0; b < axis; b++)
+        for (int r = 0; r < axis; r++) v[b * axis + r] = vt[r * axis + b];
+done:
+    kr_free(part);
+    kr_free(q);
+    kr_free(s);
+    kr_free(vt);
+    return status;
+}
+
+/* Columns `axis` … of the basis from what the first ones leave, X P = Y' V with Y' = Y − X_axis V map, and the first
+ * ones before them. vt [ng][ng] are the singular vectors of Y', roots H^½ and H^−½ [2][ng][ng]. */
+static void join_axis(int ng, int axis, const double *v, const double *map, const double *vt, const double *roots,
+                      double *work, kr_fast_channels *all) {
+    const int rest = ng - axis;
+    double *p = all->project, *u = all->expand, *mv = work, *back = work + axis * ng;
+    memset(p, 0, (size_t)ng * (size_t)ng * sizeof *p);
+    memset(u, 0, (size_t)ng * (size_t)ng * sizeof *u);
+    kr_gemm(0, 1, ng, rest, ng, 1, roots, ng, vt, ng, 0, p + axis, ng);
+    kr_gemm(0, 1, axis, rest, ng, 1, map, ng, vt, ng, 0, mv, rest);
+    kr_gemm(0, 0, axis, rest, axis, -1, v, axis, mv, rest, 1, p + axis, ng);
+    /* X_a = Σ_r (X_axis V)_r (map H^−½)_ra + Σ_k (X P)_k (Vᵀ H^−½)_ka */
+    kr_gemm(0, 1, ng, rest, ng, 1, roots + (size_t)ng * (size_t)ng, ng, vt, ng, 0, u + axis, ng);
+    kr_gemm(0, 0, axis, ng, ng, 1, map, ng, roots + (size_t)ng * (size_t)ng, ng, 0, back, ng);
+    for (int a = 0; a < ng; a++)
+        for (int r = 0; r < axis; r++) u[a * ng + r] = back[r * ng + a];
+    for (int b = 0; b < axis; b++) { /* exactly */
+        memset(u + b * ng + axis, 0, (size_t)rest * sizeof *u);
+        for (int r = 0; r < axis; r++) p[b * ng + r] = u[b * ng + r] = v[b * axis + r];
+    }
+}
+
+kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, double r_lo, int keep_axis,
+                             kr_fast_channels *all) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &fast->model->descriptor;
     const kr_fitting *f = &fast->model->fitting;
-    const int ng = fast->model->descriptor.ng, rows = count_used(fast) * 2 * NSAMPLES;
+    const int ng = d->ng, rows = count_used(fast) * 2 * NSAMPLES, axis = keep_axis ? d->axis_neuron : 0;
     const size_t square = (size_t)ng * (size_t)ng;
-    double *x = NULL, *h = NULL, *y = NULL, *s = NULL, *vt = NULL, *u = NULL;
+    double *x = NULL, *h = NULL, *y = NULL, *s = NULL, *vt = NULL, *u = NULL, *v = NULL;
     KR_NEW(ctx, x, (size_t)rows * (size_t)ng);
     KR_NEW(ctx, y, (size_t)rows * (size_t)ng);
     KR_NEW(ctx, u, (size_t)rows * (size_t)ng);
     KR_NEW(ctx, h, 3 * square);
     KR_NEW(ctx, vt, square);
     KR_NEW(ctx, s, (size_t)ng);
+    KR_NEW(ctx, v, (size_t)axis * (size_t)axis + 3 * (size_t)axis * (size_t)ng); /* V, map, work */
     KR_NEW(ctx, all->project, square);
     KR_NEW(ctx, all->expand, square);
     KR_TRY(sample(ctx, fast, type, r_lo, x));
     metric(fast, f->net[f->mixed_types ? 0 : type], x, h);
     KR_TRY(roots(ctx, ng, h, h + square, h + 2 * square));
     kr_gemm(0, 0, rows, ng, ng, 1, x, ng, h + square, ng, 0, y, ng);
+    if (keep_axis) KR_TRY(split_axis(ctx, rows, ng, axis, x, y, v, v + axis * axis));
     KR_TRY(kr_svd(ctx, rows, ng, y, u, s, vt));
-    kr_gemm(0, 1, ng, ng, ng, 1, h + square, ng, vt, ng, 0, all->project, ng);
-    kr_gemm(0, 1, ng, ng, ng, 1, h + 2 * square, ng, vt, ng, 0, all->expand, ng);
+    if (keep_axis) {
+        join_axis(ng, axis, v, v + axis * axis, vt, h + square, v + axis * (axis + ng), all);
+    } else {
+        kr_gemm(0, 1, ng, ng, ng, 1, h + square, ng, vt, ng, 0, all->project, ng);
+        kr_gemm(0, 1, ng, ng, ng, 1, h + 2 * square, ng, vt, ng, 0, all->expand, ng);
+    }
     all->q = ng;
+    all->ncorner = keep_axis ? axis : ng;
 done:
     kr_free(x);
     kr_free(y);
     kr_free(u);
+    kr_free(v);
     kr_free(h);
     kr_free(vt);
     kr_free(s);
@@ -149,6 +211,7 @@ kr_status kr_fast_channels_cut(kr_context *ctx, const kr_fast_channels *all, int
         memcpy(cut->expand + (size_t)a * (size_t)q, all->expand + (size_t)a * (size_t)ng, (size_t)q * sizeof(double));
     }
     cut->q = q;
+    cut->ncorner = all->ncorner < q ? all->ncorner : q;
 done:
     if (status < 0) kr_fast_channels_free(cut);
     return status;

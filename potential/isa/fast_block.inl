@@ -55,28 +55,35 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
         t[4 * k] += (real)center->padding[k % center->ncolumns];
 }
 
-/* Inputs of one chunk of the first fitting layer: d [natoms][ldd]. */
+/* Inputs of one chunk of the first fitting layer: d [natoms][ldd], with room for 8 more. */
 static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *t, real *d,
                           ptrdiff_t ldd) {
-    real axis[4][KR_FAST_MAX_COLUMNS]; /* T, column by column, of the columns that are multiplied with */
+    real axis[4][KR_FAST_MAX_COLUMNS + 8] = {0}; /* T, column by column, of the columns that are multiplied with */
+    const int corner = center->ncorner, middle = chunk->row_end < corner ? chunk->row_end : corner;
     for (int i = 0; i < natoms; i++, t += 4 * center->ncolumns, d += ldd) {
+        int p = chunk->row_begin;
         if (center->linear) {
-            for (int a = 0; a < chunk->width; a++) d[a] = t[4 * (chunk->strip[0].row + a)];
+            for (int a = p; a < chunk->row_end; a++) d[a - p] = t[4 * a];
             continue;
         }
-        for (int m = chunk->column_begin; m < chunk->column_end; m += 4)
-            kr_transpose(t + 4 * m, 4, &axis[0][m], KR_FAST_MAX_COLUMNS);
-        for (int s = 0; s < chunk->nstrips; s++) {
-            const kr_fast_strip *strip = &chunk->strip[s];
-            for (int b = 0; b < strip->ncolumns; b += 8) {
-                kr_oct f[4];
-                for (int c = 0; c < 4; c++) f[c] = kr_oload(&axis[c][strip->column + b]);
-                real *out = d + strip->offset + b;
-                const real *row = t + 4 * strip->row;
-                for (int a = 0; a < strip->nrows; a++, row += 4, out += strip->ncolumns)
-                    kr_ostore(out, kr_osplat(row[0]) * f[0] + kr_osplat(row[1]) * f[1] + kr_osplat(row[2]) * f[2] +
-                                       kr_osplat(row[3]) * f[3]);
-            }
+        for (int m = 0; m < corner; m += 4) kr_transpose(t + 4 * m, 4, &axis[0][m], KR_FAST_MAX_COLUMNS + 8);
+        real *out = d;
+        for (; p < middle; out += corner - p, p++) { /* vectors reach into the next row, which is written later */
+            const real *row = t + 4 * p;
+            for (int b = p; b < corner; b += 8)
+                kr_ostore(out + b - p,
+                          kr_osplat(row[0]) * kr_oload(&axis[0][b]) + kr_osplat(row[1]) * kr_oload(&axis[1][b]) +
+                              kr_osplat(row[2]) * kr_oload(&axis[2][b]) + kr_osplat(row[3]) * kr_oload(&axis[3][b]));
+        }
+        const int width = (corner + 7) / 8 * 8;
+        for (int b = 0; b < width; b += 8) {
+            kr_oct f[4];
+            for (int c = 0; c < 4; c++) f[c] = kr_oload(&axis[c][b]);
+            const real *row = t + 4 * kr_fast_column(center, p);
+            real *to = out + b;
+            for (int a = p; a < chunk->row_end; a++, row += 4, to += width)
+                kr_ostore(to, kr_osplat(row[0]) * f[0] + kr_osplat(row[1]) * f[1] + kr_osplat(row[2]) * f[2] +
+                                  kr_osplat(row[3]) * f[3]);
         }
     }
 }
@@ -84,33 +91,43 @@ static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chu
 /* Adds to gt what the gradient gd of a chunk's inputs means: gt[a] += gd[ab] t[b], gt[b] += gd[ab] t[a]. */
 static void chunk_backward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *gd,
                            ptrdiff_t ldd, const real *t, real *gt) {
+    const int corner = center->ncorner, middle = chunk->row_end < corner ? chunk->row_end : corner;
     for (int i = 0; i < natoms; i++, t += 4 * center->ncolumns, gt += 4 * center->ncolumns, gd += ldd) {
+        const real *from = gd;
+        int p = chunk->row_begin;
         if (center->linear) {
-            for (int a = 0; a < chunk->width; a++) gt[4 * (chunk->strip[0].row + a)] += gd[a];
+            for (int a = p; a < chunk->row_end; a++) gt[4 * a] += gd[a - p];
             continue;
         }
-        for (int s = 0; s < chunk->nstrips; s++) {
-            const kr_fast_strip *strip = &chunk->strip[s];
-            for (int b = 0; b < strip->ncolumns; b += 8) {
-                const real *g = gd + strip->offset + b, *tb = t + 4 * (strip->column + b), *ta = t + 4 * strip->row;
-                real *ga = gt + 4 * strip->row, *gb = gt + 4 * (strip->column + b);
-                kr_quad sum[8], other[8];
-                for (int k = 0; k < 8; k++) {
-                    sum[k] = kr_qsplat(0);
-                    other[k] = kr_qload(tb + 4 * k);
-                }
-                for (int a = 0; a < strip->nrows; a++, g += strip->ncolumns) {
-                    kr_quad row = kr_qload(ta + 4 * a), add = kr_qload(ga + 4 * a);
-#pragma GCC unroll 8
-                    for (int k = 0; k < 8; k++) {
-                        kr_quad factor = kr_qsplat(g[k]);
-                        add += factor * other[k];
-                        sum[k] += factor * row;
-                    }
-                    kr_qstore(ga + 4 * a, add);
-                }
-                for (int k = 0; k < 8; k++) kr_qstore(gb + 4 * k, kr_qload(gb + 4 * k) + sum[k]);
+        for (; p < middle; p++) {
+            kr_quad row = kr_qload(t + 4 * p), add = kr_qsplat(0);
+            for (int b = p; b < corner; b++, from++) {
+                kr_quad factor = kr_qsplat(*from);
+                add += factor * kr_qload(t + 4 * b);
+                kr_qstore(gt + 4 * b, kr_qload(gt + 4 * b) + factor * row);
             }
+            kr_qstore(gt + 4 * p, kr_qload(gt + 4 * p) + add);
+        }
+        const int width = (corner + 7) / 8 * 8, first = kr_fast_column(center, p);
+        for (int b = 0; b < width; b += 8) {
+            const real *g = from + b, *tb = t + 4 * b, *ta = t + 4 * first;
+            real *ga = gt + 4 * first, *gb = gt + 4 * b;
+            kr_quad sum[8], other[8];
+            for (int k = 0; k < 8; k++) {
+                sum[k] = kr_qsplat(0);
+                other[k] = kr_qload(tb + 4 * k);
+            }
+            for (int a = 0; a < chunk->row_end - p; a++, g += width) {
+                kr_quad row = kr_qload(ta + 4 * a), add = kr_qload(ga + 4 * a);
+#pragma GCC unroll 8
+                for (int k = 0; k < 8; k++) {
+                    kr_quad factor = kr_qsplat(g[k]);
+                    add += factor * other[k];
+                    sum[k] += factor * row;
+                }
+                kr_qstore(ga + 4 * a, add);
+            }
+            for (int k = 0; k < 8; k++) kr_qstore(gb + 4 * k, kr_qload(gb + 4 * k) + sum[k]);
         }
     }
 }

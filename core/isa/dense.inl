@@ -17,6 +17,8 @@ enum { TILE_ROWS = 4, TILE_VECTORS = 3 };
 enum { TILE_ROWS = 4, TILE_VECTORS = 2 };
 #endif
 
+enum { PREFETCH_ROWS = 64 }; /* with fewer rows a panel is used too little to hide the next one behind it */
+
 typedef struct tile_at {
     const real *a; /* A(first row, k_begin) */
     ptrdiff_t lda;
@@ -32,8 +34,10 @@ typedef struct tile_at {
 KR_INLINE void tile(const tile_at *at, int rows, int vectors, int quad) {
     kr_vec sum[TILE_ROWS][TILE_VECTORS];
     const real *a[TILE_ROWS];
+#pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
         a[i] = quad ? at->a + (i / 4) * at->lda + i % 4 : at->a + i * at->lda;
+#pragma GCC unroll 3
         for (int j = 0; j < vectors; j++)
             sum[i][j] = at->accumulate ? kr_load(at->c + i * at->ldc + j * KR_LANES)
                         : at->bias     ? kr_load(at->bias + j * KR_LANES)
@@ -41,6 +45,7 @@ KR_INLINE void tile(const tile_at *at, int rows, int vectors, int quad) {
     }
     const real *b = at->b;
     ptrdiff_t step = quad ? 4 : 1;
+#pragma GCC unroll 4
     for (ptrdiff_t k = 0, n = at->nk * step; k < n; k += step, b += vectors * KR_LANES) {
         kr_vec row[TILE_VECTORS];
 #pragma GCC unroll 3
@@ -52,7 +57,9 @@ KR_INLINE void tile(const tile_at *at, int rows, int vectors, int quad) {
             for (int j = 0; j < vectors; j++) sum[i][j] += element * row[j];
         }
     }
+#pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
+#pragma GCC unroll 3
         for (int j = 0; j < vectors; j++) kr_store(at->c + i * at->ldc + j * KR_LANES, sum[i][j]);
 }
 
@@ -104,6 +111,11 @@ static void product(const kr_packed *b, const kr_product *how, const void *a_, v
                       .ldc = how->ldc,
                       .accumulate = how->accumulate,
                       .bias = bias ? bias + first : 0};
+        /* The next panel comes from far away while this one is at work: a slice of it with every tile. */
+        const char *ahead = (const char *)(data + (size_t)(first + width) * (size_t)b->k);
+        int next = columns - first - width < b->panel ? columns - first - width : b->panel;
+        ptrdiff_t lines = (ptrdiff_t)next * b->k * (ptrdiff_t)sizeof(real) / 64, tiles = how->rows / TILE_ROWS + 1;
+        ptrdiff_t slice = next && how->rows >= PREFETCH_ROWS ? (lines / tiles + 1) * 64 : 0;
         int done = 0;
         for (int rows = TILE_ROWS; rows >= 1; rows /= 2) {
             if (how->rows - done < rows) continue;
@@ -111,6 +123,8 @@ static void product(const kr_packed *b, const kr_product *how, const void *a_, v
             for (; how->rows - done >= rows; done += rows) {
                 at.a = a + (how->quad ? done / 4 : done) * how->lda + k_offset;
                 at.c = c + done * how->ldc + first;
+                for (ptrdiff_t line = 0; line < slice; line += 64) __builtin_prefetch(ahead + line, 0, 2);
+                ahead += slice;
                 run(&at);
             }
         }

@@ -121,11 +121,13 @@ static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fa
         KR_TRY(coefficients(ctx, fast, ti, tj, c));
         KR_TRY(to_columns(ctx, fast, channels, center, n, c, s));
         KR_TRY(kr_packed_create(ctx, fast->dense, n, nc, s, nc, 0, &pair->forward));
-        KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->backward));
-        if (!fast->single) continue;
+        if (!fast->single) {
+            KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->backward));
+            continue;
+        }
         /* Differences formed before rounding: in single precision those of rounded gradients would be noise / h. */
         for (int k = 0; k < n; k++)
-            for (int m = 0; m < nc; m++) s[k * nc + m] = k + 1 < n ? 5 * (s[(k + 1) * nc + m] - s[k * nc + m]) : 0;
+            for (int m = 0; m < nc; m++) s[k * nc + m] = 5 * ((k + 1 < n ? s[(k + 1) * nc + m] : 0) - s[k * nc + m]);
         KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->slope));
     }
 done:

@@ -42,8 +42,9 @@ typedef struct kr_fast_pair {
     double average, inv_std[4]; /* R̂_0 = inv_std[0]·(w/(r+p) − average), R̂_c = inv_std[c]·w x_c/(r+p)² */
     int sel, excluded;
     kr_packed forward;  /* C  [ncoef][ncolumns] */
-    kr_packed backward; /* Cᵀ [ncolumns][ncoef] */
-    kr_packed slope; /* single precision: 5 (C[p+1] − C[p]), transposed: coefficients of 24 times the quartic basis */
+    kr_packed backward; /* Cᵀ [ncolumns][ncoef]; in double precision */
+    kr_packed slope;    /* 5 (C[p+1] − C[p]) likewise, C[ncoef] = 0: coefficients of 24 times the quartic basis, from
+                           whose sums those of Cᵀ follow; in single precision */
 } kr_fast_pair;
 
 /* Inputs of the first fitting layer that are built, multiplied and thrown away together, so that they stay in the

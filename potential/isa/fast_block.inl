@@ -245,12 +245,26 @@ static void first_layer(const kr_fast *fast, const kr_fast_center *center, int n
     }
 }
 
+/* gm [n][ncoef][4] from its differences gm1[p] = 5 (gm[p+1] − gm[p]), gm[ncoef] = 0, down to `from`. Summed in double,
+ * so that they are better than a product in single precision would make them, and for less. */
+static void sum_slopes(int n, int from, int ncoef, const real *gm1, real *gm, size_t stride) {
+    typedef double quad __attribute__((vector_size(4 * sizeof(double))));
+    quad sum[KR_FAST_GROUP] = {{0}};
+    for (int p = ncoef - 1; p >= from; p--)
+#pragma GCC unroll 8
+        for (int i = 0; i < KR_FAST_GROUP; i++) { /* all of the group, so that they hide each other's latency */
+            size_t at = (size_t)(i < n ? i : 0) * stride + 4 * (size_t)p;
+            sum[i] -= 0.2 * __builtin_convertvector(kr_qload(gm1 + at), quad);
+            kr_qstore(gm + at, __builtin_convertvector(sum[i], kr_quad));
+        }
+}
+
 /* From ∂E/∂T of a group to the gradients of its pairs. */
 static void gradient_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
                            const real *gt, double *gr, kr_fast_workspace *ws) {
     const size_t ncoef = (size_t)fast->grid.ncoef, stride = 4 * ncoef;
     const int ldc = kr_fast_stride(fast->grid.ncoef);
-    real *gm = ws->moments;
+    real *gm = ws->moments, *target = KR_SINGLE ? ws->slopes : gm;
     for (int tj = 0; tj < fast->ntypes; tj++) {
         if (!kr_fast_uses(fast->used, tj)) continue;
         const kr_fast_pair *pair = &center->pair[tj];
@@ -262,20 +276,18 @@ static void gradient_group(const kr_fast *fast, const kr_fast_center *center, co
             }
             continue;
         }
-        const int panel = lowest / pair->backward.panel, from = panel * pair->backward.panel;
+        const kr_packed *table = KR_SINGLE ? &pair->slope : &pair->backward;
+        const int panel = lowest / table->panel, from = panel * table->panel;
         kr_product how = {.rows = 4 * n,
                           .lda = 4 * center->ncolumns,
                           .ldc = ldc,
                           .quad = 1,
                           .k_end = center->ncolumns,
                           .panel_begin = panel};
-        fast->dense->product(&pair->backward, &how, gt, ws->product);
-        rows_to_quads(n, fast->grid.ncoef - from, (real *)ws->product + from, ldc, gm + 4 * from, (ptrdiff_t)stride);
-        if (KR_SINGLE) {
-            fast->dense->product(&pair->slope, &how, gt, ws->product);
-            rows_to_quads(n, fast->grid.ncoef - from, (real *)ws->product + from, ldc, (real *)ws->slopes + 4 * from,
-                          (ptrdiff_t)stride);
-        }
+        fast->dense->product(table, &how, gt, ws->product);
+        rows_to_quads(n, fast->grid.ncoef - from, (real *)ws->product + from, ldc, target + 4 * from,
+                      (ptrdiff_t)stride);
+        if (KR_SINGLE) sum_slopes(n, from, fast->grid.ncoef, target, gm, stride);
         kr_fast_tick(ws, KR_STAGE_TABLE);
         for (int i = 0; i < n; i++) {
             const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;

@@ -261,6 +261,8 @@ static void *piece(pieces *p, size_t count, size_t size) {
     return at;
 }
 
+static int is_excluded(const maker *m, int i) { return m->model->atom_excluded && m->model->atom_excluded[m->type[i]]; }
+
 /* Where everything is; the frame itself comes first. */
 static void lay_out(const maker *m, pieces *p, double *place[KR_LABEL_COUNT], kr_training_frame *f) {
     const kr_env *env = &m->gathered.env;
@@ -277,6 +279,9 @@ static void lay_out(const maker *m, pieces *p, double *place[KR_LABEL_COUNT], kr
     f->env.first = piece(p, nfirst, sizeof(int));
     f->env.center_type = f->type = piece(p, n, sizeof(int));
     f->origin = piece(p, n, sizeof(int));
+    f->nincluded = m->natoms;
+    for (int i = 0; i < m->natoms; i++) f->nincluded -= is_excluded(m, i);
+    f->excluded = f->nincluded < m->natoms ? piece(p, n, 1) : NULL;
     for (int label = 0; label < KR_LABEL_COUNT; label++) {
         size_t count = label_count(m, (kr_label)label);
         place[label] = count ? piece(p, count, sizeof(double)) : NULL;
@@ -310,6 +315,7 @@ static kr_status pack(const maker *m, int system_index, kr_training_frame **fram
     memcpy(f->box, m->s->box + (size_t)m->frame * 9, sizeof f->box);
     memcpy(f->type, m->type, n * sizeof *f->type);
     memcpy(f->origin, m->origin, n * sizeof *f->origin);
+    for (int i = 0; f->excluded && i < m->natoms; i++) f->excluded[i] = (unsigned char)is_excluded(m, i);
     memcpy((double *)f->env.x, env->x, np * sizeof(double));
     memcpy((double *)f->env.y, env->y, np * sizeof(double));
     memcpy((double *)f->env.z, env->z, np * sizeof(double));

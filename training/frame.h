@@ -19,6 +19,10 @@ typedef struct kr_training_frame {
     int index;   /* frame of that system */
     int *type;   /* [natoms] types of the model, ascending */
     int *origin; /* [natoms] place of the atom in the file */
+    /* Atoms of types that the model excludes (atom_exclude_types) have neighbours and no energy: no part of the loss.
+     */
+    int nincluded;           /* the others */
+    unsigned char *excluded; /* [natoms] 1 = excluded; NULL = none */
     double box[9];
     kr_env env;   /* all natoms centres */
     size_t bytes; /* of this frame, without `packed` */
@@ -26,7 +30,7 @@ typedef struct kr_training_frame {
     double energy, virial[9];
     double *force, *atom_ener, *atom_pref; /* [natoms][3], [natoms], [natoms]; NULL = absent */
     double *fparam, *aparam;               /* [numb_fparam], [natoms][numb_aparam]; NULL = absent */
-    double weight;                         /* numb_copy, 1 when absent */
+    double weight;                         /* numb_copy, 1 when absent: how often it is drawn */
     double shortest;                       /* Å, smallest distance between two atoms; INFINITY when none is in rcut */
     /* What an engine packs once and keeps with the frame (it begins with a key of what it depends on, so engines of the
      * same options share it); freed with the frame. Not to be used by two threads at a time. */

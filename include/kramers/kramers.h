@@ -8,6 +8,7 @@
 #include <kramers/deviation.h>
 #include <kramers/model.h>
 #include <kramers/potential.h>
+#include <kramers/sampling.h>
 #include <kramers/status.h>
 #include <kramers/system.h>
 

@@ -8,9 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum shape { BALL, CYLINDER, ELLIPSOID, HALF_SPACE, LEVEL, ANY_OF, ALL_OF } shape;
-static const char *const shape_names[] = {"ball", "cylinder", "ellipsoid", "half_space", "level", "any_of", "all_of"};
-enum { NSHAPES = 7, DEPTH = 8 };
+typedef enum shape { BALL, CYLINDER, ELLIPSOID, HALF_SPACE, LEVEL, ANY_OF, ALL_OF, OUTSIDE } shape;
+static const char *const shape_names[] = {"ball",  "cylinder", "ellipsoid", "half_space",
+                                          "level", "any_of",   "all_of",    "outside"};
+enum { NSHAPES = 8, DEPTH = 8 };
 
 struct kr_region {
     shape shape;
@@ -21,7 +22,7 @@ struct kr_region {
     double radius;  /* BALL, CYLINDER; ELLIPSOID: the smallest; HALF_SPACE: offset */
     kr_expression *level;
     int nparts;
-    kr_region **part; /* ANY_OF, ALL_OF */
+    kr_region **part; /* ANY_OF, ALL_OF, OUTSIDE */
 };
 
 void kr_region_destroy(kr_region **region) {
@@ -150,6 +151,11 @@ static kr_status read_parts(kr_context *ctx, const kr_tree *list, const double *
                             kr_region *r) {
     kr_status status = KR_OK;
     const char *key = shape_names[r->shape];
+    if (r->shape == OUTSIDE) {
+        KR_NEW(ctx, r->part, 1);
+        r->nparts = 1;
+        return create(ctx, list, r->dim, period, where, depth + 1, &r->part[0]);
+    }
     if (list->kind != KR_TREE_LIST || !list->count)
         KR_TRY(kr_parameter_fail(ctx, where, key, list, "a list of regions expected"));
     if (depth == DEPTH) KR_TRY(kr_parameter_fail(ctx, where, key, list, "regions nested more than %d deep", DEPTH));
@@ -167,7 +173,7 @@ static kr_status create(kr_context *ctx, const kr_tree *object, int dim, const d
     *region = NULL;
     if (object->kind != KR_TREE_MAP || object->count != 1) {
         kr_parameter_fail(ctx, where, "", object, "a region expected, one of %s",
-                          "ball, cylinder, ellipsoid, half_space, level, any_of, all_of");
+                          "ball, cylinder, ellipsoid, half_space, level, any_of, all_of, outside");
         kr_error_hint(ctx, "for instance {\"ball\": {\"center\": [0, 0], \"radius\": 0.1}} or {\"level\": \"x1 + 1\"}");
         return KR_ERR_FORMAT;
     }
@@ -240,6 +246,10 @@ double kr_region_level(const kr_region *r, const double *x, double *gradient) {
         return level - r->radius;
     case LEVEL:
         return kr_expression_gradient(r->level, 0, x, gradient);
+    case OUTSIDE:
+        level = -kr_region_level(r->part[0], x, gradient);
+        for (int i = 0; gradient && i < r->dim; i++) gradient[i] = -gradient[i];
+        return level;
     case ANY_OF:
     case ALL_OF:
         break;
@@ -258,6 +268,7 @@ double kr_region_level(const kr_region *r, const double *x, double *gradient) {
 
 int kr_region_center(const kr_region *r, double *x) {
     memset(x, 0, (size_t)r->dim * sizeof *x);
+    if (r->shape == OUTSIDE) return 0;
     if (r->nparts) return kr_region_center(r->part[0], x) && kr_region_level(r, x, NULL) <= 0;
     if (!r->center || r->shape == HALF_SPACE) return 0;
     memcpy(x, r->center, (size_t)r->used * sizeof *x);

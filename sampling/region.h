@@ -8,6 +8,7 @@
  *   {"half_space": {"normal": [n1 … nk], "offset": c}}                  (n·x − c)/|n|, first k coordinates
  *   {"level": "formula"}                                                the formula itself (expression.h)
  *   {"any_of": [region, …]}, {"all_of": [region, …]}                    smallest, largest of the levels
+ *   {"outside": region}                                                 the negative of its level
  * Distances take the nearest image in periodic coordinates. */
 #ifndef KR_SAMPLING_REGION_H
 #define KR_SAMPLING_REGION_H

@@ -15,6 +15,14 @@ static int teardown(void **state) {
 
 /* Inputs that the registry's kinds are tried with; a kind without a line is tried with its defaults. */
 static const char *const inputs[] = {
+    "{\"kind\": \"expression\", \"variables\": [\"u\", \"v\"], \"parameters\": {\"k\": 5}, \"definitions\": {\"r2\": "
+    "\"u^2 + v^2\"}, \"potential\": \"(u^2 - 1)^2 + k*v^2/2 + exp(-r2)\", \"mobility\": [1, 2]}",
+    "{\"kind\": \"expression\", \"drift\": [\"x - x^3 - 10*x*y^2\", \"-(1 + x^2)*y\"], \"A\": {\"level\": "
+    "\"x + 0.8\"}, \"B\": {\"outside\": {\"level\": \"x - 0.8\"}}}",
+    "{\"kind\": \"olim\", \"type\": \"l\", \"k\": 2}",
+    "{\"kind\": \"olim\", \"type\": \"y\"}",
+    "{\"kind\": \"hill\", \"n\": 3, \"matrix\": [[0, 1, -1], [1, 0, 0], [-1, -1, 1]]}",
+    "{\"kind\": \"spheres\", \"dim\": 3, \"outer\": 3}",
     "{\"kind\": \"double_well\", \"dim\": 10, \"epsilon\": 0.05}",
     "{\"kind\": \"mueller\", \"dim\": 4}",
     "{\"kind\": \"rugged_mueller\", \"dim\": 3, \"scale\": 0.1, \"epsilon\": 2}",
@@ -22,11 +30,16 @@ static const char *const inputs[] = {
 };
 enum { NINPUTS = sizeof inputs / sizeof *inputs };
 
+/* Kinds that need more than their name. */
+static const char *const needy[] = {"expression", "plugin", "samples", "atoms"};
+
 static int input_count(void) { return NINPUTS + kr_problem_count(); }
 
 /* JSON of input i: the list above, then every kind with its defaults. */
 static const char *input_at(int i, char text[128]) {
     if (i < NINPUTS) return inputs[i];
+    for (size_t k = 0; k < sizeof needy / sizeof *needy; k++)
+        if (!strcmp(kr_problem_at(i - NINPUTS)->name, needy[k])) return "{\"kind\": \"double_well\"}";
     snprintf(text, 128, "{\"kind\": \"%s\"}", kr_problem_at(i - NINPUTS)->name);
     return text;
 }

@@ -44,18 +44,19 @@ static size_t center_bytes(const kr_fast *fast, const kr_fast_center *center) {
         if (kr_fast_uses(fast->used, t))
             bytes += kr_packed_bytes(fast->dense, &center->pair[t].forward) +
                      kr_packed_bytes(fast->dense, &center->pair[t].backward) +
-                     kr_packed_bytes(fast->dense, &center->pair[t].slope);
+                     kr_packed_bytes(fast->dense, &center->pair[t].slope) +
+                     kr_packed_bytes(fast->dense, &center->pair[t].slope_rows);
     for (int c = 0; c < center->nchunks; c++)
         bytes += kr_packed_bytes(fast->dense, &center->chunk[c].forward) +
-                 kr_packed_bytes(fast->dense, &center->chunk[c].backward);
+                 kr_packed_bytes(fast->dense, &center->chunk[c].backward) + kr_twoway_bytes(&center->chunk[c].few);
     for (int l = 0; l < center->nlayers; l++)
         bytes += kr_packed_bytes(fast->dense, &center->layer[l].forward) +
-                 kr_packed_bytes(fast->dense, &center->layer[l].backward);
+                 kr_packed_bytes(fast->dense, &center->layer[l].backward) + kr_twoway_bytes(&center->layer[l].few);
     return bytes;
 }
 
-kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, kr_isa isa,
-                        const kr_fast_grid *grid, const kr_fast_channels *channels, kr_fast **out) {
+kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, int rounded,
+                        kr_isa isa, const kr_fast_grid *grid, const kr_fast_channels *channels, kr_fast **out) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
     const kr_fitting *f = &model->fitting;
@@ -64,7 +65,9 @@ kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned c
     fast->model = model;
     fast->isa = isa;
     fast->single = single;
+    fast->rounded = rounded && !single;
     fast->dense = kr_dense_for(isa, single);
+    fast->twoway = kr_twoway_for(isa, single);
     fast->run = run_for(isa, single);
     fast->ntypes = model->ntypes;
     fast->radial = d->ncolumns == 1;

@@ -12,14 +12,17 @@ void kr_fast_center_free(int ntypes, kr_fast_center *center) {
         kr_packed_free(&center->pair[t].forward);
         kr_packed_free(&center->pair[t].backward);
         kr_packed_free(&center->pair[t].slope);
+        kr_packed_free(&center->pair[t].slope_rows);
     }
     for (int c = 0; center->chunk && c < center->nchunks; c++) {
         kr_packed_free(&center->chunk[c].forward);
         kr_packed_free(&center->chunk[c].backward);
+        kr_twoway_free(&center->chunk[c].few);
     }
     for (int l = 0; center->layer && l < center->nlayers; l++) {
         kr_packed_free(&center->layer[l].forward);
         kr_packed_free(&center->layer[l].backward);
+        kr_twoway_free(&center->layer[l].few);
         kr_free(center->layer[l].bias);
         kr_free(center->layer[l].idt);
     }
@@ -129,6 +132,7 @@ static kr_status make_tables(kr_context *ctx, kr_fast *fast, int ti, const kr_fa
         for (int k = 0; k < n; k++)
             for (int m = 0; m < nc; m++) s[k * nc + m] = 5 * ((k + 1 < n ? s[(k + 1) * nc + m] : 0) - s[k * nc + m]);
         KR_TRY(kr_packed_create(ctx, fast->dense, nc, n, s, nc, 1, &pair->slope));
+        KR_TRY(kr_packed_create(ctx, fast->dense, n, nc, s, nc, 0, &pair->slope_rows));
     }
 done:
     kr_free(c);
@@ -185,11 +189,12 @@ done:
 static kr_status make_layers(kr_context *ctx, kr_fast *fast, int type, const kr_net *net, kr_fast_center *center) {
     kr_status status = KR_OK;
     const double *theta = fast->model->theta;
-    double *bias = NULL;
+    double *bias = NULL, *w = NULL;
     int widest = 0;
     for (int l = 0; l < net->nlayers; l++)
         if (net->layer[l].out > widest) widest = net->layer[l].out;
     KR_NEW(ctx, bias, (size_t)widest);
+    KR_NEW(ctx, w, (size_t)widest * (size_t)widest);
     KR_NEW(ctx, center->layer, (size_t)net->nlayers - 1);
     KR_NEW(ctx, center->last, (size_t)net->layer[net->nlayers - 1].in);
     for (int l = 0; l < net->nlayers - 1; l++) {
@@ -201,9 +206,8 @@ static kr_status make_layers(kr_context *ctx, kr_fast *fast, int type, const kr_
         if (l == 0) {
             KR_TRY(constant_inputs(ctx, fast, type, net, bias, center));
         } else {
-            const double *w = theta + from->w;
-            KR_TRY(kr_packed_create(ctx, fast->dense, from->in, from->out, w, from->out, 0, &to->forward));
-            KR_TRY(kr_packed_create(ctx, fast->dense, from->out, from->in, w, from->out, 1, &to->backward));
+            memcpy(w, theta + from->w, (size_t)from->in * (size_t)from->out * sizeof *w);
+            KR_TRY(kr_fast_pack(ctx, fast, from->in, from->out, w, &to->forward, &to->backward, &to->few));
         }
         const double *b = l == 0 ? bias : from->b != KR_NO_BLOCK ? theta + from->b : NULL;
         KR_TRY(make_array(ctx, fast->single, from->out, b, &to->bias));
@@ -216,6 +220,7 @@ static kr_status make_layers(kr_context *ctx, kr_fast *fast, int type, const kr_
     if (last->b != KR_NO_BLOCK) center->energy = theta[last->b];
 done:
     kr_free(bias);
+    kr_free(w);
     return status;
 }
 

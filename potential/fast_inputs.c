@@ -66,8 +66,7 @@ static kr_status pack_chunk(kr_context *ctx, const kr_fast *fast, const kr_fast_
             for (int k = 0; corner && r != p && k < out; k++) to[k] += mirror[k];
         }
     }
-    KR_TRY(kr_packed_create(ctx, fast->dense, chunk->width, out, w, out, 0, &chunk->forward));
-    KR_TRY(kr_packed_create(ctx, fast->dense, out, chunk->width, w, out, 1, &chunk->backward));
+    KR_TRY(kr_fast_pack(ctx, fast, chunk->width, out, w, &chunk->forward, &chunk->backward, &chunk->few));
 done:
     kr_free(w);
     return status;

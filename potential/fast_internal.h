@@ -12,6 +12,7 @@
 
 #include "core/dense.h"
 #include "core/linalg.h"
+#include "core/twoway.h"
 #include "potential/evaluate.h"
 
 typedef struct kr_fast_tables kr_fast_tables;
@@ -45,6 +46,7 @@ typedef struct kr_fast_pair {
     kr_packed backward; /* Cᵀ [ncolumns][ncoef]; in double precision */
     kr_packed slope;    /* 5 (C[p+1] − C[p]) likewise, C[ncoef] = 0: coefficients of 24 times the quartic basis, from
                            whose sums those of Cᵀ follow; in single precision */
+    kr_packed slope_rows; /* and as they are, for few pairs */
 } kr_fast_pair;
 
 /* Inputs of the first fitting layer that are built, multiplied and thrown away together, so that they stay in the
@@ -52,6 +54,7 @@ typedef struct kr_fast_pair {
 typedef struct kr_fast_chunk {
     int width, row_begin, row_end;
     kr_packed forward, backward; /* [width][out of the first layer] and transposed */
+    kr_twoway few;               /* the same for a few rows */
 } kr_fast_chunk;
 
 typedef struct kr_fast_layer {
@@ -59,7 +62,8 @@ typedef struct kr_fast_layer {
     const kr_activation *activation;
     int skip;                    /* 0 none, 1 y += x, 2 y += [x, x] */
     kr_packed forward, backward; /* empty for the first layer: see chunks */
-    void *bias, *idt;            /* [out rounded up to a multiple of 16]; idt NULL when absent */
+    kr_twoway few;
+    void *bias, *idt; /* [out rounded up to a multiple of 16]; idt NULL when absent */
 } kr_fast_layer;
 
 /* Everything for centres of one type. */
@@ -90,7 +94,9 @@ struct kr_fast {
     const kr_model *model;
     kr_isa isa;
     const kr_dense *dense;
+    const kr_twoway_kernels *twoway;
     kr_fast_run *run;
+    int rounded; /* weights of the fitting nets are rounded to what integers hold (core/twoway.h) */
     int single, ntypes, radial, mixed_types;
     double rcut, rcut_smth, protection; /* Å, after rounding when asked */
     int nextra;
@@ -202,8 +208,12 @@ double kr_fast_closest(const kr_model *model);
 /* A prepared centre type (fast_center.c). Raises the maxima in fast. */
 kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const kr_fast_channels *channels,
                                 kr_fast_center *center);
-kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, kr_isa isa,
-                        const kr_fast_grid *grid, const kr_fast_channels *channels /* [ntypes] */, kr_fast **fast);
+kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, int rounded,
+                        kr_isa isa, const kr_fast_grid *grid, const kr_fast_channels *channels /* [ntypes] */,
+                        kr_fast **fast);
+/* Packs weights w [k][n] for many rows and for few (fast_few.c); rounds them first where `fast` says so. */
+kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, double *w, kr_packed *forward,
+                       kr_packed *backward, kr_twoway *few);
 /* The first fitting layer (fast_inputs.c): column of T of the row-th channel, number of products in a row, in all. */
 int kr_fast_column(const kr_fast_center *center, int row);
 int kr_fast_row_width(const kr_fast_center *center, int row);

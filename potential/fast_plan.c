@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { MAX_PROBES = 12, MIN_PROBES = 4, SEARCH_TYPES = 8 };
+#define ROUNDED_FROM 1e-7 /* eV/Å: tolerances for which weights may be rounded */
 
 /* Intervals of the whole range that are tried. */
 static const int ladder[] = {20, 27, 35, 43, 51, 59, 67, 83, 99, 115, 131, 155, 187, 219, 251, 315, 379, 443, 502};
@@ -18,6 +19,7 @@ enum { LADDER = sizeof ladder / sizeof *ladder };
 typedef struct planner {
     const kr_model *model;
     kr_isa isa;
+    int rounded;          /* weights are rounded to integers: see fast_few.c */
     double r_lo, share;   /* share of the intervals that the first segment gets */
     int nt, nused, first; /* types, those in use, the first of these */
     const unsigned char *used;
@@ -65,7 +67,7 @@ static kr_status measure(kr_context *ctx, planner *p, int single, const kr_fast_
     for (int t = 0; t < p->nt; t++)
         if (p->probe[t].env.npairs > most) most = p->probe[t].env.npairs;
     KR_NEW(ctx, gr, 3 * (size_t)most + MAX_PROBES + KR_FAST_DIMERS * (size_t)p->nused);
-    KR_TRY(kr_fast_build(ctx, p->model, p->used, single, p->isa, grid, channels, &fast));
+    KR_TRY(kr_fast_build(ctx, p->model, p->used, single, p->rounded, p->isa, grid, channels, &fast));
     KR_TRY(kr_fast_workspace_create(ctx, fast, &ws));
     for (int t = 0; t < p->nt; t++) {
         const kr_fast_probe *probe = &p->probe[t];
@@ -270,7 +272,12 @@ done:
 kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, const unsigned char *used, kr_isa isa, int single,
                        double tolerance, kr_fast **fast) {
     kr_status status = KR_OK;
-    planner p = {.model = model, .used = used, .isa = isa, .nt = model->ntypes, .r_lo = kr_fast_closest(model)};
+    planner p = {.model = model,
+                 .used = used,
+                 .isa = isa,
+                 .rounded = tolerance >= ROUNDED_FROM,
+                 .nt = model->ntypes,
+                 .r_lo = kr_fast_closest(model)};
     kr_fast_channels *channels = NULL;
     kr_fast_grid grid;
     double error;

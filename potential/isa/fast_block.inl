@@ -7,10 +7,17 @@
 #include "potential/fast_internal.h"
 #include "potential/isa/fast_pairs.inl"
 
+#include "potential/isa/fast_few.inl"
+
 /* rows [4 n][ldc] with columns m ↔ quads [n][stride]: 4×4 transposes. */
 static void rows_to_quads(int n, int columns, const real *rows, ptrdiff_t ldr, real *quads, ptrdiff_t stride) {
     for (int i = 0; i < n; i++, rows += 4 * ldr, quads += stride)
         for (int m = 0; m < columns; m += 4) kr_transpose(rows + m, ldr, quads + 4 * m, 4);
+}
+
+/* quads [columns][4] of one centre → rows [4][ldr]. */
+static void rows_from_quads(int columns, const real *quads, real *rows, ptrdiff_t ldr) {
+    for (int m = 0; m < columns; m += 4) kr_transpose(quads + 4 * m, 4, rows + m, ldr);
 }
 
 /* Moments of `n` ≤ GROUP centres and their product with the spline coefficients: t [n][ncolumns][4]. */
@@ -27,6 +34,14 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
         int lowest = lowest_coefficient(fast, pair, env, first, n, tj);
         int padded = fast->radial || pair->average != 0;
         if (lowest >= fast->grid.ncoef && !padded) continue;
+        if (few_pairs(fast, env, first, n, tj, lowest)) {
+            if (!accumulate) memset(ws->product, 0, 4 * (size_t)n * (size_t)ldc * sizeof(real));
+            for (int i = 0; i < n; i++)
+                few_forward(fast, center, env, first + i, tj, (real *)ws->product + 4 * i * ldc, ldc);
+            accumulate = 1;
+            kr_fast_tick(ws, KR_STAGE_TABLE);
+            continue;
+        }
         if (lowest >= end->offset + end->intervals) lowest = end->offset + end->intervals - 1; /* where padding goes */
         for (int i = 0; i < n; i++) {
             real *m = moments + (size_t)i * stride;
@@ -168,6 +183,24 @@ static void activate(const kr_fast *fast, const kr_fast_layer *layer, int natoms
     }
 }
 
+/* A product with weights of the fitting net, forwards … */
+static void forwards(const kr_fast *fast, const kr_packed *packed, const kr_twoway *few, const kr_product *how,
+                     const real *x, real *y) {
+    if (how->rows <= KR_TWOWAY_ROWS)
+        fast->twoway->forward(few, how->rows, x, how->lda, how->bias, how->accumulate, y, how->ldc);
+    else
+        fast->dense->product(packed, how, x, y);
+}
+
+/* … and backwards, with packed = Wᵀ. */
+static void backwards(const kr_fast *fast, const kr_packed *packed, const kr_twoway *few, const kr_product *how,
+                      const real *dy, real *dx) {
+    if (how->rows <= KR_TWOWAY_ROWS)
+        fast->twoway->backward(few, how->rows, dy, how->lda, how->accumulate, dx, how->ldc);
+    else
+        fast->dense->product(packed, how, dy, dx);
+}
+
 /* Hidden layers above the first: returns which of ws->h holds the last one's output. */
 static int layers_forward(const kr_fast *fast, const kr_fast_center *center, int natoms, kr_fast_workspace *ws) {
     const ptrdiff_t ld = kr_fast_stride(fast->max_out);
@@ -176,7 +209,7 @@ static int layers_forward(const kr_fast *fast, const kr_fast_center *center, int
     for (int l = 1; l < center->nlayers; l++, now = 1 - now) {
         const kr_fast_layer *layer = &center->layer[l];
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ld, .k_end = layer->in, .bias = layer->bias};
-        fast->dense->product(&layer->forward, &how, ws->h[now], ws->h[1 - now]);
+        forwards(fast, &layer->forward, &layer->few, &how, ws->h[now], ws->h[1 - now]);
         activate(fast, layer, natoms, ws->h[now], ld, ws->h[1 - now], (real *)ws->slope + l * KR_FAST_ROWS * ld, ld);
     }
     return now;
@@ -213,7 +246,7 @@ static int layers_backward(const kr_fast *fast, const kr_fast_center *center, in
             }
         if (l == 0) return now;
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ld, .k_end = layer->out, .accumulate = layer->skip != 0};
-        fast->dense->product(&layer->backward, &how, g, below);
+        backwards(fast, &layer->backward, &layer->few, &how, g, below);
         now = 1 - now;
     }
 }
@@ -240,7 +273,7 @@ static void first_layer(const kr_fast *fast, const kr_fast_center *center, int n
                           .k_end = chunk->width,
                           .bias = center->layer[0].bias,
                           .accumulate = accumulate};
-        fast->dense->product(&chunk->forward, &how, ws->d, ws->h[0]);
+        forwards(fast, &chunk->forward, &chunk->few, &how, ws->d, ws->h[0]);
         kr_fast_tick(ws, KR_STAGE_NETWORK);
     }
 }
@@ -263,7 +296,7 @@ static void sum_slopes(int n, int from, int ncoef, const real *gm1, real *gm, si
 static void gradient_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
                            const real *gt, double *gr, kr_fast_workspace *ws) {
     const size_t ncoef = (size_t)fast->grid.ncoef, stride = 4 * ncoef;
-    const int ldc = kr_fast_stride(fast->grid.ncoef);
+    const int ldc = kr_fast_stride(fast->grid.ncoef), ldt = kr_fast_stride(center->ncolumns);
     real *gm = ws->moments, *target = KR_SINGLE ? ws->slopes : gm;
     for (int tj = 0; tj < fast->ntypes; tj++) {
         if (!kr_fast_uses(fast->used, tj)) continue;
@@ -274,6 +307,17 @@ static void gradient_group(const kr_fast *fast, const kr_fast_center *center, co
                 const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
                 memset(gr + 3 * (size_t)range[0], 0, 3 * (size_t)(range[1] - range[0]) * sizeof *gr);
             }
+            continue;
+        }
+        if (few_pairs(fast, env, first, n, tj, lowest)) {
+            for (int i = 0; i < n; i++) {
+                const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
+                real *rows = ws->product;
+                memset(rows, 0, 4 * (size_t)ldt * sizeof(real));
+                rows_from_quads(center->ncolumns, gt + 4 * (size_t)i * (size_t)center->ncolumns, rows, ldt);
+                few_gradients(fast, pair, env, range[0], range[1], rows, ldt, gr);
+            }
+            kr_fast_tick(ws, KR_STAGE_GRADIENT);
             continue;
         }
         const kr_packed *table = KR_SINGLE ? &pair->slope : &pair->backward;
@@ -318,7 +362,7 @@ static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, c
     for (int c = 0; c < center->nchunks; c++) {
         const kr_fast_chunk *chunk = &center->chunk[c];
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ldd, .k_end = center->layer[0].out};
-        fast->dense->product(&chunk->backward, &how, ws->g[g], ws->d);
+        backwards(fast, &chunk->backward, &chunk->few, &how, ws->g[g], ws->d);
         kr_fast_tick(ws, KR_STAGE_NETWORK);
         chunk_backward(center, chunk, natoms, ws->d, ldd, t, gt);
         kr_fast_tick(ws, KR_STAGE_INPUTS);

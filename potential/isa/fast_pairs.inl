@@ -191,18 +191,43 @@ static void add_pairs(const kr_fast *fast, const kr_fast_pair *pair, const kr_en
     }
 }
 
-/* Empty slots: rows (−avg·inv_std, 0, 0, 0) at r = rcut, where s = 0. */
-static void add_padding(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int i, int tj, real *m) {
-    const kr_fast_pair *pair = &center->pair[tj];
+/* Empty slots of a centre: rows (−avg·inv_std, 0, 0, 0) at r = rcut, where s = 0. The sum of their first column, … */
+static double padding_row(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int i, int tj) {
     const int *first = env->first + (size_t)i * (size_t)env->ntypes;
     int used = fast->mixed_types ? first[env->ntypes] - first[0] : first[tj + 1] - first[tj];
-    if (fast->mixed_types && tj != env->pad_type) return;
-    double value = fast->radial ? 1 : -pair->average * pair->inv_std[0];
-    if (value == 0 || used >= pair->sel) return;
+    if ((fast->mixed_types && tj != env->pad_type) || used >= pair->sel) return 0;
+    return (fast->radial ? 1 : -pair->average * pair->inv_std[0]) * (pair->sel - used);
+}
+
+/* … and their cell. */
+static int padding_cell(const kr_fast *fast) {
     const kr_fast_segment *s = &fast->grid.segment[fast->grid.nsegments - 1];
-    double b[6] = {0, 1, 26, 66, 26, 1}; /* 120 B_k(1) */
-    int cell = s->offset + s->intervals - 1;
-    for (int k = 0; k < 6; k++) m[4 * (cell + k)] += (real)(b[k] * value * (pair->sel - used));
+    return s->offset + s->intervals - 1;
+}
+
+static void add_padding(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int i, int tj, real *m) {
+    const double value = padding_row(fast, &center->pair[tj], env, i, tj);
+    const double b[6] = {0, 1, 26, 66, 26, 1}; /* 120 B_k(1) */
+    for (int k = 0; k < 6 && value != 0; k++) m[4 * (padding_cell(fast) + k)] += (real)(b[k] * value);
+}
+
+/* Gradients of n pairs from gR in run->row and what acts along the bond in run->row1. */
+static void finish_gradients(const kr_fast_pair *pair, const kr_env *env, int begin, int n, pair_run *run, double *gr) {
+    const double *x[3] = {env->x, env->y, env->z};
+    for (int j = 0; j < n; j += 4) {
+        kr_transpose(run->row[j], 4, &run->column[0][j], RUN);
+        kr_transpose(run->row1[j], 4, &run->column[4][j], RUN);
+    }
+    for (int j = 0; j < n; j += KR_DLANES) {
+        kr_dvec along = (widen(&run->column[4][j]) + widen(&run->column[5][j])) +
+                        (widen(&run->column[6][j]) + widen(&run->column[7][j]));
+        kr_dvec radial = along * kr_dload(run->inv_r + j), q = kr_dload(run->q + j);
+        for (int c = 0; c < 3; c++)
+            kr_dstore(run->out[c] + j, radial * load_some(x[c] + begin + j, n - j, 0) +
+                                           widen(&run->column[1 + c][j]) * kr_dsplat(pair->inv_std[1 + c]) * q);
+    }
+    for (int j = 0; j < n; j++)
+        for (int c = 0; c < 3; c++) gr[3 * (size_t)(begin + j) + (size_t)c] = run->out[c][j];
 }
 
 /* gr [pair][3] from the gradient gm [ncoef][4] of the moments and, in single precision, gm1 [ncoef][4] of the moments
@@ -214,8 +239,6 @@ static void pair_gradients(const kr_fast *fast, const kr_fast_pair *pair, const 
         memset(gr + 3 * (size_t)begin, 0, 3 * (size_t)(end - begin) * sizeof *gr);
         return;
     }
-    const double std[3] = {pair->inv_std[1], pair->inv_std[2], pair->inv_std[3]};
-    const double *x[3] = {env->x, env->y, env->z};
     for (int n; begin < end; begin += n) {
         n = end - begin < RUN ? end - begin : RUN;
         fill_run(fast, pair, env, begin, n, 1, &run);
@@ -232,19 +255,6 @@ static void pair_gradients(const kr_fast *fast, const kr_fast_pair *pair, const 
             kr_qstore(run.row1[j], g_row * kr_qload(run.row1[j]) + g_basis * kr_qload(run.row[j]) * (real)run.slope[j]);
             kr_qstore(run.row[j], g_row);
         }
-        for (int j = 0; j < n; j += 4) {
-            kr_transpose(run.row[j], 4, &run.column[0][j], RUN);
-            kr_transpose(run.row1[j], 4, &run.column[4][j], RUN);
-        }
-        for (int j = 0; j < n; j += KR_DLANES) {
-            kr_dvec along = (widen(&run.column[4][j]) + widen(&run.column[5][j])) +
-                            (widen(&run.column[6][j]) + widen(&run.column[7][j]));
-            kr_dvec radial = along * kr_dload(run.inv_r + j), q = kr_dload(run.q + j);
-            for (int c = 0; c < 3; c++)
-                kr_dstore(run.out[c] + j, radial * load_some(x[c] + begin + j, n - j, 0) +
-                                              widen(&run.column[1 + c][j]) * kr_dsplat(std[c]) * q);
-        }
-        for (int j = 0; j < n; j++)
-            for (int c = 0; c < 3; c++) gr[3 * (size_t)(begin + j) + (size_t)c] = run.out[c][j];
+        finish_gradients(pair, env, begin, n, &run, gr);
     }
 }

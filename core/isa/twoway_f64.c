@@ -1,0 +1,4 @@
+/* Products of a few rows, both ways, in double precision.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#define KR_SINGLE 0
+#include "core/isa/twoway.inl"

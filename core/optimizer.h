@@ -17,6 +17,9 @@ typedef struct kr_objective {
     void *payload;
     /* L at theta and gradient [n] (overwritten; NULL = not wanted). For line searches: the batch stays the same. */
     kr_status (*evaluate)(kr_context *ctx, void *payload, const double *theta, double *loss, double *gradient);
+    /* 1: the same function as at the previous step (batch, prefactors, theta as it was left), so that an optimizer
+     * may use values it has kept; 0: all is new. */
+    int unchanged;
     /* Kalman filters: the k-th of `ngroups` scalar measurements of the batch at theta: innovation (absolute error)
      * and gradient [n] of the signed, reduced prediction. NULL when the problem has none. */
     int ngroups;
@@ -45,9 +48,11 @@ enum { KR_OPTIMIZER_PIECE = 1 << 14 };
 typedef struct kr_optimizer_kind {
     const char *name, *aliases; /* "AdamW", "adamw adam_w": words, compared without regard to case */
     const char *summary, *reference;
-    int full_batch;   /* wants the same batch, best the whole data set, at every step (L-BFGS) */
-    int measurements; /* uses kr_objective.measure instead of a gradient */
-    /* options: a MAP (borrowed, strict keys) or NULL = defaults. The layout is borrowed and outlives the state. */
+    const struct kr_parameter *parameters; /* table of its options (parameters.h) */
+    int full_batch;                        /* wants the same batch, best the whole data set, at every step (L-BFGS) */
+    int measurements;                      /* uses kr_objective.measure instead of a gradient */
+    /* options: a MAP (borrowed, strict keys, "type" is let through) or NULL = defaults. The layout is borrowed and
+     * outlives the state. */
     kr_status (*create)(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state);
     void (*destroy)(void **state);
     /* One step with learning rate lr at `step` (counted from 0). theta [n] in and out; loss (never NULL) of the

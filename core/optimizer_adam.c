@@ -12,8 +12,9 @@
 
 typedef struct adam {
     const kr_optimizer_layout *layout;
-    double beta1, beta2, epsilon, weight_decay;
-    int epsilon_hat, decoupled, single;
+    double beta1, beta2, epsilon, weight_decay; /* options */
+    int epsilon_hat, single;
+    int decoupled; /* AdamW */
     int64_t updates;
     kr_adam_fn kernel;
     double *gradient; /* [n] */
@@ -32,10 +33,48 @@ static void destroy(void **state) {
     *state = NULL;
 }
 
+static const kr_parameter parameters[] = {
+    KR_OPTIMIZER_TYPE,
+    {.name = "adam_beta1",
+     .aliases = "beta1",
+     .type = KR_PARAMETER_REAL,
+     .offset = offsetof(adam, beta1),
+     .initial = "0.9",
+     .range = "[0, 1)",
+     .help = "decay of the mean of the gradient"},
+    {.name = "adam_beta2",
+     .aliases = "beta2",
+     .type = KR_PARAMETER_REAL,
+     .offset = offsetof(adam, beta2),
+     .initial = "0.999",
+     .range = "[0, 1)",
+     .help = "decay of the mean of its square"},
+    {.name = "weight_decay",
+     .type = KR_PARAMETER_REAL,
+     .offset = offsetof(adam, weight_decay),
+     .initial = "0.0",
+     .range = ">= 0",
+     .help = "Adam: added to the gradient times theta; AdamW: apart from it, times the learning rate"},
+    {.name = "epsilon",
+     .type = KR_PARAMETER_REAL,
+     .offset = offsetof(adam, epsilon),
+     .initial = "1e-8",
+     .range = ">= 0",
+     .help = "added to the root of the mean square"},
+    {.name = "epsilon_hat",
+     .type = KR_PARAMETER_FLAG,
+     .offset = offsetof(adam, epsilon_hat),
+     .initial = "false",
+     .help = "add epsilon before the correction of the start, as TensorFlow does"},
+    {.name = "single",
+     .type = KR_PARAMETER_FLAG,
+     .offset = offsetof(adam, single),
+     .initial = "false",
+     .help = "keep the means in single precision"},
+    {0}};
+
 static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, int decoupled,
                         void **state) {
-    static const char *const known[] = {"adam_beta1",   "beta1",   "adam_beta2",  "beta2",
-                                        "weight_decay", "epsilon", "epsilon_hat", "single"};
     kr_status status = KR_OK;
     void *made = NULL;
     adam *s = NULL;
@@ -43,13 +82,7 @@ static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimi
     made = s;
     s->layout = layout;
     s->decoupled = decoupled;
-    if (options) KR_TRY(kr_tree_check_keys(ctx, options, sizeof known / sizeof *known, known));
-    KR_TRY(kr_optimizer_option(ctx, options, "adam_beta1", "beta1", 0.0, 0.999999, 0.9, &s->beta1));
-    KR_TRY(kr_optimizer_option(ctx, options, "adam_beta2", "beta2", 0.0, 0.99999999, 0.999, &s->beta2));
-    KR_TRY(kr_optimizer_option(ctx, options, "weight_decay", NULL, 0.0, 1e6, 0.0, &s->weight_decay));
-    KR_TRY(kr_optimizer_option(ctx, options, "epsilon", NULL, 0.0, 1.0, 1e-8, &s->epsilon));
-    KR_TRY(kr_tree_get_bool_or(ctx, options, "epsilon_hat", 0, &s->epsilon_hat));
-    KR_TRY(kr_tree_get_bool_or(ctx, options, "single", 0, &s->single));
+    KR_TRY(kr_optimizer_options(ctx, parameters, options, s));
     s->kernel = kr_adam_kernel(s->single);
     KR_NEW(ctx, s->gradient, layout->n);
     size_t size = s->single ? sizeof(float) : sizeof(double);
@@ -130,6 +163,7 @@ extern const kr_optimizer_kind kr_optimizer_adam, kr_optimizer_adamw;
 
 const kr_optimizer_kind kr_optimizer_adam = {.name = "Adam",
                                              .aliases = "",
+                                             .parameters = parameters,
                                              .summary = "steps scaled by running means of gradient and square",
                                              .reference = "Kingma and Ba 2014, arXiv 1412.6980",
                                              .create = create_adam,
@@ -140,6 +174,7 @@ const kr_optimizer_kind kr_optimizer_adam = {.name = "Adam",
 
 const kr_optimizer_kind kr_optimizer_adamw = {.name = "AdamW",
                                               .aliases = "",
+                                              .parameters = parameters,
                                               .summary = "Adam with decay of the weights apart from the gradient",
                                               .reference = "Loshchilov and Hutter 2017, arXiv 1711.05101",
                                               .create = create_adamw,

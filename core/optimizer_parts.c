@@ -117,18 +117,63 @@ done:
     return status;
 }
 
-kr_status kr_optimizer_option(kr_context *ctx, const kr_tree *options, const char *key, const char *alias, double low,
-                              double high, double value, double *out) {
-    kr_status status = KR_OK;
-    if (alias && kr_tree_is_null(kr_tree_get(options, key))) key = alias;
-    KR_TRY(kr_tree_get_real_or(ctx, options, key, value, out));
-    if (!(*out >= low && *out <= high)) {
-        char place[48];
-        KR_FAIL(ctx, KR_ERR_ARGUMENT, "\"%s\" is %g, allowed are %g to %g%s", key, *out, low, high,
-                kr_tree_place(kr_tree_get(options, key), place));
-    }
-done:
+kr_status kr_optimizer_options(kr_context *ctx, const kr_parameter *table, const kr_tree *options, void *state) {
+    kr_tree *complete = NULL;
+    kr_status status = kr_parameters_read(ctx, table, options, "optimizer", state, &complete);
+    kr_tree_destroy(&complete);
     return status;
+}
+
+/* ---- vectors ---- */
+
+typedef struct vectors {
+    const kr_optimizer_layout *layout;
+    const double *a, *b;
+    double *out; /* [npieces] of a dot product, else y [n] */
+    double alpha, beta;
+} vectors;
+
+static kr_status dot_piece(void *payload, kr_context *ctx, long block, int thread) {
+    (void)ctx;
+    (void)thread;
+    const vectors *v = payload;
+    kr_span piece = v->layout->piece[block];
+    const double *a = v->a + piece.begin, *b = v->b + piece.begin;
+    double sum[8] = {0}; /* eight sums keep the adder busy */
+    size_t i = 0;
+    for (; i + 8 <= piece.count; i += 8)
+        for (size_t k = 0; k < 8; k++) sum[k] += a[i + k] * b[i + k];
+    for (; i < piece.count; i++) sum[0] += a[i] * b[i];
+    v->out[block] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+    return KR_OK;
+}
+
+kr_status kr_optimizer_dot(kr_context *ctx, const kr_optimizer_layout *layout, const double *a, const double *b,
+                           double *partial, double *dot) {
+    vectors v = {.layout = layout, .a = a, .b = b, .out = partial};
+    kr_status status = kr_parallel_blocks(ctx, layout->npieces, dot_piece, NULL, &v);
+    *dot = kr_sum(layout->npieces, partial);
+    return status;
+}
+
+static kr_status axpby_piece(void *payload, kr_context *ctx, long block, int thread) {
+    (void)ctx;
+    (void)thread;
+    const vectors *v = payload;
+    kr_span piece = v->layout->piece[block];
+    const double *x = v->a + piece.begin;
+    double *y = v->out + piece.begin;
+    if (v->beta == 0)
+        for (size_t i = 0; i < piece.count; i++) y[i] = v->alpha * x[i];
+    else
+        for (size_t i = 0; i < piece.count; i++) y[i] = v->alpha * x[i] + v->beta * y[i];
+    return KR_OK;
+}
+
+kr_status kr_optimizer_axpby(kr_context *ctx, const kr_optimizer_layout *layout, double alpha, const double *x,
+                             double beta, double *y) {
+    vectors v = {.layout = layout, .a = x, .out = y, .alpha = alpha, .beta = beta};
+    return kr_parallel_blocks(ctx, layout->npieces, axpby_piece, NULL, &v);
 }
 
 /* ---- Adam on a range ---- */

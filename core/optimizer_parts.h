@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/optimizer.h"
+#include "core/parameters.h"
 
 /* objective->evaluate with checks: it exists, loss and the moving part of the gradient [n] are finite. */
 kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
@@ -21,9 +22,23 @@ kr_status kr_optimizer_put_int(kr_context *ctx, kr_tree *map, const char *key, i
 kr_status kr_optimizer_take_int(kr_context *ctx, const kr_tree *map, const char *key, int64_t low, int64_t high,
                                 int64_t *value);
 
-/* Options: a real in [low, high], KR_ERR_ARGUMENT with key, value and range otherwise. `alias` may be NULL. */
-kr_status kr_optimizer_option(kr_context *ctx, const kr_tree *options, const char *key, const char *alias, double low,
-                              double high, double value, double *out);
+/* Options by the kind's table into its state; without texts and lists, which would not outlive the call. */
+kr_status kr_optimizer_options(kr_context *ctx, const kr_parameter *table, const kr_tree *options, void *state);
+/* First line of the kinds' tables of options: the key that chose the kind may stay where it was. */
+#define KR_OPTIMIZER_TYPE                                                                                \
+    {                                                                                                    \
+        .name = "type", .aliases = "opt_type", .type = KR_PARAMETER_TEXT, .offset = KR_PARAMETER_UNUSED, \
+        .initial = "", .help = "name of the optimizer"                                                   \
+    }
+
+/* ---- vectors [n], moving entries only; the same bits for any number of threads ---- */
+
+/* a·b; partial [layout->npieces] is scratch. */
+kr_status kr_optimizer_dot(kr_context *ctx, const kr_optimizer_layout *layout, const double *a, const double *b,
+                           double *partial, double *dot);
+/* y ← alpha x + beta y; y may be x. With beta 0 y is not read. */
+kr_status kr_optimizer_axpby(kr_context *ctx, const kr_optimizer_layout *layout, double alpha, const double *x,
+                             double beta, double *y);
 
 /* ---- Adam on a range, used by Adam, AdamW, Muon (vectors) and SOAP ---- */
 

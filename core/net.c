@@ -361,11 +361,12 @@ kr_status kr_net_gradient(kr_context *ctx, const kr_net *net, const double *thet
     return KR_OK;
 }
 
-kr_status kr_net_backprop(kr_context *ctx, const kr_net *net, const double *theta, int nb, const double *x,
-                          const double *ybar, const double *v, const double *gy, double *gtheta, double *gx,
-                          kr_net_workspace *ws) {
+kr_status kr_net_backprop_both(kr_context *ctx, const kr_net *net, const double *theta, int nb, const double *x,
+                               const double *ybar, const double *v, const double *gy, double *gtheta, double *gx,
+                               double *gv, kr_net_workspace *ws) {
     kr_status status = check(ctx, net, theta, nb, x, ws);
-    if (status < 0 || nb == 0 || (!ybar && !v) || (!gtheta && !gx)) return status;
+    if (status < 0 || nb == 0 || (!ybar && !v) || (!gtheta && !gx && !gv)) return status;
+    if (gv && !v) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "net back-propagation: derivative by v wanted without v");
     sweep s;
     int planes = v ? 2 : 1, rows = ROWS / planes;
     status = sweep_begin(ctx, &s, net, theta, planes, rows, ws);
@@ -373,13 +374,19 @@ kr_status kr_net_backprop(kr_context *ctx, const kr_net *net, const double *thet
     size_t in = (size_t)net->in, out = (size_t)net->out;
     for (int first = 0; first < nb; first += rows) {
         int m = nb - first < rows ? nb - first : rows;
-        size_t at = (size_t)first, count = (size_t)m * out;
+        size_t at = (size_t)first, count = (size_t)m * out, plane = (size_t)m * in;
         sweep_forward(&s, m, x + at * in, v ? v + at * in : NULL);
         fill(s.bar, ybar ? ybar + at * out : NULL, count, 0);
         if (v) fill(s.bar + count, gy ? gy + at * out : NULL, count, 1);
-        sweep_backward(&s, m, gtheta, gx != NULL);
-        if (!gx) continue;
-        for (size_t i = 0; i < (size_t)m * in; i++) gx[at * in + i] += s.bar[i];
+        sweep_backward(&s, m, gtheta, gx || gv);
+        for (size_t i = 0; gx && i < plane; i++) gx[at * in + i] += s.bar[i];
+        for (size_t i = 0; gv && i < plane; i++) gv[at * in + i] += s.bar[plane + i];
     }
     return KR_OK;
+}
+
+kr_status kr_net_backprop(kr_context *ctx, const kr_net *net, const double *theta, int nb, const double *x,
+                          const double *ybar, const double *v, const double *gy, double *gtheta, double *gx,
+                          kr_net_workspace *ws) {
+    return kr_net_backprop_both(ctx, net, theta, nb, x, ybar, v, gy, gtheta, gx, NULL, ws);
 }

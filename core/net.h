@@ -69,5 +69,9 @@ kr_status kr_net_tangent(kr_context *ctx, const kr_net *net, const double *theta
 kr_status kr_net_backprop(kr_context *ctx, const kr_net *net, const double *theta, int nb, const double *x,
                           const double *ybar, const double *v, const double *gy, double *gtheta, double *gx,
                           kr_net_workspace *ws);
+/* The same; also adds to gv [nb][in] the derivative by v, which is gy·∂y/∂x. gv needs v. */
+kr_status kr_net_backprop_both(kr_context *ctx, const kr_net *net, const double *theta, int nb, const double *x,
+                               const double *ybar, const double *v, const double *gy, double *gtheta, double *gx,
+                               double *gv, kr_net_workspace *ws);
 
 #endif

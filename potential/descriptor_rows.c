@@ -99,7 +99,7 @@ static void fill_rows(const kr_descriptor *d, const kr_env *env, kr_rows *rows) 
     for (int k = 0; k < rows->n; k++) rows->s[k] = rows->t[(size_t)k * (size_t)nc];
 }
 
-kr_status kr_rows_build(kr_context *ctx, const kr_model *model, const kr_env *env, kr_rows *rows,
+kr_status kr_rows_place(kr_context *ctx, const kr_model *model, const kr_env *env, kr_rows *rows,
                         kr_descriptor_workspace *ws) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
@@ -117,9 +117,19 @@ kr_status kr_rows_build(kr_context *ctx, const kr_model *model, const kr_env *en
     rows->s = rows->t + (size_t)rows->n * nc;
     rows->g = rows->s + rows->n;
     fill_rows(d, env, rows);
+done:
+    return status;
+}
+
+kr_status kr_rows_build(kr_context *ctx, const kr_model *model, const kr_env *env, kr_rows *rows,
+                        kr_descriptor_workspace *ws) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &model->descriptor;
+    size_t ng = (size_t)d->ng;
+    KR_TRY(kr_rows_place(ctx, model, env, rows, ws));
     for (int e = 0; e < d->nembedding; e++) {
-        size_t first = (size_t)net_first[e];
-        int n = net_first[e + 1] - net_first[e];
+        size_t first = (size_t)rows->net_first[e];
+        int n = rows->net_first[e + 1] - rows->net_first[e];
         if (!n) continue;
         if (d->embedding[e])
             KR_TRY(

@@ -32,7 +32,10 @@ static inline int kr_padding_count(const kr_padding *run, int used) {
     return begin < run->end ? run->end - begin : 0;
 }
 
-/* Fills the rows and their net outputs. Uses buffers 0 … 3 of the workspace. */
+/* Fills the rows; g has its place, without values. Uses buffers 0 … 3 of the workspace. */
+kr_status kr_rows_place(kr_context *ctx, const kr_model *model, const kr_env *env, kr_rows *rows,
+                        kr_descriptor_workspace *ws);
+/* The same and the net outputs. */
 kr_status kr_rows_build(kr_context *ctx, const kr_model *model, const kr_env *env, kr_rows *rows,
                         kr_descriptor_workspace *ws);
 /* sbar [n] = Σ_a gbar[n][a] ∂g_a/∂s */

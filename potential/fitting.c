@@ -42,8 +42,12 @@ static double standard(const double *value, const double *avg, const double *inv
     return (value[k] - (avg ? avg[k] : 0)) * (inv_std ? inv_std[k] : 1);
 }
 
-/* One input row; d NULL = zeros (the atom in vacuum). */
-static void fill_input(const kr_fitting *f, const double *d, const double *fparam, const double *aparam, double *x) {
+int kr_fitting_is_silent(const kr_model *model, int type) {
+    return (model->atom_excluded && model->atom_excluded[type]) ||
+           (model->fitting.excluded && model->fitting.excluded[type]);
+}
+
+void kr_fitting_input(const kr_fitting *f, const double *d, const double *fparam, const double *aparam, double *x) {
     if (d)
         memcpy(x, d, (size_t)f->dim_descrpt * sizeof *x);
     else
@@ -69,7 +73,7 @@ static kr_status one_net(kr_context *ctx, const kr_model *model, const kr_net *n
     int vacuum = 0;
     for (int k = 0; k < n; k++) {
         size_t i = (size_t)index[k];
-        fill_input(f, d + i * nd, fparam, aparam ? aparam + i * na : NULL, x + (size_t)k * in);
+        kr_fitting_input(f, d + i * nd, fparam, aparam ? aparam + i * na : NULL, x + (size_t)k * in);
         vacuum |= kr_fitting_subtracts_vacuum(f, model->ntypes, type[i]);
     }
     if (gd)
@@ -83,7 +87,7 @@ static kr_status one_net(kr_context *ctx, const kr_model *model, const kr_net *n
     }
     if (!vacuum) goto done;
     for (int k = 0; k < n; k++)
-        fill_input(f, NULL, fparam, aparam ? aparam + (size_t)index[k] * na : NULL, x + (size_t)k * in);
+        kr_fitting_input(f, NULL, fparam, aparam ? aparam + (size_t)index[k] * na : NULL, x + (size_t)k * in);
     KR_TRY(kr_net_value(ctx, net, model->theta, n, x, y, &ws->net));
     for (int k = 0; k < n; k++)
         if (kr_fitting_subtracts_vacuum(f, model->ntypes, type[index[k]])) energy[index[k]] -= y[k];
@@ -111,8 +115,7 @@ kr_status kr_fitting_energy(kr_context *ctx, const kr_model *model, int natoms, 
         KR_TRY(one_net(ctx, model, f->net[net], n, index, type, d, fparam, aparam, energy, gd, ws));
     }
     for (int i = 0; i < natoms; i++) {
-        int t = type[i], off = model->atom_excluded && model->atom_excluded[t];
-        int silent = off || (f->excluded && f->excluded[t]);
+        int t = type[i], off = model->atom_excluded && model->atom_excluded[t], silent = kr_fitting_is_silent(model, t);
         energy[i] = silent ? 0 : energy[i] + (f->bias_atom_e ? f->bias_atom_e[t] : 0);
         if (!off && model->out_bias) energy[i] += model->out_bias[t];
         if (silent && gd) memset(gd + (size_t)i * (size_t)f->dim_descrpt, 0, (size_t)f->dim_descrpt * sizeof *gd);

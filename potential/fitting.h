@@ -20,6 +20,12 @@ int kr_fitting_subtracts_vacuum(const kr_fitting *fitting, int ntypes, int type)
 kr_status kr_fitting_check_parameters(kr_context *ctx, const kr_model *model, const double *fparam,
                                       const double *aparam);
 
+/* Does an atom of this type have no energy of its own (excluded by the fitting or by the model)? */
+int kr_fitting_is_silent(const kr_model *model, int type);
+/* One input row x [in]; d NULL = zeros (the atom in vacuum). */
+void kr_fitting_input(const kr_fitting *fitting, const double *d, const double *fparam, const double *aparam,
+                      double *x);
+
 /* energy [natoms] eV and, when not NULL, gd [natoms][dim_descrpt] = ∂E_i/∂D_i. type [natoms] ≥ 0.
  * fparam NULL = default_fparam; aparam [natoms][numb_aparam]. */
 kr_status kr_fitting_energy(kr_context *ctx, const kr_model *model, int natoms, const int *type, const double *d,

@@ -45,7 +45,8 @@ static void virial_deviation(const cli_deviation_file *file, int n, const double
     free(per_atom);
 }
 
-int cli_deviation_row(cli_deviation_file *file, int frame, int natoms, const int *type, const kr_result *result) {
+int cli_deviation_row(cli_deviation_file *file, int frame, int natoms, const int *type, const kr_result *result,
+                      double *summary) {
     kr_deviation d = {0};
     int n = 0;
     const double **force = cli_calloc((size_t)file->nmodels, sizeof *force);
@@ -59,6 +60,8 @@ int cli_deviation_row(cli_deviation_file *file, int frame, int natoms, const int
         d.devi_e = kr_deviation_energy(file->nmodels, result->energy, n);
         virial_deviation(file, n, result->virial, &d);
     }
+    const double all[7] = {d.max_v, d.min_v, d.avg_v, d.max_f, d.min_f, d.avg_f, d.devi_e};
+    memcpy(summary, all, sizeof all);
     kr_status status = kr_devi_file_write(file->ctx, file->file, frame, &d, n, epsilon);
     free(epsilon);
     free(force);

@@ -22,8 +22,9 @@ typedef struct cli_deviation_file {
 int cli_deviation_open(cli_deviation_file *file, kr_context *ctx, int nmodels, const char *beside,
                        const cli_deviation_settings *settings, int atomic, int force);
 int cli_deviation_system(cli_deviation_file *file, const char *system);
-/* Virtual atoms (type −1) do not count. */
-int cli_deviation_row(cli_deviation_file *file, int frame, int natoms, const int *type, const kr_result *result);
+/* Virtual atoms (type −1) do not count. summary [7]: the components of KR_LABEL_MODEL_DEVI. */
+int cli_deviation_row(cli_deviation_file *file, int frame, int natoms, const int *type, const kr_result *result,
+                      double *summary);
 int cli_deviation_close(cli_deviation_file *file);
 void cli_deviation_discard(cli_deviation_file *file);
 

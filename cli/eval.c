@@ -46,6 +46,17 @@ typedef struct job {
     int wants_atom_virial;
 } job;
 
+static const char *suffix(const char *path) {
+    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
+    return dot ? dot + 1 : "";
+}
+
+/* Extended XYZ gets virials of atoms only on demand: nine columns more. */
+static int is_xyz(const settings *s) {
+    const char *name = s->output_format ? s->output_format : suffix(s->output);
+    return !strcmp(name, "xyz") || !strcmp(name, "extxyz");
+}
+
 /* A copy of the structures (and the parameters that the model reads) without labels. Names come from the model when
  * the input has none. */
 static kr_system *copy_structures(kr_context *ctx, const cli_predictor *p, const kr_system *from) {
@@ -80,12 +91,13 @@ done:
     return to;
 }
 
-static int add_labels(kr_context *ctx, kr_system *system, int wants_atom_virial) {
+static int add_labels(kr_context *ctx, kr_system *system, int wants_atom_virial, int wants_deviation) {
     return kr_system_set_label(ctx, system, KR_LABEL_ENERGY, 1) < 0 ||
            kr_system_set_label(ctx, system, KR_LABEL_FORCE, 3) < 0 ||
            kr_system_set_label(ctx, system, KR_LABEL_VIRIAL, 9) < 0 ||
            kr_system_set_label(ctx, system, KR_LABEL_ATOM_ENER, 1) < 0 ||
-           (wants_atom_virial && kr_system_set_label(ctx, system, KR_LABEL_ATOM_VIRIAL, 9) < 0);
+           (wants_atom_virial && kr_system_set_label(ctx, system, KR_LABEL_ATOM_VIRIAL, 9) < 0) ||
+           (wants_deviation && kr_system_set_label(ctx, system, KR_LABEL_MODEL_DEVI, 7) < 0);
 }
 
 static void store(kr_system *system, int frame, kr_label label, const double *value) {
@@ -112,8 +124,10 @@ static int evaluate_frames(job *j, kr_system *to, int *made) {
         if (j->wants_atom_virial) store(to, *made, KR_LABEL_ATOM_VIRIAL, r.atom_virial);
         if (m > 1) {
             const int *type = cli_predictor_types(&j->predictor);
-            result = cli_deviation_row(&j->deviation, *made, to->natoms, type, &r);
+            double summary[7];
+            result = cli_deviation_row(&j->deviation, *made, to->natoms, type, &r, summary);
             if (result != CLI_DONE) break;
+            if (to->label[KR_LABEL_MODEL_DEVI]) store(to, *made, KR_LABEL_MODEL_DEVI, summary);
         }
         cli_progress_at(&j->progress, ++j->done);
     }
@@ -126,7 +140,8 @@ static int evaluate_system(job *j, const kr_system *from) {
     if (cli_predictor_system(&j->predictor, from) != CLI_DONE) return CLI_FAILED;
     kr_system *to = copy_structures(ctx, &j->predictor, from);
     int made = 0, result = CLI_FAILED;
-    if (!to || add_labels(ctx, to, j->wants_atom_virial)) {
+    /* as keys of extended XYZ; folders have model_devi.out beside them */
+    if (!to || add_labels(ctx, to, j->wants_atom_virial, j->predictor.nmodels > 1 && is_xyz(j->settings))) {
         cli_library_error(ctx);
         goto done;
     }
@@ -138,17 +153,6 @@ static int evaluate_system(job *j, const kr_system *from) {
 done:
     kr_system_destroy(&to);
     return result;
-}
-
-static const char *suffix(const char *path) {
-    const char *name = strrchr(path, '/'), *dot = strrchr(name ? name : path, '.');
-    return dot ? dot + 1 : "";
-}
-
-/* Extended XYZ gets virials of atoms only on demand: nine columns more. */
-static int is_xyz(const settings *s) {
-    const char *name = s->output_format ? s->output_format : suffix(s->output);
-    return !strcmp(name, "xyz") || !strcmp(name, "extxyz");
 }
 
 static int has_mixed(const kr_dataset *data) {
@@ -182,7 +186,9 @@ static int run(const void *values, int nargs, char **args) {
     int result = cli_predictor_open(&j.predictor, &cli_command_eval, &s->models);
     if (result != CLI_DONE) return result;
     kr_context *ctx = j.predictor.ctx;
-    result = cli_read_systems(ctx, nargs, args, s->models.format, &s->models.type_map, &j.input);
+    if (kr_dataset_writable(ctx, s->output, s->output_format) < 0) result = cli_library_error(ctx);
+    if (result == CLI_DONE)
+        result = cli_read_systems(ctx, nargs, args, s->models.format, &s->models.type_map, &j.input);
     if (result == CLI_DONE) result = cli_predictor_prepare(&j.predictor, j.input);
     if (result == CLI_DONE && kr_dataset_create(ctx, &j.output) < 0) result = cli_library_error(ctx);
     if (result == CLI_DONE && j.predictor.nmodels > 1)
@@ -210,7 +216,7 @@ const cli_command cli_command_eval = {
     .text = "Evaluates every frame of the inputs (any structure file or deepmd folder) and writes them to OUTPUT with "
             "energy, force, virial and energies of atoms of the first model.\n"
             "With several models, deviations between them go to model_devi.out beside OUTPUT, in the columns of "
-            "`dp model-devi`.\n"
+            "`dp model-devi`, and under the same names into a .xyz file.\n"
             "An interrupt (Ctrl-C) finishes the frame, writes the frames that are done and ends with code 3.",
     .least = 1,
     .most = -1,

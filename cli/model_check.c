@@ -52,8 +52,9 @@ static int run(const void *values, int nargs, char **args) {
     int result = CLI_DONE;
     if (s->atoms < 2 || s->atoms > 1000)
         return cli_usage_error(&cli_command_model_check, "--atoms %d: 2 to 1000 expected", s->atoms);
-    if (!(s->tolerance > 0))
-        return cli_usage_error(&cli_command_model_check, "--tolerance %g: more than 0 expected", s->tolerance);
+    if (!(s->tolerance >= KR_TOLERANCE_LEAST && s->tolerance <= KR_TOLERANCE_MOST))
+        return cli_usage_error(&cli_command_model_check, "--tolerance %g: %g to %g expected", s->tolerance,
+                               KR_TOLERANCE_LEAST, KR_TOLERANCE_MOST);
     kr_context *ctx = cli_context(s->threads);
     if (!ctx) return CLI_FAILED;
     for (int k = 0; k < nargs; k++)

@@ -31,25 +31,30 @@ static void write_preamble(const cli_picture *p, int is_svg, int width, int heig
           out);
 }
 
-int cli_picture_open(cli_picture *p, const cli_command *command, const char *path, int force, int width, int height) {
+int cli_picture_allowed(const cli_command *command, const char *path, int force) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    int is_svg = dot && !strcmp(dot, ".svg");
-    *p = (cli_picture){0};
-    if (!dot || dot == name || (!is_svg && strcmp(dot, ".png") != 0))
+    if (!dot || dot == name || (strcmp(dot, ".svg") != 0 && strcmp(dot, ".png") != 0))
         return cli_usage_error(command, "%s: a picture is called .png or .svg", path);
     if (strpbrk(name, "'\\\n")) return cli_usage_error(command, "%s: quotes in the name of a picture", path);
-    if (cli_output_allowed(path, force) != CLI_DONE) return CLI_FAILED;
+    return cli_output_allowed(path, force);
+}
+
+int cli_picture_open(cli_picture *p, const cli_command *command, const char *path, int force, int width, int height) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    *p = (cli_picture){0};
+    int result = cli_picture_allowed(command, path, force);
+    if (result != CLI_DONE) return result;
     p->path = cli_strdup(path);
     p->folder = slash ? cli_strprintf("%.*s/", (int)(slash - path), path) : cli_strdup("./");
     p->name = cli_strdup(name);
     p->stem = cli_strprintf("%.*s", (int)(dot - name), name);
     char *data = cli_strprintf("%s%s.dat", p->folder, p->stem), *script = cli_strprintf("%s%s.gp", p->folder, p->stem);
-    int result = cli_output_open(&p->data, data);
+    result = cli_output_open(&p->data, data);
     if (result == CLI_DONE) result = cli_output_open(&p->script, script);
     free(data);
     free(script);
     if (result == CLI_DONE)
-        write_preamble(p, is_svg, width, height);
+        write_preamble(p, !strcmp(dot, ".svg"), width, height);
     else
         cli_picture_close(p);
     return result;

@@ -12,6 +12,8 @@ typedef struct cli_picture {
     cli_output data, script;
 } cli_picture;
 
+/* May a picture of this name be drawn? To ask before long work; cli_picture_open asks it too. */
+int cli_picture_allowed(const cli_command *command, const char *path, int force);
 /* CLI_DONE, CLI_FAILED or CLI_USAGE after a message. Sizes in pixels. */
 int cli_picture_open(cli_picture *picture, const cli_command *command, const char *path, int force, int width,
                      int height);

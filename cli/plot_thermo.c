@@ -209,8 +209,10 @@ static int run(const void *values, int nargs, char **args) {
     cli_picture picture = {0};
     int panels = 0;
     (void)nargs;
+    int result = set->output ? cli_picture_allowed(&cli_command_plot_thermo, set->output, set->force) : CLI_DONE;
+    if (result != CLI_DONE) return result;
     if (cli_log_read(args[0], &log) != CLI_DONE) return CLI_FAILED;
-    int result = make_series(&s, &log, set->skip);
+    result = make_series(&s, &log, set->skip);
     if (result == CLI_DONE) {
         print_summary(&s, &log);
         for (int q = 0; q < QUANTITIES; q++) panels += wanted(&s, q);

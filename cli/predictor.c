@@ -17,8 +17,10 @@ static int read_table(const cli_command *command, const char *text, kr_potential
     }
     options->table = KR_TABLE_SPLINE;
     options->tolerance = strtod(text, &end);
-    if (end != text && !*end && options->tolerance > 0) return CLI_DONE;
-    return cli_usage_error(command, "--table %s: off, deepmd or a force tolerance in eV/A above 0 expected", text);
+    if (end != text && !*end && options->tolerance >= KR_TOLERANCE_LEAST && options->tolerance <= KR_TOLERANCE_MOST)
+        return CLI_DONE;
+    return cli_usage_error(command, "--table %s: off, deepmd or a force tolerance of %g to %g eV/A expected", text,
+                           KR_TOLERANCE_LEAST, KR_TOLERANCE_MOST);
 }
 
 int cli_predictor_open(cli_predictor *predictor, const cli_command *command, const cli_model_settings *settings) {

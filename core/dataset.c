@@ -117,20 +117,28 @@ done:
     return status;
 }
 
+static kr_status find_for_writing(kr_context *ctx, const char *path, const char *name, const format **found) {
+    if (name) return by_name(ctx, name, found);
+    const char *mark = strchr(path, '#'), *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    *found = by_suffix(path, mark ? (size_t)(mark - path) : strlen(path));
+    if (!*found && dot && dot > (slash ? slash : path) && !mark)
+        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "'%s': suffix '%s' belongs to no format that is written", path, dot);
+    if (!*found) *found = named("npy");
+    return KR_OK;
+}
+
+kr_status kr_dataset_writable(kr_context *ctx, const char *path, const char *name) {
+    const format *chosen = NULL;
+    if (!path) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_dataset_writable: path is NULL");
+    return find_for_writing(ctx, path, name, &chosen);
+}
+
 kr_status kr_dataset_write(kr_context *ctx, const kr_dataset *dataset, const char *path, const char *name,
                            int overwrite) {
     kr_status status = KR_OK;
     const format *chosen = NULL;
     if (!dataset || !path) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_dataset_write: dataset or path is NULL");
-    if (name) {
-        KR_TRY(by_name(ctx, name, &chosen));
-    } else {
-        const char *mark = strchr(path, '#'), *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-        chosen = by_suffix(path, mark ? (size_t)(mark - path) : strlen(path));
-        if (!chosen && dot && dot > (slash ? slash : path) && !mark)
-            KR_FAIL(ctx, KR_ERR_ARGUMENT, "'%s': suffix '%s' belongs to no format that is written", path, dot);
-        if (!chosen) chosen = named("npy");
-    }
+    KR_TRY(find_for_writing(ctx, path, name, &chosen));
     KR_TRY(chosen->write(ctx, dataset, path, overwrite));
 done:
     return status;

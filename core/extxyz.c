@@ -144,12 +144,23 @@ static kr_status read_scalars(xyz_reader *r, kr_frame *frame) {
     return KR_OK;
 }
 
+/* Deviations count when all are there. */
+static void read_deviations(xyz_reader *r, kr_frame *frame) {
+    double *target = r->frame_value[KR_LABEL_MODEL_DEVI];
+    for (int k = 0; k < KR_MODEL_DEVI_KEYS; k++) {
+        const kr_word *value = kr_comment_get(r->comment, kr_model_devi_key[k]);
+        if (!value || kr_comment_numbers(*value, 1, target + k) != 1 || !isfinite(target[k])) return;
+    }
+    set_label(frame, KR_LABEL_MODEL_DEVI, target, KR_MODEL_DEVI_KEYS);
+}
+
 static kr_status read_frame_labels(xyz_reader *r, kr_frame *frame) {
     static const char *const virial_keys[] = {"virial", "virials", "REF_virial", "dft_virial", NULL};
     static const char *const stress_keys[] = {"stress", "REF_stress", "dft_stress", NULL};
     static const char *const fparam_keys[] = {"fparam", NULL};
     kr_status status = KR_OK;
     KR_TRY(read_scalars(r, frame));
+    read_deviations(r, frame);
     double *virial = r->frame_value[KR_LABEL_VIRIAL], volume = kr_box_volume(frame->box);
     const kr_word *value = first_of(r->comment, virial_keys), *stress = first_of(r->comment, stress_keys);
     if (value) {

@@ -58,6 +58,12 @@ static void put_comment(FILE *stream, const kr_frame *frame) {
     }
     if (frame->label[KR_LABEL_FPARAM])
         put_list(stream, "fparam", frame->width[KR_LABEL_FPARAM], frame->label[KR_LABEL_FPARAM]);
+    const double *devi = frame->label[KR_LABEL_MODEL_DEVI];
+    for (int k = 0; devi && k < KR_MODEL_DEVI_KEYS; k++) {
+        fprintf(stream, "%s=", kr_model_devi_key[k]);
+        put_number(stream, devi[k]);
+        fputc(' ', stream);
+    }
     if (frame->label[KR_LABEL_NUMB_COPY]) put_list(stream, "numb_copy", 1, frame->label[KR_LABEL_NUMB_COPY]);
     fprintf(stream, "pbc=\"%c %c %c\"\n", "FT"[frame->pbc[0] != 0], "FT"[frame->pbc[1] != 0], "FT"[frame->pbc[2] != 0]);
 }

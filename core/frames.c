@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const kr_model_devi_key[KR_MODEL_DEVI_KEYS] = {"max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f",
+                                                           "min_devi_f", "avg_devi_f", "devi_e"};
+
 double kr_box_volume(const double b[9]) {
     return fabs(b[0] * (b[4] * b[8] - b[5] * b[7]) - b[1] * (b[3] * b[8] - b[5] * b[6]) +
                 b[2] * (b[3] * b[7] - b[4] * b[6]));

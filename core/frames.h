@@ -17,6 +17,10 @@ typedef struct kr_frame {
     int width[KR_LABEL_COUNT];
 } kr_frame;
 
+/* Keys of the components of KR_LABEL_MODEL_DEVI, as model_devi.out names its columns. */
+enum { KR_MODEL_DEVI_KEYS = 7 };
+extern const char *const kr_model_devi_key[KR_MODEL_DEVI_KEYS];
+
 /* A list of type names. */
 typedef struct kr_names {
     int n;

@@ -89,6 +89,8 @@ static kr_status place_locals(kr_context *ctx, kr_neighbors *list, const kr_cell
     return KR_OK;
 }
 
+#define MOST_IMAGES 1e7 /* of a few atoms; many atoms may have 100 each */
+
 /* Range of images of an atom along one axis that lie in [lo, hi]. */
 static void image_range(int periodic, double s, double lo, double hi, double *from, double *to) {
     *from = periodic ? ceil(lo - s) : 0;
@@ -110,10 +112,12 @@ static kr_status append_ghosts(kr_context *ctx, kr_neighbors *list, const kr_cel
         }
         total += images - 1;
     }
-    if (!(total <= INT_MAX)) {
+    /* A cell far smaller than the cutoff is a mistake: say so before memory runs out. */
+    const double most = fmin(INT_MAX, MOST_IMAGES + 100.0 * list->nlocal);
+    if (!(total <= most)) {
         KR_ERROR(ctx, KR_ERR_ARGUMENT,
-                 "%.3g periodic images are needed, at most %d fit: rcut %g Å, faces of the cell %g, %g, %g Å apart",
-                 total, INT_MAX, rcut, lattice->face[0], lattice->face[1], lattice->face[2]);
+                 "%.3g periodic images are needed, at most %.3g fit: rcut %g Å, faces of the cell %g, %g, %g Å apart",
+                 total, most, rcut, lattice->face[0], lattice->face[1], lattice->face[2]);
         kr_error_hint(ctx, "is the cell in Å, and are its rows the cell vectors?");
         return KR_ERR_ARGUMENT;
     }

@@ -4,17 +4,15 @@
  * Layout, by the byte: the step takes 12 columns, every number 19 with six digits ("%19.6e"). The LAMMPS layout puts
  * column names flush right behind a '#', the other one flush left behind "# ". */
 #include "core/error.h"
+#include "core/frames.h"
 #include "core/memory.h"
 #include <errno.h>
 #include <kramers/devi_file.h>
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS 6
+#define COLUMNS 6 /* of kr_model_devi_key */
 #define PER_ATOM "atm_devi_f(N)"
-
-static const char *const column[COLUMNS] = {"max_devi_v", "min_devi_v", "avg_devi_v",
-                                            "max_devi_f", "min_devi_f", "avg_devi_f"};
 
 struct kr_devi_file {
     FILE *stream;
@@ -31,7 +29,7 @@ static kr_status flush(kr_context *ctx, kr_devi_file *file) {
 
 static void lammps_header(const kr_devi_file *file) {
     fprintf(file->stream, "#%11s", "step");
-    for (int k = 0; k < COLUMNS; k++) fprintf(file->stream, "%19s", column[k]);
+    for (int k = 0; k < COLUMNS; k++) fprintf(file->stream, "%19s", kr_model_devi_key[k]);
     fprintf(file->stream, file->atomic ? "%19s\n" : "%s\n", file->atomic ? PER_ATOM : "");
 }
 
@@ -67,7 +65,7 @@ done:
 kr_status kr_devi_file_system(kr_context *ctx, kr_devi_file *file, const char *name) {
     if (!file || !name) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "file or name is NULL");
     fprintf(file->stream, "# %s\n# %-10s", name, "step");
-    for (int k = 0; k < COLUMNS; k++) fprintf(file->stream, "%-19s", column[k]);
+    for (int k = 0; k < COLUMNS; k++) fprintf(file->stream, "%-19s", kr_model_devi_key[k]);
     fprintf(file->stream, "%-19s", "devi_e");
     fprintf(file->stream, file->atomic ? "%-19s\n" : "%s\n", file->atomic ? PER_ATOM : "");
     return flush(ctx, file);

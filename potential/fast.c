@@ -170,7 +170,10 @@ void kr_fast_describe(const kr_fast *fast, void (*line)(const char *text, void *
                  center->rank ? center->rank : center->nchannels, center->nchannels, fast->model->type_map[t]);
         line(text, payload);
     }
-    snprintf(text, sizeof text, "estimated force error %.1e eV/Å (asked for %.1e)%s", fast->error, fast->tolerance,
+    int n = snprintf(text, sizeof text, "estimated force error %.1e eV/Å (asked for %.1e", fast->error, fast->asked);
+    if (fast->tolerance > fast->asked)
+        n += snprintf(text + n, sizeof text - (size_t)n, "; mixed precision reaches about %.0e", fast->tolerance);
+    snprintf(text + n, sizeof text - (size_t)n, ")%s",
              fast->error > fast->tolerance && !fast->single ? ": NOT REACHED" : "");
     line(text, payload);
     snprintf(text, sizeof text, "%s, %s, prepared in %.0f ms", kr_isa_name(fast->isa),

@@ -105,7 +105,8 @@ struct kr_fast {
     const unsigned char *used;                       /* [ntypes] types in use; NULL = all */
     kr_fast_center *center;                          /* [ntypes] */
     int max_columns, max_width, max_out, max_layers; /* over the centres: sizes of the scratch */
-    double error, tolerance;                         /* estimated and asked for, eV/Å */
+    double error, tolerance;                         /* estimated and aimed at, eV/Å */
+    double asked;                                    /* the caller's tolerance; mixed precision may aim at more */
     double build_ms;
     size_t bytes;
 };

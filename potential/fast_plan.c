@@ -291,6 +291,7 @@ kr_status kr_fast_plan(kr_context *ctx, const kr_model *model, const unsigned ch
     KR_TRY(measure(ctx, &p, single, &grid, channels, &error, fast));
     (*fast)->error = error;
     (*fast)->tolerance = allowed;
+    (*fast)->asked = tolerance;
 done:
     for (int t = 0; t < p.nt; t++) {
         if (channels) kr_fast_channels_free(&channels[t]);

@@ -72,7 +72,13 @@ static kr_status refuse(kr_context *ctx, const char *path, format kind) {
                        : kind == FORMAT_GRAPH_TEXT ? "a TensorFlow graph in text form (.pbtxt) cannot be read"
                                                    : "this is no model file of a known format";
     kr_status status = KR_ERROR(ctx, kind == FORMAT_OTHER ? KR_ERR_FORMAT : KR_ERR_UNSUPPORTED, "%s: %s", path, what);
-    kr_error_hint(ctx, "'dp convert-backend %s model.dp' makes a file that can", path);
+    if (kind == FORMAT_ZIP)
+        kr_error_hint(ctx, "'dp convert-backend model.pth model.dp', run where DeePMD-kit has PyTorch, makes a file "
+                           "that can; a checkpoint .pt goes through 'dp --pt freeze' first");
+    else if (kind == FORMAT_GRAPH_TEXT)
+        kr_error_hint(ctx, "'dp convert-from pbtxt -i %s -o model.pb' makes a graph that can", path);
+    else
+        kr_error_hint(ctx, "models are .dp (HDF5), .yaml or frozen graphs .pb; 'dp freeze' makes one of a checkpoint");
     return status;
 }
 

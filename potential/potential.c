@@ -44,6 +44,10 @@ static kr_status fill(kr_context *ctx, int nmodels, const kr_model *const *model
                       kr_potential *p) {
     kr_status status = KR_OK;
     p->options = options ? *options : (kr_potential_options)KR_POTENTIAL_OPTIONS_INIT;
+    const double tolerance = p->options.tolerance;
+    if (p->options.table == KR_TABLE_SPLINE && !(tolerance >= KR_TOLERANCE_LEAST && tolerance <= KR_TOLERANCE_MOST))
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "force tolerance %g eV/Å of the splines, allowed %g to %g", tolerance,
+                KR_TOLERANCE_LEAST, KR_TOLERANCE_MOST);
     KR_NEW(ctx, p->model, (size_t)nmodels);
     KR_NEW(ctx, p->view, (size_t)nmodels);
     KR_NEW(ctx, p->fast, (size_t)nmodels);

@@ -25,7 +25,7 @@ typedef enum kr_precision {
 typedef enum kr_table {
     KR_TABLE_SPLINE = 0, /* splines in log r built at creation to `tolerance` (default) */
     KR_TABLE_OFF = 1,    /* exact network at every pair: the reference path */
-    KR_TABLE_DEEPMD = 2  /* DeePMD-kit's tables (strides 0.01/0.1, extrapolation 5), for comparison */
+    KR_TABLE_DEEPMD = 2  /* DeePMD-kit's tables (strides 0.01/0.1, extrapolation 5), for comparison; of all types */
 } kr_table;
 
 typedef enum kr_sel_rule {
@@ -36,7 +36,7 @@ typedef enum kr_sel_rule {
 typedef struct kr_potential_options {
     kr_precision precision;
     kr_table table;
-    double tolerance; /* force tolerance of the splines, eV/Å; 1e-6 */
+    double tolerance; /* force tolerance of the splines, eV/Å; 1e-6; see the range below */
     kr_sel_rule sel_rule;
     int float32_cutoff; /* 1: round rcut and rcut_smth to float32 as DeePMD-kit's TensorFlow operators do */
     const char *isa;    /* "baseline", "avx2", "avx512"; NULL = the best this processor has */
@@ -44,6 +44,10 @@ typedef struct kr_potential_options {
      * types only; atoms of other types are evaluated too, more slowly. Copied. */
     const unsigned char *used_types;
 } kr_potential_options;
+
+/* Allowed tolerances: below, rounding in double precision decides; above, forces mean nothing. */
+#define KR_TOLERANCE_LEAST 1e-12
+#define KR_TOLERANCE_MOST 1.0
 
 #define KR_POTENTIAL_OPTIONS_INIT \
     { KR_PRECISION_DOUBLE, KR_TABLE_SPLINE, 1e-6, KR_SEL_NEAREST_PER_TYPE, 0, 0, 0 }

@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-/* X(NAME, "file stem", per_atom, components (0 = given by the data), "unit") */
+/* X(NAME, "file stem", per_atom, components (0 = given by the data), "unit")
+ * model_devi: max, min and average of devi_v, the same of devi_f, devi_e. */
 #define KR_LABEL_LIST(X)                      \
     X(ENERGY, "energy", 0, 1, "eV")           \
     X(FORCE, "force", 1, 3, "eV/A")           \
@@ -26,7 +27,8 @@ extern "C" {
     X(APARAM, "aparam", 1, 0, "user")         \
     X(VELOCITY, "velocity", 1, 3, "A/ps")     \
     X(MASS, "mass", 1, 1, "amu")              \
-    X(NUMB_COPY, "numb_copy", 0, 1, "1")
+    X(NUMB_COPY, "numb_copy", 0, 1, "1")      \
+    X(MODEL_DEVI, "model_devi", 0, 7, "eV, eV/A")
 
 typedef enum kr_label {
 #define KR_LABEL_ENUM(name, stem, per_atom, components, unit) KR_LABEL_##name,
@@ -92,6 +94,9 @@ kr_status kr_dataset_read(kr_context *ctx, const char *path, const char *format,
  * suffix is a deepmd/npy folder. An existing target is replaced only when `overwrite` is non-zero. */
 kr_status kr_dataset_write(kr_context *ctx, const kr_dataset *dataset, const char *path, const char *format,
                            int overwrite);
+
+/* Fails as kr_dataset_write would when no format belongs to the name; to ask before long work. */
+kr_status kr_dataset_writable(kr_context *ctx, const char *path, const char *format);
 
 #ifdef __cplusplus
 }

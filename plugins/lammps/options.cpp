@@ -136,7 +136,7 @@ std::string set_precision(Options &o, Cursor &c, const std::string &k) {
 }
 
 std::string set_table(Options &o, Cursor &c, const std::string &k) {
-    const char *what = "a force tolerance > 0 in eV/A, off or deepmd";
+    const char *what = "a force tolerance of 1e-12 to 1 eV/A, off or deepmd";
     if (!c.more()) return missing(k, what);
     const std::string &word = c.words[c.next++];
     if (word == "off") {
@@ -145,7 +145,9 @@ std::string set_table(Options &o, Cursor &c, const std::string &k) {
         o.potential.table = KR_TABLE_DEEPMD;
     } else {
         o.potential.table = KR_TABLE_SPLINE;
-        if (!to_number(word, o.potential.tolerance) || o.potential.tolerance <= 0.0) return wrong(k, what, word);
+        const double &tolerance = o.potential.tolerance;
+        if (!to_number(word, o.potential.tolerance) || tolerance < KR_TOLERANCE_LEAST || tolerance > KR_TOLERANCE_MOST)
+            return wrong(k, what, word);
     }
     return "";
 }

@@ -54,6 +54,15 @@ exists devi/model_devi.out
 sed 1d devi/model_devi.out >rows
 head -3 "$kit/model_devi/cli_plain.out" | sed 1d >rows_wanted
 near 0 1e-6 rows rows_wanted
+# the same under the same names in extended XYZ, and back again
+ok eval -m "$four" "$kit/lammps/water_tri.lmp" --type-map O,H -o devi/out.xyz --force
+for key in max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f devi_e; do has devi/out.xyz "$key="; done
+value=$(grep -o ' max_devi_f=[^ ]*' devi/out.xyz | cut -d= -f2)
+echo "$value" >devi/value
+awk '!/^#/ { print $5 }' devi/model_devi.out >devi/value_wanted
+near 0 1e-6 devi/value devi/value_wanted
+ok data convert devi/out.xyz devi/again.xyz
+has devi/again.xyz " max_devi_f=$value "
 ok eval -m "$four" "$kit/lammps/water_tri.lmp" --type-map O,H -o devi/out --relative 1 --force --atomic
 sed 1d devi/model_devi.out | cut -c1-145 >rows
 head -3 "$kit/model_devi/cli_relative.out" | sed 1d >rows_wanted
@@ -73,6 +82,10 @@ code 1 'nowhere' eval -m "$model" nowhere -o no
 code 1 'has O, which the model .* does not know (it knows Cu)' eval -m "$ROOT/examples/models/copper_se_e2_a.dp" "$npy" -o no
 code 2 'no model' eval "$npy" -o no
 code 2 'no output' eval -m "$model" "$npy"
+code 2 'of 1e-12 to 1 eV/A' eval -m "$model" "$npy" -o no --table 1e-30
+code 1 "suffix '.pdf' belongs to no format" eval -m "$model" nowhere -o no.pdf
+printf '1\nLattice="0.02 0 0 0 0.02 0 0 0 0.02" Properties=species:S:1:pos:R:3\nO 0 0 0\n' >tiny.xyz
+code 1 'faces of the cell 0.02, 0.02, 0.02' eval -m "$model" tiny.xyz -o no
 code 2 'table maybe' eval -m "$model" "$npy" -o no --table maybe
 code 1 'format' eval -m "$model" "$npy" -o no --format nonsense
 code 2 'best|baseline' eval -m "$model" "$npy" -o no --isa avx3

@@ -95,6 +95,14 @@ done:
     return status;
 }
 
+static kr_status remove_small(kr_context *ctx, const char *folder, const char *name) {
+    char *path = kr_path_join(ctx, folder, name);
+    if (!path) return KR_ERR_MEMORY;
+    unlink(path);
+    kr_free(path);
+    return KR_OK;
+}
+
 static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -222,13 +230,41 @@ static kr_status write_identity(kr_context *ctx, const char *folder, int64_t com
     kr_process self, other;
     char a[160], b[160], text[330];
     kr_process_self(&self);
-    if (!command) {
-        snprintf(text, sizeof text, "%s\n", kr_process_format(&self, a));
-    } else {
-        kr_process_of(command, &other);
-        snprintf(text, sizeof text, "%s\n%s\n", kr_process_format(&self, a), kr_process_format(&other, b));
-    }
+    kr_process_of(command, &other);
+    snprintf(text, sizeof text, "%s\n%s\n", kr_process_format(&self, a), kr_process_format(&other, b));
     return write_small(ctx, folder, "supervisor", text);
+}
+
+/* Makes the file `supervisor` with this text unless it is there: of several processes exactly one wins. */
+static kr_status claim(kr_context *ctx, const char *folder, const char *text, int *won) {
+    kr_status status = KR_OK;
+    kr_process self;
+    char *path = kr_path_join(ctx, folder, "supervisor"), *own = NULL;
+    FILE *file = NULL;
+    *won = 0;
+    kr_process_self(&self);
+    own = path ? kr_strprintf(ctx, "%s.%s.%" PRId64, path, self.host, self.pid) : NULL;
+    if (!own) KR_TRY(KR_ERR_MEMORY);
+    file = fopen(own, "we");
+    if (!file) KR_FAIL(ctx, KR_ERR_IO, "cannot write '%s': %s", own, strerror(errno));
+    int bad = fprintf(file, "%s\n", text) < 0;
+    bad |= fclose(file) != 0;
+    if (bad) KR_FAIL(ctx, KR_ERR_IO, "cannot write '%s': %s", own, strerror(errno));
+    if (link(own, path) == 0)
+        *won = 1;
+    else if (errno != EEXIST)
+        KR_FAIL(ctx, KR_ERR_IO, "cannot make '%s': %s", path, strerror(errno));
+done:
+    if (own) unlink(own);
+    kr_free(own);
+    kr_free(path);
+    return status;
+}
+
+kr_status kr_task_void(kr_context *ctx, const char *folder, int *won) {
+    *won = 1;
+    if (!kr_file_is_folder(folder)) return KR_OK;
+    return claim(ctx, folder, "void", won);
 }
 
 static kr_status run_command(kr_context *ctx, const char *folder, const kr_command *command, kr_usage *usage) {
@@ -275,13 +311,21 @@ kr_status kr_supervise(kr_context *ctx, const char *folder, kr_usage *usage) {
     kr_tree *tree = NULL;
     kr_command command = {0};
     kr_task_life life;
+    kr_process self;
+    char identity[160];
+    int won;
     memset(usage, 0, sizeof *usage);
     KR_TRY(kr_task_look(ctx, folder, &life, usage));
     if (life == KR_TASK_ENDED) goto done;
     if (life == KR_TASK_LIVES) KR_FAIL(ctx, KR_ERR_IO, "'%s': another process supervises this task", folder);
-    if (life == KR_TASK_VANISHED) KR_TRY(kr_task_kill(ctx, folder));
     KR_TRY(read_command(ctx, folder, &tree, &command));
-    KR_TRY(write_identity(ctx, folder, 0));
+    if (life == KR_TASK_VANISHED) {
+        KR_TRY(kr_task_kill(ctx, folder));
+        KR_TRY(remove_small(ctx, folder, "supervisor"));
+    }
+    kr_process_self(&self);
+    KR_TRY(claim(ctx, folder, kr_process_format(&self, identity), &won));
+    if (!won) KR_FAIL(ctx, KR_ERR_IO, "'%s': another process has this task", folder);
     KR_TRY(run_command(ctx, folder, &command, usage));
 done:
     kr_tree_destroy(&tree);

@@ -33,6 +33,9 @@ typedef enum kr_task_life { KR_TASK_ABSENT, KR_TASK_LIVES, KR_TASK_ENDED, KR_TAS
 /* What a folder tells: no supervisor ever, a living one (or one of another host), rc is there (usage is filled when
  * not NULL), or a supervisor that died without rc. */
 kr_status kr_task_look(kr_context *ctx, const char *folder, kr_task_life *life, kr_usage *usage);
+/* Makes sure that no supervisor can begin in a folder where none has begun: *won = 0 when one has. A folder that does
+ * not exist is won. */
+kr_status kr_task_void(kr_context *ctx, const char *folder, int *won);
 /* Ends what a vanished supervisor left running, and asks a living one to end. */
 kr_status kr_task_kill(kr_context *ctx, const char *folder);
 

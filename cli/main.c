@@ -7,16 +7,11 @@
 #include <string.h>
 
 extern const cli_command cli_command_eval, cli_command_test, cli_command_model, cli_command_data, cli_command_plot,
-    cli_command_help;
+    cli_command_eelt, cli_command_help;
 
 const cli_command *const cli_commands[] = {
-    &cli_command_eval,
-    &cli_command_test,
-    &cli_command_model,
-    &cli_command_data,
-    &cli_command_plot,
-    &cli_command_help,
-    NULL,
+    &cli_command_eval, &cli_command_test, &cli_command_model, &cli_command_data,
+    &cli_command_plot, &cli_command_eelt, &cli_command_help,  NULL,
 };
 
 static int run_command(const cli_command *command, int argc, char **argv) {

@@ -103,6 +103,7 @@ static kr_status collect(kr_context *ctx, queue *q, kr_task *task, const char *f
                  (double)usage.maxrss_kB / 1024);
     }
     KR_TRY(finish(ctx, q, task, outcome, &usage, message, 1));
+    if (outcome == KR_OUTCOME_DONE && q->work->clean) q->work->clean(ctx, q->work->payload, folder);
 done:
     return status;
 }

@@ -21,6 +21,8 @@ typedef struct kr_work {
                          kr_outcome *outcome, char message[256]);
     /* Notes the result of a DONE task in the ledger, inside the transaction that ends the task. May be NULL. */
     kr_status (*record)(kr_context *ctx, void *payload, kr_ledger *ledger, const kr_task *task);
+    /* Removes what nobody needs any more from the folder of a task that is recorded as DONE. May be NULL. */
+    void (*clean)(kr_context *ctx, void *payload, const char *folder);
 } kr_work;
 
 typedef struct kr_queue_options {

@@ -64,10 +64,10 @@ static kr_status look(kr_context *ctx, double now, kr_job *job) {
         break;
     case KR_TASK_ABSENT:
         job->state = KR_JOB_WAITING;
-            if (job->id[0] && now - job->submitted < start_s) break;
-            /* Never started, or so late that it must not begin any more, because it will be tried again. */
-            status = kr_task_void(ctx, job->folder, &won);
-            if (won) job->state = KR_JOB_ABSENT;
+        if (job->id[0] && now - job->submitted < start_s) break;
+        /* Never started, or so late that it must not begin any more, because it will be tried again. */
+        status = kr_task_void(ctx, job->folder, &won);
+        if (won) job->state = KR_JOB_ABSENT;
         break;
     case KR_TASK_VANISHED:
         job->state = KR_JOB_GONE;

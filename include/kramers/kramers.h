@@ -6,6 +6,7 @@
 #include <kramers/context.h>
 #include <kramers/devi_file.h>
 #include <kramers/deviation.h>
+#include <kramers/eelt.h>
 #include <kramers/model.h>
 #include <kramers/potential.h>
 #include <kramers/sampling.h>

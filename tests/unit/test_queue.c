@@ -61,7 +61,7 @@ static kr_status record(kr_context *ctx, void *payload, kr_ledger *ledger, const
     return kr_db_run(ctx, kr_ledger_db(ledger), "INSERT INTO label(key, path) VALUES(?, ?)", "ss", task->key,
                      task->key);
 }
-static const kr_work work = {"label", NULL, prepare, collect, record};
+static const kr_work work = {"label", NULL, prepare, collect, record, NULL};
 
 static void add(kr_context *ctx, kr_ledger *ledger, const char *key) {
     int64_t id;

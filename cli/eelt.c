@@ -1,0 +1,211 @@
+/* kramers eelt: labelling of many frames by electronic-structure programs.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "inputs.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- label ---- */
+
+typedef struct label_settings {
+    const char *output, *to;
+    cli_names type_map;
+    int force, break_lock, check, kill_at;
+} label_settings;
+
+static const cli_option label_options[] = {
+    {"output", 'o', CLI_TEXT, offsetof(label_settings, output), "PATH",
+     "where the labelled frames go (npy folder, .xyz, .hdf5)"},
+    {"to", 0, CLI_TEXT, offsetof(label_settings, to), "FORMAT", "of the output, when its name does not tell"},
+    {"type-map", 0, CLI_NAMES, offsetof(label_settings, type_map), "El,...", "elements of numeric types"},
+    {"check", 0, CLI_FLAG, offsetof(label_settings, check), NULL, "check input and frames, start nothing"},
+    {"break-lock", 0, CLI_FLAG, offsetof(label_settings, break_lock), NULL,
+     "take over the folder from a process of another host that is dead for certain"},
+    {"force", 0, CLI_FLAG, offsetof(label_settings, force), NULL, "replace an existing output"},
+    {"kill-at", 0, CLI_COUNT, offsetof(label_settings, kill_at), "N",
+     "for tests: kill this process at its N-th commit or rename"},
+    {0}};
+
+typedef struct killer {
+    int at, now;
+} killer;
+static void count_point(void *payload) {
+    killer *k = payload;
+    if (++k->now == k->at) raise(SIGKILL);
+}
+
+static int progress(const char *what, long done, long total, void *payload) {
+    cli_progress *p = payload;
+    (void)what;
+    p->total = total;
+    cli_progress_at(p, done);
+    return cli_interrupted();
+}
+
+static int say_report(const kr_label_report *r, const char *output) {
+    cli_note("%ld frames, %ld different: %ld labelled (%ld known before), %ld without a label; %ld attempts", r->frames,
+             r->unique, r->labelled, r->known, r->failed, r->attempts);
+    if (r->failures[0]) cli_note("attempts that failed: %s", r->failures);
+    if (output) cli_note("written to %s", output);
+    return r->failed ? CLI_STOPPED : CLI_DONE;
+}
+
+static int label(const void *values, int nargs, char **args) {
+    const label_settings *s = values;
+    kr_dataset *data = NULL, *labelled = NULL;
+    kr_label_options options;
+    kr_label_report report;
+    cli_progress shown;
+    killer k = {s->kill_at, 0};
+    char program[4096];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n < 0) return cli_error(NULL, "the path of this program is not known");
+    program[n] = 0;
+    if (s->output && cli_output_allowed(s->output, s->force) != CLI_DONE) return CLI_FAILED;
+    kr_context *ctx = cli_context(0);
+    if (!ctx) return CLI_FAILED;
+    kr_label_options_default(&options);
+    options.input = args[0];
+    options.program = program;
+    options.break_lock = s->break_lock;
+    options.dry = s->check;
+    if (s->kill_at) {
+        options.point = count_point;
+        options.payload = &k;
+    }
+    int result = cli_read_systems(ctx, nargs - 1, args + 1, NULL, &s->type_map, &data);
+    if (result == CLI_DONE) {
+        cli_catch_interrupts();
+        cli_progress_begin(&shown, "labels", cli_count_frames(data));
+        kr_context_set_progress(ctx, progress, &shown);
+        kr_status status = kr_label_dataset(ctx, &options, data, &labelled, &report);
+        cli_progress_end(&shown, report.labelled + report.failed);
+        if (status < 0 || status == KR_NOT_CONVERGED)
+            result = cli_library_error(ctx);
+        else if (s->check)
+            cli_note("%ld frames, %ld different: nothing wrong found", report.frames, report.unique);
+        if (labelled && report.labelled && s->output && kr_dataset_write(ctx, labelled, s->output, s->to, s->force) < 0)
+            result = cli_library_error(ctx);
+        if (labelled && result == CLI_DONE) result = say_report(&report, report.labelled ? s->output : NULL);
+        if (status == KR_CANCELLED) {
+            cli_note("stopped; the same command goes on from here");
+            result = CLI_STOPPED;
+        }
+    }
+    kr_dataset_destroy(&labelled);
+    kr_dataset_destroy(&data);
+    kr_context_destroy(&ctx);
+    return result;
+}
+
+static const cli_command command_label = {
+    .name = "eelt label",
+    .summary = "Label frames with Quantum ESPRESSO, CP2K, xtb, LAMMPS or any program",
+    .usage = "INPUT.json FRAMES... [-o PATH]",
+    .text = "INPUT.json says which program labels and where its jobs run; FRAMES are structure files of any format. "
+            "Only results that their program calls converged are accepted. A run that was killed goes on where it "
+            "was when the same command is given again; a structure that has a label is not calculated again. Exit "
+            "code 3: some frames have no label.",
+    .least = 2,
+    .most = -1,
+    .options = label_options,
+    .size = sizeof(label_settings),
+    .run = label,
+};
+
+/* ---- exec ---- */
+
+static int execute(const void *values, int nargs, char **args) {
+    (void)values, (void)nargs;
+    kr_context *ctx = cli_context(1);
+    if (!ctx) return CLI_FAILED;
+    int result = kr_task_execute(ctx, args[0]) < 0 ? cli_library_error(ctx) : CLI_DONE;
+    kr_context_destroy(&ctx);
+    return result;
+}
+
+static const cli_command command_exec = {
+    .name = "eelt exec",
+    .summary = "Run the task of a folder under its limits (runners call this)",
+    .usage = "FOLDER",
+    .least = 1,
+    .most = 1,
+    .size = 1,
+    .run = execute,
+};
+
+/* ---- status, retry ---- */
+
+static void print_line(const char *text, void *payload) {
+    (void)payload;
+    printf("%s\n", text);
+}
+
+static int show_status(const void *values, int nargs, char **args) {
+    (void)values, (void)nargs;
+    kr_context *ctx = cli_context(1);
+    if (!ctx) return CLI_FAILED;
+    int result = kr_campaign_status(ctx, args[0], print_line, NULL) < 0 ? cli_library_error(ctx) : CLI_DONE;
+    kr_context_destroy(&ctx);
+    return result;
+}
+
+static const cli_command command_status = {
+    .name = "eelt status",
+    .summary = "What a campaign has done and what failed",
+    .usage = "FOLDER",
+    .text = "Reads only; may be called while the campaign runs.",
+    .least = 1,
+    .most = 1,
+    .size = 1,
+    .run = show_status,
+};
+
+typedef struct retry_settings {
+    const char *class_name;
+    int break_lock;
+} retry_settings;
+
+static const cli_option retry_options[] = {
+    {"class", 0, CLI_TEXT, offsetof(retry_settings, class_name), "CLASS",
+     "only tasks whose last attempt ended so: not_converged, crashed, timeout, stalled, out_of_memory …"},
+    {"break-lock", 0, CLI_FLAG, offsetof(retry_settings, break_lock), NULL,
+     "take over the folder from a process of another host that is dead for certain"},
+    {0}};
+
+static int retry(const void *values, int nargs, char **args) {
+    const retry_settings *s = values;
+    long count;
+    (void)nargs;
+    kr_context *ctx = cli_context(1);
+    if (!ctx) return CLI_FAILED;
+    int result = CLI_DONE;
+    if (kr_campaign_retry(ctx, args[0], s->class_name, s->break_lock, &count) < 0)
+        result = cli_library_error(ctx);
+    else
+        cli_note("%ld tasks may run again", count);
+    kr_context_destroy(&ctx);
+    return result;
+}
+
+static const cli_command command_retry = {
+    .name = "eelt retry",
+    .summary = "Give tasks that were given up or held another chance",
+    .usage = "FOLDER [--class CLASS]",
+    .least = 1,
+    .most = 1,
+    .options = retry_options,
+    .size = sizeof(retry_settings),
+    .run = retry,
+};
+
+static const cli_command *const commands[] = {&command_label, &command_status, &command_retry, &command_exec, NULL};
+
+extern const cli_command cli_command_eelt;
+const cli_command cli_command_eelt = {
+    .name = "eelt",
+    .summary = "Label structures by electronic-structure programs",
+    .usage = "COMMAND",
+    .sub = commands,
+};

@@ -11,15 +11,21 @@ static kr_context *ctx;
 /* ---- a problem with matrices and vectors: r_s(θ) = c_s·θ + ½ Σ θ_i² cos(i + s) − y_s over a few samples s, the batch
  * of a step is one half of them. θ is large enough to need several pieces. ---- */
 
-enum { ROWS = 160, COLUMNS = 130, NTHETA = ROWS * COLUMNS + COLUMNS + 40 * 7 + 7, SAMPLES = 8 };
+enum { ROWS = 160, COLUMNS = 110, NTHETA = ROWS * COLUMNS + COLUMNS + 40 * 7 + 7, SAMPLES = 8 };
 static const kr_block BLOCKS[] = {{"a.w", 0, ROWS *COLUMNS, ROWS, COLUMNS},
                                   {"a.b", ROWS *COLUMNS, COLUMNS, 1, COLUMNS},
                                   {"b.w", ROWS *COLUMNS + COLUMNS, 40 * 7, 40, 7},
                                   {"b.b", ROWS *COLUMNS + COLUMNS + 40 * 7, 7, 1, 7}};
 enum { NBLOCKS = sizeof BLOCKS / sizeof *BLOCKS };
 
-static double coefficient(int s, size_t i) { return sin(0.37 * (double)(i + 1) * (s + 1)) / 30; }
-static double curvature(int s, size_t i) { return 0.02 * cos((double)i + s); }
+static double coefficient[SAMPLES][NTHETA], curvature[SAMPLES][NTHETA];
+static void fill(void) {
+    for (int s = 0; s < SAMPLES; s++)
+        for (int i = 0; i < NTHETA; i++) {
+            coefficient[s][i] = sin(0.37 * (i + 1) * (s + 1)) / 30;
+            curvature[s][i] = 0.02 * cos(i + s);
+        }
+}
 
 typedef struct problem {
     int batch; /* 0, 1, or −1 = all samples */
@@ -29,7 +35,7 @@ typedef struct problem {
 
 static double residual(int s, const double *theta) {
     double sum = -1.5 * cos(s);
-    for (size_t i = 0; i < NTHETA; i++) sum += (coefficient(s, i) + 0.5 * curvature(s, i) * theta[i]) * theta[i];
+    for (size_t i = 0; i < NTHETA; i++) sum += (coefficient[s][i] + 0.5 * curvature[s][i] * theta[i]) * theta[i];
     return sum;
 }
 
@@ -44,7 +50,7 @@ static kr_status evaluate(kr_context *c, void *payload, const double *theta, dou
         double r = residual(s, theta);
         *loss += 0.5 * r * r;
         for (size_t i = 0; gradient && i < NTHETA; i++)
-            gradient[i] += r * (coefficient(s, i) + curvature(s, i) * theta[i]);
+            gradient[i] += r * (coefficient[s][i] + curvature[s][i] * theta[i]);
     }
     if (gradient && p->bad) gradient[p->bad - 1] = NAN;
     return KR_OK;
@@ -58,7 +64,7 @@ static kr_status measure(kr_context *c, void *payload, int group, const double *
     double r = residual(group, theta);
     *innovation = fabs(r);
     for (size_t i = 0; i < NTHETA; i++)
-        gradient[i] = (r > 0 ? -1 : 1) * (coefficient(group, i) + curvature(group, i) * theta[i]);
+        gradient[i] = (r > 0 ? -1 : 1) * (coefficient[group][i] + curvature[group][i] * theta[i]);
     if (p->bad) gradient[p->bad - 1] = NAN;
     return KR_OK;
 }
@@ -75,7 +81,7 @@ static kr_tree *options_of(const char *text) {
 
 /* Options that make every kind show all it has within a few steps of the problem above. */
 static kr_tree *options_for(const kr_optimizer_kind *kind) {
-    (void)kind;
+    if (!strcmp(kind->name, "LKF")) return options_of("{\"kf_blocksize\": 100}");
     return NULL;
 }
 
@@ -130,7 +136,7 @@ static void test_threads(void **unused) {
     (void)unused;
     static double a[NTHETA], b[NTHETA];
     for (int k = 0; k < kr_optimizer_count(); k++)
-        for (int t = 1; t <= 8; t = t == 3 ? 8 : t + 1) {
+        for (int t = 1; t <= 3; t++) {
             kr_optimizer *o = NULL;
             kr_context_set_threads(ctx, t);
             make(kr_optimizer_at(k), NULL, &o);
@@ -332,6 +338,7 @@ int main(void) {
     };
     if (kr_context_create(&ctx) != KR_OK) return 1;
     kr_context_set_threads(ctx, 1);
+    fill();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kr_context_destroy(&ctx);
     return failed;

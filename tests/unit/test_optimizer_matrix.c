@@ -1,0 +1,237 @@
+/* Muon and SOAP: orthogonalised matrices against singular values, bases against eigenvectors, steps against formulas.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "core/json.h"
+#include "core/linalg.h"
+#include "core/optimizer.h"
+#include "core/optimizer_matrix.h"
+#include "core/optimizer_soap.h"
+#include "kr_test.h"
+
+static kr_context *ctx;
+
+static double polynomial(double s) {
+    for (int k = 0; k < 5; k++) s = s * (3.4445 + s * s * (-4.775 + s * s * 2.0315));
+    return s;
+}
+
+/* u f(s) vᵀ of a with the singular values divided by the Frobenius norm. */
+static void by_svd(int m, int n, const double *a, double *out) {
+    enum { MOST = 80 };
+    static double copy[MOST * MOST], u[MOST * MOST], vt[MOST * MOST], s[MOST];
+    int k = m < n ? m : n;
+    double norm = 0;
+    for (int i = 0; i < m * n; i++) norm += a[i] * a[i];
+    memcpy(copy, a, (size_t)(m * n) * sizeof *a);
+    kr_assert_ok(ctx, kr_svd(ctx, m, n, copy, u, s, vt));
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            out[i * n + j] = 0;
+            for (int l = 0; l < k; l++) out[i * n + j] += u[i * k + l] * polynomial(s[l] / sqrt(norm)) * vt[l * n + j];
+        }
+}
+
+static void test_orthogonalize(void **unused) {
+    (void)unused;
+    static const int shape[][2] = {{30, 12}, {12, 30}, {50, 50}, {2, 70}, {64, 3}, {1, 1}};
+    static double a[80 * 80], expected[80 * 80], got[80 * 80];
+    static float x[80 * 80], scratch[3 * 80 * 80];
+    for (size_t c = 0; c < sizeof shape / sizeof *shape; c++) {
+        int m = shape[c][0], n = shape[c][1];
+        for (int i = 0; i < m * n; i++) x[i] = (float)(a[i] = sin(1.0 + 0.7 * i + 0.01 * i * i) * 1e-3);
+        by_svd(m, n, a, expected);
+        kr_assert_ok(ctx, kr_matrix_orthogonalize(ctx, m, n, x, scratch));
+        for (int i = 0; i < m * n; i++) got[i] = (double)x[i];
+        kr_assert_close(m * n, got, expected, 3e-5, 0);
+    }
+    memset(x, 0, sizeof x);
+    kr_assert_ok(ctx, kr_matrix_orthogonalize(ctx, 4, 5, x, scratch));
+    for (int i = 0; i < 20; i++) assert_true(x[i] == 0);
+}
+
+/* ---- a matrix W [R][C] and a vector b [C]: f = ½ |A W B − T|² + ½ Σ i b_i² ---- */
+
+enum { R = 18, C = 11, N = R * C + C };
+static const kr_block BLOCKS[] = {{"w", 0, R *C, R, C}, {"b", R *C, C, 1, C}};
+static double A[R][R], B[C][C], T[R][C];
+
+static void fill(void) { /* condition numbers 100 and 30, no axis is special */
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < R; j++) A[i][j] = sin(3.1 * i * j + i) / 3 + (i == j ? 0.2 * i : 0);
+    for (int i = 0; i < C; i++)
+        for (int j = 0; j < C; j++) B[i][j] = cos(1.7 * i * j + j) / 3 + (i == j ? 0.2 * i : 0);
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < C; j++) T[i][j] = sin(i - 2 * j);
+}
+
+static kr_status evaluate(kr_context *c, void *payload, const double *theta, double *loss, double *gradient) {
+    (void)c;
+    (void)payload;
+    double aw[R][C], residual[R][C], back[R][C];
+    *loss = 0;
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < C; j++) {
+            aw[i][j] = 0;
+            for (int k = 0; k < R; k++) aw[i][j] += A[i][k] * theta[k * C + j];
+        }
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < C; j++) {
+            residual[i][j] = -T[i][j];
+            for (int k = 0; k < C; k++) residual[i][j] += aw[i][k] * B[k][j];
+            *loss += 0.5 * residual[i][j] * residual[i][j];
+        }
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < C; j++) {
+            back[i][j] = 0;
+            for (int k = 0; k < C; k++) back[i][j] += residual[i][k] * B[j][k];
+        }
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < C; j++) {
+            gradient[i * C + j] = 0;
+            for (int k = 0; k < R; k++) gradient[i * C + j] += A[k][i] * back[k][j];
+        }
+    for (int i = 0; i < C; i++) {
+        *loss += 0.5 * i * theta[R * C + i] * theta[R * C + i];
+        gradient[R * C + i] = i * theta[R * C + i];
+    }
+    return KR_OK;
+}
+
+static void start(double *theta) {
+    for (int i = 0; i < N; i++) theta[i] = 0.3 * cos(i);
+}
+
+static double run(const char *kind, const char *text, int nsteps, double lr, double *theta) {
+    kr_tree *options = NULL;
+    kr_optimizer *o = NULL;
+    kr_objective objective = {.evaluate = evaluate};
+    double loss = 0;
+    kr_assert_ok(ctx, kr_json_parse(ctx, text, strlen(text), "options", &options));
+    kr_assert_ok(ctx, kr_optimizer_create(ctx, kr_optimizer_find(kind), options, N, 2, BLOCKS, NULL, &o));
+    start(theta);
+    for (int s = 0; s < nsteps; s++) kr_assert_ok(ctx, kr_optimizer_step(ctx, o, s, lr, &objective, theta, &loss));
+    kr_optimizer_destroy(&o);
+    kr_tree_destroy(&options);
+    return loss;
+}
+
+static void adam_reference(int from, double beta1, double beta2, int nsteps, double lr, double *theta) {
+    double m[N] = {0}, v[N] = {0}, g[N], loss;
+    for (int t = 1; t <= nsteps; t++) {
+        evaluate(ctx, NULL, theta, &loss, g);
+        for (int i = from; i < N; i++) {
+            m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+            v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+            theta[i] -= lr * m[i] / (1 - pow(beta1, t)) / (sqrt(v[i] / (1 - pow(beta2, t))) + 1e-8);
+        }
+    }
+}
+
+static void test_muon(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *options;
+        double momentum, decay, scale, divisor;
+    } cases[] = {{"{}", 0.95, 0.001, 0.18 * 4.242640687119285, 1}, /* √18 */
+                 {"{\"momentum\": 0.5, \"weight_decay\": 0.3, \"lr_adjust\": 4}", 0.5, 0.3, 1.2792042981336627, 4}};
+    for (size_t c = 0; c < 2; c++) {
+        double theta[N], expected[N], m[R * C] = {0}, u[R * C], o[R * C], g[N], loss;
+        const double lr = 0.02;
+        run("muon", cases[c].options, 6, lr, theta);
+        start(expected);
+        adam_reference(R * C, 0.9, 0.95, 6, lr / cases[c].divisor, expected); /* f separates: b apart from W */
+        for (int t = 0; t < 6; t++) {
+            evaluate(ctx, NULL, expected, &loss, g);
+            for (int i = 0; i < R * C; i++) {
+                m[i] += (1 - cases[c].momentum) * (g[i] - m[i]);
+                u[i] = cases[c].momentum * m[i] + (1 - cases[c].momentum) * g[i];
+            }
+            by_svd(R, C, u, o);
+            for (int i = 0; i < R * C; i++)
+                expected[i] = expected[i] * (1 - lr * cases[c].decay) - lr * cases[c].scale * o[i];
+        }
+        kr_assert_close(N, theta, expected, 2e-5, 0);
+    }
+}
+
+/* ---- SOAP ---- */
+
+static void test_basis(void **unused) {
+    (void)unused;
+    enum { D = 24 };
+    static double c[D * D], values[D], eigen[D];
+    static float basis[D * D], image[D * D];
+    int order[D];
+    /* C = Σ_k 0.6^k w_k w_kᵀ with orthonormal w (columns of a reflection); the last four values are zero */
+    double u[D], uu = 0;
+    for (int i = 0; i < D; i++) {
+        u[i] = sin(1 + 2 * i);
+        uu += u[i] * u[i];
+    }
+    for (int i = 0; i < D; i++)
+        for (int j = 0; j < D; j++)
+            for (int k = 0; k < D - 4; k++)
+                c[i * D + j] +=
+                    pow(0.6, (k * 7) % 20) * ((i == k) - 2 * u[i] * u[k] / uu) * ((j == k) - 2 * u[j] * u[k] / uu);
+    for (int i = 0; i < D; i++) basis[i * D + i] = 1;
+    for (int round = 0; round < 60; round++) {
+        for (int i = 0; i < D; i++)
+            for (int j = 0; j < D; j++) {
+                double sum = 0;
+                for (int k = 0; k < D; k++) sum += (double)basis[i * D + k] * c[k * D + j];
+                image[i * D + j] = (float)sum;
+            }
+        kr_soap_order(D, basis, image, values, order);
+        if (round < 59) kr_soap_turn(D, order, basis, image);
+        for (int i = 0; i < D; i++)
+            for (int j = 0; j <= i; j++) {
+                double sum = 0;
+                for (int k = 0; k < D; k++) sum += (double)basis[i * D + k] * (double)basis[j * D + k];
+                kr_assert_near(sum, i == j, 1e-5, 0);
+            }
+    }
+    kr_assert_ok(ctx, kr_eigen_symmetric(ctx, D, c, eigen));
+    for (int i = 0; i < D; i++) kr_assert_near(values[order[i]], eigen[D - 1 - i], 1e-6, 1e-4);
+    /* Nothing at all to go by: the basis stays one. */
+    memset(image, 0, sizeof image);
+    for (int i = 0; i < D; i++) order[i] = D - 1 - i;
+    static float before[D * D];
+    memcpy(before, basis, sizeof before);
+    kr_soap_turn(D, order, basis, image);
+    for (int i = 0; i < D * D; i++)
+        kr_assert_near((double)basis[i], (double)before[(D - 1 - i / D) * D + i % D], 1e-5, 0);
+    /* Permutations, in place and with scratch, rows and columns. */
+    static const int cycle[] = {2, 0, 3, 1, 4};
+    float x[5 * 3], y[5 * 3], scratch[15];
+    for (int i = 0; i < 15; i++) x[i] = y[i] = (float)i;
+    kr_soap_permute(0, 5, 3, cycle, x, NULL);
+    kr_soap_permute(0, 5, 3, cycle, y, scratch);
+    for (int i = 0; i < 15; i++) assert_true(x[i] == (float)(cycle[i / 3] * 3 + i % 3) && x[i] == y[i]);
+    kr_soap_permute(1, 3, 5, cycle, x, scratch);
+    for (int i = 0; i < 15; i++) assert_true(x[i] == y[i / 5 * 5 + cycle[i % 5]]);
+}
+
+static void test_soap(void **unused) {
+    (void)unused;
+    double theta[N], expected[N];
+    /* Without turned sides it is Adam. */
+    run("soap", "{\"max_precond_dim\": 1}", 20, 0.01, theta);
+    start(expected);
+    adam_reference(0, 0.95, 0.95, 20, 0.01, expected);
+    kr_assert_close(N, theta, expected, 2e-5, 0);
+    /* Turned, it goes further in as many steps: the curvature is aligned with no axis of W. */
+    double adam = run("adam", "{}", 800, 0.1, theta);
+    double one = run("soap", "{\"max_precond_dim\": 12}", 800, 0.1, theta);
+    double both = run("soap", "{}", 800, 0.1, theta);
+    assert_true(one < 0.8 * adam && both < 0.8 * adam);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_orthogonalize), cmocka_unit_test(test_muon),
+                                       cmocka_unit_test(test_basis), cmocka_unit_test(test_soap)};
+    if (kr_context_create(&ctx) != KR_OK) return 1;
+    kr_context_set_threads(ctx, 1);
+    fill();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kr_context_destroy(&ctx);
+    return failed;
+}

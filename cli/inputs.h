@@ -51,7 +51,7 @@ typedef struct cli_model_settings {
      "LAMMPS) or the nearest of all first (as PyTorch)"}, \
     {"float32-cutoff", 0, CLI_FLAG, offsetof(settings, field.float32_cutoff), NULL, \
      "round rcut and rcut_smth to single precision, as DeePMD-kit's TensorFlow operators do"}, \
-    {"isa", 0, CLI_CHOICE, offsetof(settings, field.isa), "best|baseline|avx2|avx512", \
+    {"isa", 0, CLI_CHOICE, offsetof(settings, field.isa), "best|baseline|avx2|avx512|amx", \
      "instruction set; default best: what this processor has"}, \
     {"threads", 0, CLI_COUNT, offsetof(settings, field.threads), "N", \
      "number of threads; default all; the results are the same for any number"}

@@ -32,7 +32,7 @@ int cli_predictor_open(cli_predictor *predictor, const cli_command *command, con
     options.precision = settings->precision ? KR_PRECISION_MIXED : KR_PRECISION_DOUBLE;
     options.sel_rule = settings->sel_rule ? KR_SEL_NEAREST_TOTAL : KR_SEL_NEAREST_PER_TYPE;
     options.float32_cutoff = settings->float32_cutoff;
-    options.isa = (const char *const[]){NULL, "baseline", "avx2", "avx512"}[settings->isa];
+    options.isa = (const char *const[]){NULL, "baseline", "avx2", "avx512", "amx"}[settings->isa];
     predictor->ctx = cli_context(settings->threads);
     if (!predictor->ctx) return CLI_FAILED;
     predictor->options = options;

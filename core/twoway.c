@@ -12,7 +12,7 @@ extern const kr_twoway_kernels kr_twoway_f64_avx2, kr_twoway_f32_avx2, kr_twoway
 
 const kr_twoway_kernels *kr_twoway_for(kr_isa isa, int single) {
 #if defined(__x86_64__)
-    if (isa == KR_ISA_AVX512) return single ? &kr_twoway_f32_avx512 : &kr_twoway_f64_avx512;
+    if (isa == KR_ISA_AVX512 || isa == KR_ISA_AMX) return single ? &kr_twoway_f32_avx512 : &kr_twoway_f64_avx512;
     if (isa == KR_ISA_AVX2) return single ? &kr_twoway_f32_avx2 : &kr_twoway_f64_avx2;
 #endif
     (void)isa;

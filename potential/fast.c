@@ -18,7 +18,7 @@ extern kr_fast_run *const kr_fast_run_f64_avx2, *const kr_fast_run_f32_avx2, *co
 
 static kr_fast_run *run_for(kr_isa isa, int single) {
 #if defined(__x86_64__)
-    if (isa == KR_ISA_AVX512) return single ? kr_fast_run_f32_avx512 : kr_fast_run_f64_avx512;
+    if (isa == KR_ISA_AVX512 || isa == KR_ISA_AMX) return single ? kr_fast_run_f32_avx512 : kr_fast_run_f64_avx512;
     if (isa == KR_ISA_AVX2) return single ? kr_fast_run_f32_avx2 : kr_fast_run_f64_avx2;
 #endif
     (void)isa;
@@ -208,6 +208,12 @@ kr_status kr_fast_workspace_create(kr_context *ctx, const kr_fast *fast, kr_fast
                 {&ws->g[0], rows * out_stride},
                 {&ws->g[1], rows * out_stride},
                 {&ws->extra, rows * (size_t)fast->nextra}};
+    if (fast->dense->split) {
+        const size_t split = kr_split_bytes(KR_FAST_ROWS, fast->max_width, 3),
+                     upper = kr_split_bytes(KR_FAST_ROWS, fast->max_out, 2);
+        KR_NEW(ctx, ws->split, split > upper ? split : upper);
+        ws->bytes += split > upper ? split : upper;
+    }
     for (size_t k = 0; k < sizeof need / sizeof *need; k++) {
         *need[k].array = kr_calloc(ctx, need[k].count, real);
         if (!*need[k].array) KR_FAIL(ctx, KR_ERR_MEMORY, "%s", kr_context_message(ctx));
@@ -224,8 +230,8 @@ done:
 void kr_fast_workspace_destroy(kr_fast_workspace **ws) {
     if (!ws || !*ws) return;
     kr_fast_workspace *w = *ws;
-    void *arrays[] = {w->moments, w->slopes, w->product, w->t,    w->gt,    w->d,      w->h[0],
-                      w->h[1],    w->slope,  w->g[0],    w->g[1], w->extra, w->x_extra};
+    void *arrays[] = {w->moments, w->slopes, w->product, w->t,    w->gt,    w->d,       w->h[0],
+                      w->h[1],    w->slope,  w->g[0],    w->g[1], w->extra, w->x_extra, w->split};
     for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) kr_free(arrays[k]);
     kr_reference_workspace_free(&w->reference);
     kr_buffer_free(&w->table);

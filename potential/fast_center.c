@@ -207,7 +207,7 @@ static kr_status make_layers(kr_context *ctx, kr_fast *fast, int type, const kr_
             KR_TRY(constant_inputs(ctx, fast, type, net, bias, center));
         } else {
             memcpy(w, theta + from->w, (size_t)from->in * (size_t)from->out * sizeof *w);
-            KR_TRY(kr_fast_pack(ctx, fast, from->in, from->out, w, &to->forward, &to->backward, &to->few));
+            KR_TRY(kr_fast_pack(ctx, fast, from->in, from->out, w, 2, &to->forward, &to->backward, &to->few));
         }
         const double *b = l == 0 ? bias : from->b != KR_NO_BLOCK ? theta + from->b : NULL;
         KR_TRY(make_array(ctx, fast->single, from->out, b, &to->bias));

@@ -8,16 +8,22 @@
 #include "core/error.h"
 #include "potential/fast_internal.h"
 
-kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, double *w, kr_packed *forward,
+kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, double *w, int parts, kr_packed *forward,
                        kr_packed *backward, kr_twoway *few) {
     kr_status status = KR_OK;
     if (fast->rounded) kr_twoway_round(k, n, w, n);
-    KR_TRY(kr_packed_create(ctx, fast->dense, k, n, w, n, 0, forward));
-    KR_TRY(kr_packed_create(ctx, fast->dense, n, k, w, n, 1, backward));
-    if (fast->rounded)
+    KR_TRY(kr_packed_create_split(ctx, fast->dense, k, n, w, n, 0, parts, forward));
+    KR_TRY(kr_packed_create_split(ctx, fast->dense, n, k, w, n, 1, 2, backward));
+    if (fast->rounded) {
         KR_TRY(kr_twoway_create(ctx, fast->dense, k, n, w, n, few));
-    else
+    } else if (forward->split) { /* not in the form that few rows need */
+        kr_packed own;
+        KR_TRY(kr_packed_create(ctx, fast->dense, k, n, w, n, 0, &own));
+        kr_twoway_view(&own, few);
+        few->owned = own.data;
+    } else {
         kr_twoway_view(forward, few);
+    }
 done:
     return status;
 }

@@ -66,7 +66,8 @@ static kr_status pack_chunk(kr_context *ctx, const kr_fast *fast, const kr_fast_
             for (int k = 0; corner && r != p && k < out; k++) to[k] += mirror[k];
         }
     }
-    KR_TRY(kr_fast_pack(ctx, fast, chunk->width, out, w, &chunk->forward, &chunk->backward, &chunk->few));
+    /* Sums of many neighbours' products are the largest numbers, and energies see their rounding: three parts. */
+    KR_TRY(kr_fast_pack(ctx, fast, chunk->width, out, w, 3, &chunk->forward, &chunk->backward, &chunk->few));
 done:
     kr_free(w);
     return status;

@@ -132,6 +132,7 @@ struct kr_fast_workspace {
     void *slope;     /* [layers][ROWS][out]: σ'·idt */
     void *g[2];      /* [ROWS][out] */
     void *extra;     /* [ROWS][nextra] */
+    char *split;     /* for products of split numbers */
     double *x_extra; /* [ROWS][nextra] in double */
     size_t bytes;
     double *stage; /* [KR_STAGE_COUNT] s, added to when not NULL */
@@ -213,7 +214,7 @@ kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned c
                         kr_isa isa, const kr_fast_grid *grid, const kr_fast_channels *channels /* [ntypes] */,
                         kr_fast **fast);
 /* Packs weights w [k][n] for many rows and for few (fast_few.c); rounds them first where `fast` says so. */
-kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, double *w, kr_packed *forward,
+kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, double *w, int parts, kr_packed *forward,
                        kr_packed *backward, kr_twoway *few);
 /* The first fitting layer (fast_inputs.c): column of T of the row-th channel, number of products in a row, in all. */
 int kr_fast_column(const kr_fast_center *center, int row);

@@ -151,6 +151,16 @@ static void tanh_all(size_t n, const void *z_, void *y_, void *d1_) {
     memcpy(d1 + i, tail, (n - i) * sizeof(real));
 }
 
+#if defined(KR_ISA_amx) && KR_SINGLE
+#include "core/isa/split.inl"
+#else
+#define split_product NULL
+#endif
+
 extern const kr_dense KR_KERNEL(dense);
-const kr_dense KR_KERNEL(dense) = {KR_SINGLE, (int)(KR_VECTOR_BYTES / sizeof(real)),
-                                   TILE_VECTORS *(int)(KR_VECTOR_BYTES / sizeof(real)), product, tanh_all};
+const kr_dense KR_KERNEL(dense) = {KR_SINGLE,
+                                   (int)(KR_VECTOR_BYTES / sizeof(real)),
+                                   TILE_VECTORS *(int)(KR_VECTOR_BYTES / sizeof(real)),
+                                   product,
+                                   tanh_all,
+                                   split_product};

@@ -39,7 +39,7 @@ typedef struct kr_potential_options {
     double tolerance; /* force tolerance of the splines, eV/Å; 1e-6; see the range below */
     kr_sel_rule sel_rule;
     int float32_cutoff; /* 1: round rcut and rcut_smth to float32 as DeePMD-kit's TensorFlow operators do */
-    const char *isa;    /* "baseline", "avx2", "avx512"; NULL = the best this processor has */
+    const char *isa;    /* "baseline", "avx2", "avx512", "amx"; NULL = the best this processor has */
     /* [ntypes of the first model] 1 where atoms of a type may occur; NULL = everywhere. Splines are made for these
      * types only; atoms of other types are evaluated too, more slowly. Copied. */
     const unsigned char *used_types;

@@ -163,7 +163,7 @@ std::string set_float32_cutoff(Options &o, Cursor &c, const std::string &k) {
 }
 
 std::string set_isa(Options &o, Cursor &c, const std::string &k) {
-    return take_name(o.isa, c, k, "baseline, avx2 or avx512");
+    return take_name(o.isa, c, k, "baseline, avx2, avx512 or amx");
 }
 
 struct Keyword {

@@ -185,18 +185,22 @@ static void activate(const kr_fast *fast, const kr_fast_layer *layer, int natoms
 
 /* A product with weights of the fitting net, forwards … */
 static void forwards(const kr_fast *fast, const kr_packed *packed, const kr_twoway *few, const kr_product *how,
-                     const real *x, real *y) {
+                     const real *x, real *y, kr_fast_workspace *ws) {
     if (how->rows <= KR_TWOWAY_ROWS)
         fast->twoway->forward(few, how->rows, x, how->lda, how->bias, how->accumulate, y, how->ldc);
+    else if (packed->split)
+        fast->dense->split(packed, how, x, y, ws->split);
     else
         fast->dense->product(packed, how, x, y);
 }
 
 /* … and backwards, with packed = Wᵀ. */
 static void backwards(const kr_fast *fast, const kr_packed *packed, const kr_twoway *few, const kr_product *how,
-                      const real *dy, real *dx) {
+                      const real *dy, real *dx, kr_fast_workspace *ws) {
     if (how->rows <= KR_TWOWAY_ROWS)
         fast->twoway->backward(few, how->rows, dy, how->lda, how->accumulate, dx, how->ldc);
+    else if (packed->split)
+        fast->dense->split(packed, how, dy, dx, ws->split);
     else
         fast->dense->product(packed, how, dy, dx);
 }
@@ -209,7 +213,7 @@ static int layers_forward(const kr_fast *fast, const kr_fast_center *center, int
     for (int l = 1; l < center->nlayers; l++, now = 1 - now) {
         const kr_fast_layer *layer = &center->layer[l];
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ld, .k_end = layer->in, .bias = layer->bias};
-        forwards(fast, &layer->forward, &layer->few, &how, ws->h[now], ws->h[1 - now]);
+        forwards(fast, &layer->forward, &layer->few, &how, ws->h[now], ws->h[1 - now], ws);
         activate(fast, layer, natoms, ws->h[now], ld, ws->h[1 - now], (real *)ws->slope + l * KR_FAST_ROWS * ld, ld);
     }
     return now;
@@ -246,7 +250,7 @@ static int layers_backward(const kr_fast *fast, const kr_fast_center *center, in
             }
         if (l == 0) return now;
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ld, .k_end = layer->out, .accumulate = layer->skip != 0};
-        backwards(fast, &layer->backward, &layer->few, &how, g, below);
+        backwards(fast, &layer->backward, &layer->few, &how, g, below, ws);
         now = 1 - now;
     }
 }
@@ -273,7 +277,7 @@ static void first_layer(const kr_fast *fast, const kr_fast_center *center, int n
                           .k_end = chunk->width,
                           .bias = center->layer[0].bias,
                           .accumulate = accumulate};
-        forwards(fast, &chunk->forward, &chunk->few, &how, ws->d, ws->h[0]);
+        forwards(fast, &chunk->forward, &chunk->few, &how, ws->d, ws->h[0], ws);
         kr_fast_tick(ws, KR_STAGE_NETWORK);
     }
 }
@@ -362,7 +366,7 @@ static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, c
     for (int c = 0; c < center->nchunks; c++) {
         const kr_fast_chunk *chunk = &center->chunk[c];
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ldd, .k_end = center->layer[0].out};
-        backwards(fast, &chunk->backward, &chunk->few, &how, ws->g[g], ws->d);
+        backwards(fast, &chunk->backward, &chunk->few, &how, ws->g[g], ws->d, ws);
         kr_fast_tick(ws, KR_STAGE_NETWORK);
         chunk_backward(center, chunk, natoms, ws->d, ldd, t, gt);
         kr_fast_tick(ws, KR_STAGE_INPUTS);

@@ -95,6 +95,61 @@ static void every_shape(void **state) {
     kr_context_destroy(&ctx);
 }
 
+/* The same of products of split numbers; parts = 0: there is none, packed as usual. */
+static void check_split(kr_context *ctx, const kr_dense *dense, int rows, int k, int n, int parts) {
+    unsigned state = 11u + (unsigned)(rows * 31 + k * 7 + n);
+    const int transposed = n % 2, accumulate = rows % 3 == 0, with_bias = rows % 3 == 1;
+    double *b = kr_calloc(ctx, (size_t)(k * n), sizeof *b), worst = 0;
+    for (int i = 0; i < k * n; i++) b[i] = number(&state);
+    kr_packed packed = {0};
+    kr_assert_ok(ctx, kr_packed_create_split(ctx, dense, k, n, b, transposed ? k : n, transposed, parts, &packed));
+    assert_int_equal(packed.split, parts);
+    int columns = kr_packed_columns(&packed), lda = k + 3, ldc = columns + 5;
+    float *a = kr_calloc(ctx, (size_t)(rows * lda), sizeof *a), *c = kr_calloc(ctx, (size_t)(rows * ldc), sizeof *c);
+    float *before = kr_calloc(ctx, (size_t)(rows * ldc), sizeof *c), *bias = kr_calloc(ctx, (size_t)columns, sizeof *c);
+    char *scratch = kr_calloc(ctx, kr_split_bytes(rows, k, parts), 1);
+    for (int i = 0; i < rows * lda; i++) a[i] = (float)number(&state);
+    for (int i = 0; i < columns; i++) bias[i] = (float)number(&state);
+    for (int i = 0; i < rows * ldc; i++) c[i] = before[i] = (float)number(&state);
+    kr_product how = {
+        .rows = rows, .lda = lda, .ldc = ldc, .bias = with_bias ? bias : NULL, .accumulate = accumulate, .k_end = k};
+    dense->split(&packed, &how, a, c, scratch);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < ldc; j++) {
+            double expected = before[i * ldc + j], size = 1;
+            if (j < columns && !accumulate) expected = with_bias ? (double)bias[j] : 0;
+            for (int m = 0; m < k && j < n; m++) {
+                double term = (double)a[i * lda + m] * (double)(float)(transposed ? b[j * k + m] : b[m * n + j]);
+                expected += term;
+                size += fabs(term);
+            }
+            worst = fmax(worst, fabs((double)c[i * ldc + j] - expected) / size);
+            if (j >= columns) assert_true(c[i * ldc + j] == before[i * ldc + j]);
+        }
+    assert_true(worst < (parts == 2 ? 8e-6 : 4e-7));
+    kr_packed_free(&packed);
+    kr_free(a);
+    kr_free(b);
+    kr_free(c);
+    kr_free(bias);
+    kr_free(before);
+    kr_free(scratch);
+}
+
+static void split_numbers(void **state) {
+    (void)state;
+    kr_context *ctx = NULL;
+    assert_int_equal(kr_context_create(&ctx), KR_OK);
+    for (int isa = 0; isa < KR_ISA_COUNT; isa++) {
+        const kr_dense *dense = kr_isa_available((kr_isa)isa) ? kr_dense_for((kr_isa)isa, 1) : NULL;
+        if (!dense || !dense->split) continue;
+        for (int parts = 2; parts <= 3; parts++)
+            for (int rows = 1; rows <= 53; rows += rows < 20 ? 1 : 4)
+                for (int n = 1; n <= 101; n += n < 50 ? 7 : 25) check_split(ctx, dense, rows, 1 + rows * 7, n, parts);
+    }
+    kr_context_destroy(&ctx);
+}
+
 static void isa_names(void **state) {
     (void)state;
     kr_context *ctx = NULL;
@@ -110,6 +165,7 @@ static void isa_names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_shape), cmocka_unit_test(isa_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_shape), cmocka_unit_test(split_numbers),
+                                       cmocka_unit_test(isa_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

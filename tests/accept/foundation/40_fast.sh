@@ -6,7 +6,7 @@ out=$KRAMERS_WORK/fast.txt
 quick=()
 [ "$KRAMERS_QUICK" = 0 ] || quick=(quick)
 "$KRAMERS_BUILD/accept/accept_fast" "${quick[@]}" >"$out" || exit 1
-for isa in baseline avx2 avx512; do
+for isa in baseline avx2 avx512 amx; do
     if grep -q "^missing $isa" "$out"; then
         missing "fast path, $isa" "<= 1e-6" "this processor has no $isa"
         continue

@@ -7,6 +7,7 @@
  * collision_*  a test frame in which two neighbours are moved towards each other down to 0.5 Å, eV/Å
  * scan_*_relative and collision_*_relative: the same over max(1 eV/Å, largest force of the frame)
  * setup_ms     time to prepare the fast path of the slowest model */
+#include "core/isa.h"
 #include "core/json.h"
 #include "measure.h"
 #include <math.h>
@@ -145,19 +146,17 @@ static void run(kr_context *ctx, const char *isa, kr_precision precision, int qu
 }
 
 int main(int argc, char **argv) {
-    static const char *const sets[] = {"baseline", "avx2", "avx512"};
     const int quick = argc > 1 && !strcmp(argv[1], "quick");
     kr_context *ctx = NULL;
     if (kr_context_create(&ctx) < 0) return 1;
-    for (int k = 0; k < 3; k++) {
-        if (!__builtin_cpu_supports("avx512f") && k == 2)
-            printf("missing avx512\n");
-        else if (!__builtin_cpu_supports("avx2") && k == 1)
-            printf("missing avx2\n");
-        else {
-            run(ctx, sets[k], KR_PRECISION_DOUBLE, quick);
-            run(ctx, sets[k], KR_PRECISION_MIXED, quick);
+    for (int k = 0; k < KR_ISA_COUNT; k++) {
+        const char *isa = kr_isa_name((kr_isa)k);
+        if (!kr_isa_available((kr_isa)k)) {
+            printf("missing %s\n", isa);
+            continue;
         }
+        run(ctx, isa, KR_PRECISION_DOUBLE, quick);
+        run(ctx, isa, KR_PRECISION_MIXED, quick);
     }
     kr_context_destroy(&ctx);
     return 0;

@@ -161,13 +161,28 @@ done:
 
 /* ---- submitting ---- */
 
+/* The limits of a task's next attempt: half as much again after every attempt that ran into one. */
+static kr_status limits(kr_context *ctx, const queue *q, const kr_task *task, double *timeout_s, double *memory_MB) {
+    kr_status status = KR_OK;
+    static const char sql[] = "SELECT count(*) FROM attempt WHERE task = ? AND class = ?";
+    int64_t slow, large;
+    KR_TRY(kr_db_int(ctx, kr_ledger_db(q->ledger), &slow, sql, "is", task->id, kr_outcome_word(KR_OUTCOME_TIMEOUT)));
+    KR_TRY(kr_db_int(ctx, kr_ledger_db(q->ledger), &large, sql, "is", task->id,
+                     kr_outcome_word(KR_OUTCOME_OUT_OF_MEMORY)));
+    *timeout_s = q->options->timeout_s;
+    *memory_MB = q->options->memory_MB;
+    for (; slow > 0; slow--) *timeout_s *= 1.5;
+    for (; large > 0; large--) *memory_MB *= 1.5;
+done:
+    return status;
+}
+
 /* Inputs and cmd.json. A task that cannot be prepared is given up: *ready = 0. */
 static kr_status prepare(kr_context *ctx, queue *q, kr_task *task, char *folder, size_t room, int *ready) {
     kr_status status = KR_OK;
-    const kr_queue_options *o = q->options;
-    kr_command command = {
-        .timeout_s = o->timeout_s, .stall_s = o->stall_s, .memory_MB = o->memory_MB, .threads = o->threads};
+    kr_command command = {.stall_s = q->options->stall_s, .threads = q->options->threads};
     *ready = 0;
+    KR_TRY(limits(ctx, q, task, &command.timeout_s, &command.memory_MB));
     KR_TRY(make_folders(ctx, q, task->folder, folder, room));
     status = q->work->prepare(ctx, q->work->payload, task, folder, &command);
     if (status == KR_ERR_ARGUMENT || status == KR_ERR_FORMAT || status == KR_ERR_UNSUPPORTED) {
@@ -198,6 +213,7 @@ static kr_status submit(kr_context *ctx, queue *q, int most) {
         KR_TRY(prepare(ctx, q, &tasks[i], folders[i], sizeof folders[i], &ready));
         if (!ready) continue;
         job_of(q, &tasks[i], folders[i], sizeof folders[i], &jobs[used]);
+        KR_TRY(limits(ctx, q, &tasks[i], &jobs[used].timeout_s, &jobs[used].memory_MB));
         place[used++] = i;
     }
     if (used) KR_TRY(q->runner->submit(ctx, q->runner_state, used, jobs));

@@ -37,16 +37,17 @@ static kr_status say_tasks(kr_context *ctx, kr_db *db, const printer *p) {
     }
     kr_rows_destroy(&rows);
     KR_TRY(kr_db_query(ctx, db, &rows,
-                       "SELECT class, count(*), sum(cpu_s), max(dir) FROM attempt WHERE class IS NOT NULL "
+                       "SELECT class, count(*), sum(cpu_s), max(dir), message FROM attempt WHERE class IS NOT NULL "
                        "GROUP BY class ORDER BY 2 DESC",
                        NULL));
     for (more = 1; more;) {
         KR_TRY(kr_rows_next(ctx, rows, &more));
         if (!more) break;
         const char *word = kr_rows_text(rows, 0);
-        say(p, "attempts %-13s %" PRId64 ", %.1f s of CPU time%s%s", word, kr_rows_int(rows, 1),
-            kr_rows_null(rows, 2) ? 0.0 : kr_rows_real(rows, 2), strcmp(word, "done") ? ", one of them " : "",
-            strcmp(word, "done") ? kr_rows_text(rows, 3) : "");
+        say(p, "attempts %-13s %" PRId64 ", %.1f s of CPU time", word, kr_rows_int(rows, 1),
+            kr_rows_null(rows, 2) ? 0.0 : kr_rows_real(rows, 2));
+        /* with max(dir) the other columns are those of the same row (SQLite, "bare columns") */
+        if (strcmp(word, "done")) say(p, "    the last one: %s: %s", kr_rows_text(rows, 3), kr_rows_text(rows, 4));
     }
 done:
     kr_rows_destroy(&rows);

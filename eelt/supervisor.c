@@ -200,6 +200,11 @@ static kr_outcome watch_command(kr_context *ctx, watch *w) {
         pause_s(step);
         if (step < 0.25) step *= 1.3;
     }
+    /* Batch systems send TERM to all processes of a job at once: then the command may be dead before we are told. */
+    if (outcome == KR_OUTCOME_DONE && WIFSIGNALED(w->wait_status) && WTERMSIG(w->wait_status) == SIGTERM) {
+        for (int i = 0; i < 20 && !asked_to_end; i++) pause_s(0.02);
+        if (asked_to_end) outcome = KR_OUTCOME_CANCELLED;
+    }
     /* What the command left behind when its shell ended, or the command itself when it went over a limit. */
     if (!reap(w)) {
         signal_all(w, SIGTERM);

@@ -17,7 +17,7 @@ typedef struct kr_env {
     const int *slot;             /* [npairs] row of davg/dstd, < nnei */
     const int *neighbor;         /* [npairs] atom index of the caller (ghosts included) */
     const double *x, *y, *z, *r; /* [npairs] r_j − r_i and its length, Å */
-    int pad_type;                /* type of atom 0 of the frame: what DPA-1 takes for empty slots; −1 = virtual */
+    int pad_type;                /* type of atom 0 of the frame: what DPA-1 takes for empty slots (0: virtual) */
 } kr_env;
 /* A part of the centres is an env too: natoms and center_type, first moved on, pair arrays as they are. So the pairs
  * of an env are first[0] … first[natoms*ntypes] − 1, and all [npairs] arrays are indexed as in the whole. */

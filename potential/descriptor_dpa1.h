@@ -18,6 +18,7 @@ typedef struct kr_dpa1_rows {
     const int *padding_first;    /* [ntypes + 1] */
     double *t, *w, *h, *norm;    /* [n][4], [n], [n][3] direction of t[1..3], [n] its length */
     double *type_vector;         /* [ntypes + 1][tebd_dim], the last one zero */
+    const double *type_rows;     /* [ntypes][in] what the type net sees */
     double *input;               /* [n][in] of the embedding net */
     double *gs, *gt;             /* strip: [n][ng] net(s) and stripnet of the types */
     double *g, *last;            /* [attn_layer + 1][n][ng]; last layer of it */
@@ -36,8 +37,25 @@ kr_status kr_dpa1_bar_make(kr_context *ctx, const kr_descriptor *d, const kr_dpa
 /* bar->g of the last layer and bar->t in; bar->t and bar->w of the rows out (added to). */
 kr_status kr_dpa1_adjoint(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *bar,
                           kr_descriptor_workspace *ws);
+/* dot->t and dot->w in; dot->h and dot->g before the attention out (and dot->w where it is made from t). */
+kr_status kr_dpa1_tangent_embedding(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *dot,
+                                    kr_descriptor_workspace *ws);
 /* dot->t and dot->w in; dot->g of the last layer out. */
 kr_status kr_dpa1_tangent(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *dot,
                           kr_descriptor_workspace *ws);
+/* [first, t_j, t_i] of row k (without `first` when it is NULL, without t_i when one-sided) to x; returns its end. */
+double *kr_dpa1_type_input(const kr_descriptor *d, const kr_dpa1_rows *rows, size_t k, const double *first, double *x);
+
+/* moment [ng][4] = (1/nnei) Σ g ⊗ t of centre i over its rows and its empty slots; g [n][ng]. */
+void kr_dpa1_moment(const kr_descriptor *d, const kr_env *env, const kr_dpa1_rows *rows, int i, const double *g,
+                    double *moment);
+/* moment [ng][4] += scale Σ g ⊗ t over rows begin … end − 1. */
+void kr_dpa1_add_rows(const kr_descriptor *d, int begin, int end, double scale, const double *g, const double *t,
+                      double *moment);
+/* out [ng][axis]: D of a centre from its moment or, when dmoment is given, the tangent of D. */
+void kr_dpa1_square(const kr_descriptor *d, const double *moment, const double *dmoment, double *out);
+/* gr of the block whose rows these are (kr_dpa1_forward), as `adjoint` of the kind. */
+kr_status kr_dpa1_pair_gradients(kr_context *ctx, const kr_model *model, const kr_env *env, const kr_dpa1_rows *rows,
+                                 const double *gd, double *gr, kr_descriptor_workspace *ws);
 
 #endif

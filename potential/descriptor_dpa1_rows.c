@@ -22,6 +22,7 @@ static kr_status make_type_vectors(kr_context *ctx, const kr_model *model, kr_dp
         KR_FAIL(ctx, KR_ERR_FORMAT, "the type embedding takes %zu inputs for %zu types", in, nt);
     KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[5], nt * in + (nt + 1) * dim, sizeof(double)));
     double *x = ws->buffer[5].data;
+    rows->type_rows = x;
     rows->type_vector = x + nt * in;
     memset(x, 0, (nt * in + (nt + 1) * dim) * sizeof *x);
     for (size_t t = 0; t < nt; t++)
@@ -93,7 +94,7 @@ static kr_status find_rows(kr_context *ctx, const kr_descriptor *d, const kr_env
         for (int k = padding_first[t]; k < padding_first[t + 1]; k++) {
             ((kr_padding *)rows->padding)[k].row = n;
             center[n] = t;
-            partner[n++] = env->pad_type < 0 || d->tensorflow ? env->ntypes : env->pad_type;
+            partner[n++] = d->tensorflow ? env->ntypes : env->pad_type;
         }
     rows->n = n;
     rows->first = first;
@@ -134,8 +135,7 @@ static void fill_rows(const kr_descriptor *d, const kr_env *env, kr_dpa1_rows *r
     }
 }
 
-/* [first, t_j, t_i] without `first` when it is NULL. */
-static double *type_input(const kr_descriptor *d, const kr_dpa1_rows *rows, size_t k, const double *first, double *x) {
+double *kr_dpa1_type_input(const kr_descriptor *d, const kr_dpa1_rows *rows, size_t k, const double *first, double *x) {
     size_t dim = (size_t)d->tebd_dim;
     if (first) *x++ = *first;
     memcpy(x, rows->type_vector + (size_t)rows->partner[k] * dim, dim * sizeof *x);
@@ -160,7 +160,8 @@ static kr_status strip_types(kr_context *ctx, const kr_model *model, kr_dpa1_row
     KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[9], (size_t)n * (in + ng), sizeof(double)));
     double *x = ws->buffer[9].data, *y = x + (size_t)n * in;
     for (size_t k = 0; k < (size_t)rows->n; k++)
-        type_input(d, rows, k, NULL, x + (size_t)index[(size_t)rows->center[k] * nt1 + (size_t)rows->partner[k]] * in);
+        kr_dpa1_type_input(d, rows, k, NULL,
+                           x + (size_t)index[(size_t)rows->center[k] * nt1 + (size_t)rows->partner[k]] * in);
     if (n) KR_TRY(kr_net_value(ctx, d->embedding_strip, model->theta, n, x, y, &ws->net));
     for (size_t k = 0; k < (size_t)rows->n; k++)
         memcpy(rows->gt + k * ng, y + (size_t)index[(size_t)rows->center[k] * nt1 + (size_t)rows->partner[k]] * ng,
@@ -185,7 +186,7 @@ static kr_status embed(kr_context *ctx, const kr_model *model, kr_dpa1_rows *row
         if (d->strip)
             rows->input[k] = rows->t[k * 4];
         else
-            type_input(d, rows, k, rows->t + k * 4, rows->input + k * in);
+            kr_dpa1_type_input(d, rows, k, rows->t + k * 4, rows->input + k * in);
     if (!n) goto done;
     KR_TRY(kr_net_value(ctx, net, model->theta, rows->n, rows->input, d->strip ? rows->gs : rows->g, &ws->net));
     if (!d->strip) goto done;
@@ -270,8 +271,8 @@ done:
     return status;
 }
 
-kr_status kr_dpa1_tangent(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *dot,
-                          kr_descriptor_workspace *ws) {
+kr_status kr_dpa1_tangent_embedding(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *dot,
+                                    kr_descriptor_workspace *ws) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
     size_t n = (size_t)rows->n, ng = (size_t)d->ng, in = (size_t)d->embedding[0]->in;
@@ -295,7 +296,13 @@ kr_status kr_dpa1_tangent(kr_context *ctx, const kr_model *model, const kr_dpa1_
             dot->g[x] *= 1 + strip_weight(d, rows, k) * rows->gt[x];
             if (d->smooth_type_embedding) dot->g[x] += rows->gs[x] * rows->gt[x] * dot->w[k];
         }
-    if (d->attn_layer) KR_TRY(kr_attention_tangent(ctx, model, &rows->attention, rows->g, dot->g, dot->w, dot->h, ws));
 done:
     return status;
+}
+
+kr_status kr_dpa1_tangent(kr_context *ctx, const kr_model *model, const kr_dpa1_rows *rows, kr_dpa1_bar *dot,
+                          kr_descriptor_workspace *ws) {
+    kr_status status = kr_dpa1_tangent_embedding(ctx, model, rows, dot, ws);
+    if (status < 0 || !rows->n || !model->descriptor.attn_layer) return status;
+    return kr_attention_tangent(ctx, model, &rows->attention, rows->g, dot->g, dot->w, dot->h, ws);
 }

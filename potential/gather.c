@@ -230,7 +230,7 @@ kr_status kr_gather_block(kr_context *ctx, const kr_gather_rule *rule, const kr_
     int type0 = list->nall > 0 ? list->type[0] : -1;
     if (type0 >= 0 && list->type_map) type0 = list->type_map[type0];
     if (list->pad_type) type0 = *list->pad_type;
-    g->env.pad_type = type0 < 0 ? -1 : type0;
+    g->env.pad_type = type0 < 0 ? 0 : type0; /* DeePMD-kit makes virtual atoms type 0 before it looks */
     g->env.natoms = n;
     g->env.ntypes = nt;
     g->env.npairs = at;

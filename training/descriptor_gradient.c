@@ -23,8 +23,10 @@ const kr_descriptor_gradient *kr_descriptor_gradient_find(const kr_descriptor_ki
 void kr_descriptor_tape_free(kr_descriptor_tape *tape) {
     if (!tape) return;
     kr_descriptor_workspace_free(&tape->ws);
+    kr_attention_gradient_workspace_free(&tape->attention);
     kr_buffer_free(&tape->keep);
     kr_buffer_free(&tape->spare);
+    kr_buffer_free(&tape->spare2);
 }
 
 kr_status kr_rows_slopes(kr_context *ctx, const kr_model *model, const kr_rows *rows, double *slope,

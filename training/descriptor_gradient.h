@@ -7,15 +7,18 @@
 #ifndef KR_TRAINING_DESCRIPTOR_GRADIENT_H
 #define KR_TRAINING_DESCRIPTOR_GRADIENT_H
 
-#include "potential/descriptor.h"
-#include "potential/descriptor_rows.h"
+#include "potential/descriptor_dpa1.h"
+#include "training/attention_gradient.h"
 
 /* What a block keeps from `forward` to the other two. One per thread, grows only. */
 typedef struct kr_descriptor_tape {
     kr_descriptor_workspace ws;
-    kr_rows rows;    /* se_e2_a, se_e2_r */
-    kr_buffer keep;  /* of the kind, from forward on */
-    kr_buffer spare; /* of the kind, within a call */
+    kr_rows rows;      /* se_e2_a, se_e2_r */
+    kr_dpa1_rows dpa1; /* dpa1 … */
+    kr_dpa1_bar dot;   /* … tangents of its rows … */
+    kr_attention_gradient_workspace attention;
+    kr_buffer keep;          /* of the kind, from forward on */
+    kr_buffer spare, spare2; /* of the kind, within a call */
 } kr_descriptor_tape;
 void kr_descriptor_tape_free(kr_descriptor_tape *tape);
 

@@ -89,6 +89,23 @@ static void test_gradients(void **state) {
         }
 }
 
+/* Frames of one atom, alone or with its own images; and frames without a pair at all. */
+static void test_lone_atoms(void **state) {
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++)
+        for (uint64_t seed = 50; seed < 58 && trainable(variants[v]); seed++) {
+            fixture t;
+            char what[64];
+            open_case(&t, variants[v], seed, 1);
+            int pairs = t.c.batch.npairs, silent = 1;
+            for (int k = 0; k < t.c.batch.nframes; k++) silent &= t.c.frame[k]->nincluded == 0;
+            choose_terms(&t, pairs ? KR_LOSS_TERMS : KR_LOSS_E);
+            snprintf(what, sizeof what, "%s, seed %d, %d pairs", variants[v], (int)seed, pairs);
+            if (!silent) kr_training_case_check(t.ctx, &t.c, t.engine, &t.o, 6, seed, 1e-6, what);
+            close_case(&t);
+        }
+}
+
 /* The same bits for any number of threads, in value and gradient. */
 static void test_threads(void **state) {
     (void)state;
@@ -166,11 +183,9 @@ static void test_no_allocation_after_warm_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_allocations),
-        cmocka_unit_test(test_no_allocation_after_warm_up),
+        cmocka_unit_test(test_values),      cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_lone_atoms),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_allocations), cmocka_unit_test(test_no_allocation_after_warm_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

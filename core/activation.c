@@ -7,6 +7,7 @@
  * At a kink (relu, relu6) the derivative is that of the flat side and σ'' = 0 everywhere.
  * Source: DeePMD-kit's list of activation functions. */
 #include "core/activation.h"
+#include "core/dense.h"
 #include "core/error.h"
 #include <math.h>
 #include <string.h>
@@ -28,14 +29,6 @@ static void act_linear(const kr_activation *activation, double z, double y[3]) {
     y[0] = z;
     y[1] = 1;
     y[2] = 0;
-}
-
-static void act_tanh(const kr_activation *activation, double z, double y[3]) {
-    (void)activation;
-    double t = tanh(z);
-    y[0] = t;
-    y[1] = (1 - t) * (1 + t);
-    y[2] = -2 * t * y[1];
 }
 
 static void act_relu(const kr_activation *activation, double z, double y[3]) {
@@ -174,6 +167,22 @@ kr_status kr_activation_parse(kr_context *ctx, const char *name, kr_activation *
     return status;
 }
 
+/* tanh by the vector kernel of this processor (below 2.5 ulp everywhere), a piece at a time. */
+static void apply_tanh(size_t n, const double *z, double *y, double *d1, double *d2) {
+    enum { PIECE = 256 };
+    double piece[PIECE];
+    kr_isa isa;
+    if (kr_isa_choose(NULL, NULL, &isa) < 0) isa = KR_ISA_BASELINE;
+    const kr_dense *dense = kr_dense_for(isa, 0);
+    for (size_t first = 0; first < n; first += PIECE) {
+        size_t m = n - first < PIECE ? n - first : PIECE;
+        double *t = y ? y + first : piece;
+        dense->tanh(m, z + first, t, NULL);
+        for (size_t i = 0; d1 && i < m; i++) d1[first + i] = (1 - t[i]) * (1 + t[i]);
+        for (size_t i = 0; d2 && i < m; i++) d2[first + i] = -2 * t[i] * ((1 - t[i]) * (1 + t[i]));
+    }
+}
+
 /* One loop per kind, so that the compiler sees the function inside it. y last: it may alias z. */
 #define EACH(function)                   \
     for (size_t i = 0; i < n; i++) {     \
@@ -191,7 +200,8 @@ void kr_activation_apply(const kr_activation *activation, size_t n, const double
     case KR_ACT_LINEAR:
         EACH(act_linear);
     case KR_ACT_TANH:
-        EACH(act_tanh);
+        apply_tanh(n, z, y, d1, d2);
+        return;
     case KR_ACT_RELU:
         EACH(act_relu);
     case KR_ACT_RELU6:

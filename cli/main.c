@@ -6,13 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const cli_command cli_command_eval, cli_command_test, cli_command_model, cli_command_data, cli_command_plot,
-    cli_command_eelt, cli_command_help;
+extern const cli_command cli_command_train, cli_command_eval, cli_command_test, cli_command_model, cli_command_data,
+    cli_command_plot, cli_command_eelt, cli_command_help;
 
+/* clang-format off */
 const cli_command *const cli_commands[] = {
-    &cli_command_eval, &cli_command_test, &cli_command_model, &cli_command_data,
-    &cli_command_plot, &cli_command_eelt, &cli_command_help,  NULL,
+    &cli_command_train,
+    &cli_command_eval,
+    &cli_command_test,
+    &cli_command_model,
+    &cli_command_data,
+    &cli_command_plot,
+    &cli_command_eelt,
+    &cli_command_help,
+    NULL,
 };
+/* clang-format on */
 
 static int run_command(const cli_command *command, int argc, char **argv) {
     if (command->sub) {

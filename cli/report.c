@@ -115,12 +115,12 @@ double cli_seconds(void) {
 
 void cli_progress_begin(cli_progress *progress, const char *what, long total) {
     double now = cli_seconds();
-    *progress = (cli_progress){what, total, now, now, isatty(STDERR_FILENO), 0};
+    *progress = (cli_progress){what, total, 0, now, now, isatty(STDERR_FILENO), 0};
 }
 
 static void print_progress(cli_progress *progress, long done, double now) {
     double elapsed = now - progress->started;
-    double rate = elapsed > 0 ? (double)done / elapsed : 0;
+    double rate = elapsed > 0 ? (double)(done - progress->first) / elapsed : 0;
     long left = rate > 0 ? (long)((double)(progress->total - done) / rate + 0.5) : 0;
     if (progress->terminal) fputs("\r\033[K", stderr);
     fprintf(stderr, "%s %ld/%ld  %.3g/s  %ld:%02ld left", progress->what, done, progress->total, rate, left / 60,

@@ -107,6 +107,10 @@ kr_status kr_model_create(kr_context *ctx, kr_model **model);
 /* From a parsed neutral tree (root of the .dp dictionary with ARRAY leaves). `where` names the file. */
 kr_status kr_model_from_tree(kr_context *ctx, const kr_tree *root, const char *where, kr_model **model);
 kr_status kr_model_to_tree(kr_context *ctx, const kr_model *model, kr_tree **root);
+/* Checkpoints: a .dp model with the state of a training run (a MAP with ARRAYs) beside it, which readers of models do
+ * not see. KR_ERR_FORMAT when the file has none. */
+kr_status kr_model_save_state(kr_context *ctx, const kr_model *model, const kr_tree *state, const char *path);
+kr_status kr_model_load_state(kr_context *ctx, const char *path, kr_tree **state);
 /* Frozen TensorFlow graph → neutral tree (same keys as the .dp dictionary). */
 kr_status kr_graph_to_tree(kr_context *ctx, const char *path, kr_tree **root);
 

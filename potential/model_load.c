@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STATE_ATTRIBUTE "kramers_state"
+#define STATE_PREFIX "/state_"
+
 /* Puts the datasets in the place of their names. inside: below an "@variables" key. */
 static kr_status fetch_arrays(kr_context *ctx, kr_h5 *file, kr_tree *tree, int inside) {
     kr_status status = KR_OK;
@@ -103,17 +106,17 @@ done:
     return status;
 }
 
-/* Moves the arrays of the tree into datasets and puts their names in their places. */
-static kr_status store_arrays(kr_context *ctx, kr_h5 *file, kr_tree *tree, int *count) {
+/* Moves the arrays of the tree into datasets prefix0000, … and puts their names in their places. */
+static kr_status store_arrays(kr_context *ctx, kr_h5 *file, kr_tree *tree, const char *prefix, int *count) {
     kr_status status = KR_OK;
     for (int i = 0; i < tree->count; i++) {
         kr_tree *child = tree->child[i], *name = NULL;
         char text[32];
         if (child->kind != KR_TREE_ARRAY) {
-            KR_TRY(store_arrays(ctx, file, child, count));
+            KR_TRY(store_arrays(ctx, file, child, prefix, count));
             continue;
         }
-        snprintf(text, sizeof text, "/variable_%04d", (*count)++);
+        snprintf(text, sizeof text, "%s%04d", prefix, (*count)++);
         KR_TRY(kr_h5_write_array(ctx, file, text, child));
         KR_TRY(kr_tree_new_string(ctx, text, &name));
         kr_tree_destroy(&tree->child[i]);
@@ -123,7 +126,24 @@ done:
     return status;
 }
 
-static kr_status write_dp(kr_context *ctx, kr_tree *root, const char *path) {
+/* The state of a training run goes into an attribute and datasets of its own, which the json attribute does not name:
+ * other programs see the model only. */
+static kr_status write_state(kr_context *ctx, kr_h5 *file, const kr_tree *state) {
+    kr_status status = KR_OK;
+    kr_tree *copy = NULL;
+    char *text = NULL;
+    int count = 0;
+    KR_TRY(kr_tree_copy(ctx, state, &copy));
+    KR_TRY(store_arrays(ctx, file, copy, STATE_PREFIX, &count));
+    KR_TRY(kr_json_format(ctx, copy, 0, &text));
+    KR_TRY(kr_h5_write_attribute(ctx, file, STATE_ATTRIBUTE, text));
+done:
+    kr_free(text);
+    kr_tree_destroy(&copy);
+    return status;
+}
+
+static kr_status write_dp(kr_context *ctx, kr_tree *root, const kr_tree *state, const char *path) {
     kr_status status = KR_OK;
     kr_file_writer writer = {0};
     kr_h5 *file = NULL;
@@ -131,9 +151,10 @@ static kr_status write_dp(kr_context *ctx, kr_tree *root, const char *path) {
     int count = 0;
     KR_TRY(kr_file_reserve(ctx, path, &writer));
     KR_TRY(kr_h5_create(ctx, writer.temporary, &file));
-    KR_TRY(store_arrays(ctx, file, root, &count));
+    KR_TRY(store_arrays(ctx, file, root, "/variable_", &count));
     KR_TRY(kr_json_format(ctx, root, 0, &text));
     KR_TRY(kr_h5_write_attribute(ctx, file, "json", text));
+    if (state) KR_TRY(write_state(ctx, file, state));
     KR_TRY(kr_h5_close(ctx, &file));
     KR_TRY(kr_file_commit(ctx, &writer));
 done:
@@ -148,16 +169,59 @@ static int has_suffix(const char *path, const char *suffix) {
     return n > m && !strcmp(path + n - m, suffix);
 }
 
-kr_status kr_model_save(kr_context *ctx, const kr_model *model, const char *path) {
-    if (!model || !path) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_model_save: model and path must not be NULL");
+static kr_status save(kr_context *ctx, const kr_model *model, const kr_tree *state, const char *path) {
     kr_status status = KR_OK;
     kr_tree *root = NULL;
     int hdf5 = has_suffix(path, ".dp") || has_suffix(path, ".hlo");
-    if (!hdf5 && !has_suffix(path, ".yaml") && !has_suffix(path, ".yml"))
-        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: the suffix must be .dp or .yaml, it decides the format", path);
+    if (!hdf5 && (state || (!has_suffix(path, ".yaml") && !has_suffix(path, ".yml"))))
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: the suffix must be .dp%s, it decides the format", path,
+                state ? "" : " or .yaml");
     KR_TRY(kr_model_to_tree(ctx, model, &root));
-    KR_TRY(hdf5 ? write_dp(ctx, root, path) : kr_yaml_write(ctx, root, path));
+    KR_TRY(hdf5 ? write_dp(ctx, root, state, path) : kr_yaml_write(ctx, root, path));
 done:
     kr_tree_destroy(&root);
+    return status;
+}
+
+kr_status kr_model_save(kr_context *ctx, const kr_model *model, const char *path) {
+    if (!model || !path) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_model_save: model and path must not be NULL");
+    return save(ctx, model, NULL, path);
+}
+
+kr_status kr_model_save_state(kr_context *ctx, const kr_model *model, const kr_tree *state, const char *path) {
+    return save(ctx, model, state, path);
+}
+
+static kr_status fetch_state(kr_context *ctx, kr_h5 *file, kr_tree *tree) {
+    kr_status status = KR_OK;
+    for (int i = 0; i < tree->count; i++) {
+        kr_tree *child = tree->child[i], *array;
+        if (child->kind != KR_TREE_STRING || strncmp(child->string, STATE_PREFIX, strlen(STATE_PREFIX))) {
+            KR_TRY(fetch_state(ctx, file, child));
+            continue;
+        }
+        KR_TRY(kr_h5_read_array(ctx, file, child->string, &array));
+        tree->child[i] = array;
+        kr_tree_destroy(&child);
+    }
+done:
+    return status;
+}
+
+kr_status kr_model_load_state(kr_context *ctx, const char *path, kr_tree **state) {
+    kr_status status = KR_OK;
+    kr_h5 *file = NULL;
+    char *text = NULL;
+    *state = NULL;
+    KR_TRY(kr_h5_open(ctx, path, &file));
+    status = kr_h5_read_attribute(ctx, file, STATE_ATTRIBUTE, &text);
+    if (status == KR_ERR_FORMAT) kr_error_hint(ctx, "a model without the state of a run cannot be continued");
+    KR_TRY(status);
+    KR_TRY(kr_json_parse(ctx, text, strlen(text), path, state));
+    KR_TRY(fetch_state(ctx, file, *state));
+done:
+    if (status < 0) kr_tree_destroy(state);
+    kr_free(text);
+    kr_h5_close(NULL, &file);
     return status;
 }

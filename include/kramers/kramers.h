@@ -12,5 +12,6 @@
 #include <kramers/sampling.h>
 #include <kramers/status.h>
 #include <kramers/system.h>
+#include <kramers/training.h>
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/linalg.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -173,6 +174,8 @@ kr_status kr_statistics_bias(kr_context *ctx, const kr_model *model, int n, kr_t
     KR_NEW(ctx, right, (size_t)m);
     memcpy(copy, counts, (size_t)rows * (size_t)nt * sizeof *copy);
     memcpy(right, target, (size_t)rows * sizeof *right);
+    /* numpy's default: below it a singular value is noise, as with frames of one composition only */
+    if (rcond < 0) rcond = DBL_EPSILON * m;
     if (rows) KR_TRY(kr_least_squares(ctx, rows, nt, 1, copy, right, rcond, NULL));
     for (int t = 0; t < nt; t++) bias[t] = preset && !isnan(preset[t]) ? preset[t] : rows ? right[t] : 0;
     for (int i = 0; i < rows; i++)

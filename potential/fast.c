@@ -56,7 +56,8 @@ static size_t center_bytes(const kr_fast *fast, const kr_fast_center *center) {
 }
 
 kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, int rounded,
-                        kr_isa isa, const kr_fast_grid *grid, const kr_fast_channels *channels, kr_fast **out) {
+                        kr_isa isa, const kr_fast_grid *grid, const kr_fast_channels *channels, const kr_fast *base,
+                        kr_fast **out) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
     const kr_fitting *f = &model->fitting;
@@ -66,6 +67,7 @@ kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned c
     fast->isa = isa;
     fast->single = single;
     fast->rounded = rounded && !single;
+    fast->base = base;
     fast->dense = kr_dense_for(isa, single);
     fast->twoway = kr_twoway_for(isa, single);
     fast->run = run_for(isa, single);

@@ -20,6 +20,7 @@ void kr_fast_center_free(int ntypes, kr_fast_center *center) {
         kr_twoway_free(&center->chunk[c].few);
     }
     for (int l = 0; center->layer && l < center->nlayers; l++) {
+        if (center->layer[l].borrowed) continue;
         kr_packed_free(&center->layer[l].forward);
         kr_packed_free(&center->layer[l].backward);
         kr_twoway_free(&center->layer[l].few);
@@ -203,6 +204,12 @@ static kr_status make_layers(kr_context *ctx, kr_fast *fast, int type, const kr_
         *to = (kr_fast_layer){
             .in = from->in, .out = from->out, .activation = &from->activation, .skip = l ? kr_layer_skip(from) : 0};
         center->nlayers = l + 1;
+        if (from->out > fast->max_out) fast->max_out = from->out;
+        if (l > 0 && fast->base) {
+            *to = fast->base->center[type].layer[l];
+            to->borrowed = 1;
+            continue;
+        }
         if (l == 0) {
             KR_TRY(constant_inputs(ctx, fast, type, net, bias, center));
         } else {
@@ -212,7 +219,6 @@ static kr_status make_layers(kr_context *ctx, kr_fast *fast, int type, const kr_
         const double *b = l == 0 ? bias : from->b != KR_NO_BLOCK ? theta + from->b : NULL;
         KR_TRY(make_array(ctx, fast->single, from->out, b, &to->bias));
         if (from->idt != KR_NO_BLOCK) KR_TRY(make_array(ctx, fast->single, from->out, theta + from->idt, &to->idt));
-        if (from->out > fast->max_out) fast->max_out = from->out;
     }
     if (center->nlayers > fast->max_layers) fast->max_layers = center->nlayers;
     const kr_layer *last = &net->layer[net->nlayers - 1];

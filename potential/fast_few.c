@@ -14,6 +14,7 @@ kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, doubl
     if (fast->rounded) kr_twoway_round(k, n, w, n);
     KR_TRY(kr_packed_create_split(ctx, fast->dense, k, n, w, n, 0, parts, forward));
     KR_TRY(kr_packed_create_split(ctx, fast->dense, n, k, w, n, 1, 2, backward));
+    if (fast->base) goto done;
     if (fast->rounded) {
         KR_TRY(kr_twoway_create(ctx, fast->dense, k, n, w, n, few));
     } else if (forward->split) { /* not in the form that few rows need */

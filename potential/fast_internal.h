@@ -63,6 +63,7 @@ typedef struct kr_fast_layer {
     int skip;                    /* 0 none, 1 y += x, 2 y += [x, x] */
     kr_packed forward, backward; /* empty for the first layer: see chunks */
     kr_twoway few;
+    int borrowed;     /* everything belongs to another kr_fast */
     void *bias, *idt; /* [out rounded up to a multiple of 16]; idt NULL when absent */
 } kr_fast_layer;
 
@@ -96,7 +97,8 @@ struct kr_fast {
     const kr_dense *dense;
     const kr_twoway_kernels *twoway;
     kr_fast_run *run;
-    int rounded; /* weights of the fitting nets are rounded to what integers hold (core/twoway.h) */
+    const kr_fast *base; /* a trial of the planner: hidden layers are those of this one, no forms for a few rows */
+    int rounded;         /* weights of the fitting nets are rounded to what integers hold (core/twoway.h) */
     int single, ntypes, radial, mixed_types;
     double rcut, rcut_smth, protection; /* Å, after rounding when asked */
     int nextra;
@@ -212,7 +214,7 @@ kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const 
                                 kr_fast_center *center);
 kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned char *used, int single, int rounded,
                         kr_isa isa, const kr_fast_grid *grid, const kr_fast_channels *channels /* [ntypes] */,
-                        kr_fast **fast);
+                        const kr_fast *base, kr_fast **fast);
 /* Packs weights w [k][n] for many rows and for few (fast_few.c); rounds them first where `fast` says so. */
 kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, double *w, int parts, kr_packed *forward,
                        kr_packed *backward, kr_twoway *few);

@@ -20,6 +20,7 @@ typedef struct planner {
     const kr_model *model;
     kr_isa isa;
     int rounded;          /* weights are rounded to integers: see fast_few.c */
+    kr_fast *base;        /* the first candidate: the others use its hidden layers */
     double r_lo, share;   /* share of the intervals that the first segment gets */
     int nt, nused, first; /* types, those in use, the first of these */
     const unsigned char *used;
@@ -67,7 +68,8 @@ static kr_status measure(kr_context *ctx, planner *p, int single, const kr_fast_
     for (int t = 0; t < p->nt; t++)
         if (p->probe[t].env.npairs > most) most = p->probe[t].env.npairs;
     KR_NEW(ctx, gr, 3 * (size_t)most + MAX_PROBES + KR_FAST_DIMERS * (size_t)p->nused);
-    KR_TRY(kr_fast_build(ctx, p->model, p->used, single, p->rounded, p->isa, grid, channels, &fast));
+    KR_TRY(kr_fast_build(ctx, p->model, p->used, single, p->rounded, p->isa, grid, channels, keep ? NULL : p->base,
+                         &fast));
     KR_TRY(kr_fast_workspace_create(ctx, fast, &ws));
     for (int t = 0; t < p->nt; t++) {
         const kr_fast_probe *probe = &p->probe[t];
@@ -77,8 +79,8 @@ static kr_status measure(kr_context *ctx, planner *p, int single, const kr_fast_
         p->error[t] = kr_fast_probe_error(probe, gr);
         if (!(p->error[t] <= *error)) *error = p->error[t];
     }
-    if (keep) {
-        *keep = fast;
+    if (keep || !p->base) {
+        *(keep ? keep : &p->base) = fast;
         fast = NULL;
     }
 done:
@@ -297,6 +299,7 @@ done:
         if (channels) kr_fast_channels_free(&channels[t]);
         if (p.probe) kr_fast_probe_free(&p.probe[t]);
     }
+    kr_fast_destroy(&p.base);
     kr_free(channels);
     kr_free(p.probe);
     kr_free(p.error);

@@ -186,7 +186,7 @@ static void activate(const kr_fast *fast, const kr_fast_layer *layer, int natoms
 /* A product with weights of the fitting net, forwards … */
 static void forwards(const kr_fast *fast, const kr_packed *packed, const kr_twoway *few, const kr_product *how,
                      const real *x, real *y, kr_fast_workspace *ws) {
-    if (how->rows <= KR_TWOWAY_ROWS)
+    if (how->rows <= KR_TWOWAY_ROWS && few->data)
         fast->twoway->forward(few, how->rows, x, how->lda, how->bias, how->accumulate, y, how->ldc);
     else if (packed->split)
         fast->dense->split(packed, how, x, y, ws->split);
@@ -197,7 +197,7 @@ static void forwards(const kr_fast *fast, const kr_packed *packed, const kr_twow
 /* … and backwards, with packed = Wᵀ. */
 static void backwards(const kr_fast *fast, const kr_packed *packed, const kr_twoway *few, const kr_product *how,
                       const real *dy, real *dx, kr_fast_workspace *ws) {
-    if (how->rows <= KR_TWOWAY_ROWS)
+    if (how->rows <= KR_TWOWAY_ROWS && few->data)
         fast->twoway->backward(few, how->rows, dy, how->lda, how->accumulate, dx, how->ldc);
     else if (packed->split)
         fast->dense->split(packed, how, dy, dx, ws->split);

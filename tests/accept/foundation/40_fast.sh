@@ -18,5 +18,7 @@ for isa in baseline avx2 avx512 amx; do
     # single precision carries seven digits: near a collision the error is held against the largest force
     at_most "mixed, $isa: pairs, over the largest force" "$(value "$out" scan_relative_mixed_$isa)" 5e-5 "relative, 1 eV/A"
     at_most "mixed, $isa: collisions, over the largest force" "$(value "$out" collision_relative_mixed_$isa)" 5e-5 "relative, 1 eV/A"
-    at_most "time to prepare, $isa" "$(value "$out" setup_ms_double_$isa)" 1000 ms
+    # three times what is seen: 480, 290 and 260 ms for the water model
+    declare -A most=([baseline]=1500 [avx2]=900 [avx512]=800 [amx]=800)
+    at_most "CPU time to load and prepare, $isa" "$(value "$out" setup_ms_double_$isa)" "${most[$isa]}" ms
 done

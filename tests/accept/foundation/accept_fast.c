@@ -6,7 +6,7 @@
  * scan_*       a pair of atoms from the cutoff down to 0.3 Å, and the same with a spectator atom, eV/Å
  * collision_*  a test frame in which two neighbours are moved towards each other down to 0.5 Å, eV/Å
  * scan_*_relative and collision_*_relative: the same over max(1 eV/Å, largest force of the frame)
- * setup_ms     time to prepare the fast path of the slowest model */
+ * setup_ms     CPU time to load the slowest model and to prepare its fast path */
 #include "core/isa.h"
 #include "core/json.h"
 #include "measure.h"

@@ -172,3 +172,32 @@ kr_status kr_rows_tangent(kr_context *ctx, const kr_model *model, const kr_rows 
 done:
     return status;
 }
+
+static int is_excluded(const kr_descriptor *d, const kr_env *env, int i, int t) {
+    return d->excluded && d->excluded[(size_t)env->center_type[i] * (size_t)env->ntypes + (size_t)t];
+}
+
+void kr_rows_env_adjoint(const kr_descriptor *d, const kr_env *env, const kr_rows *rows, size_t width,
+                         const double *bar, double *gr) {
+    for (int i = 0; i < env->natoms; i++)
+        for (int t = 0; t < env->ntypes; t++) {
+            const int *first = env->first + (size_t)i * (size_t)env->ntypes + t;
+            for (int p = first[0]; p < first[1]; p++)
+                if (is_excluded(d, env, i, t))
+                    memset(gr + (size_t)p * 3, 0, 3 * sizeof *gr);
+                else
+                    kr_env_row_adjoint(d, env, env->center_type[i], p,
+                                       bar + (size_t)rows->row[p - rows->first_pair] * width, 0, gr + (size_t)p * 3);
+        }
+}
+
+void kr_rows_env_tangent(const kr_descriptor *d, const kr_env *env, const kr_rows *rows, size_t width, const double *v,
+                         double *dt) {
+    for (int i = 0; i < env->natoms; i++)
+        for (int t = 0; t < env->ntypes; t++) {
+            const int *first = env->first + (size_t)i * (size_t)env->ntypes + t;
+            for (int p = first[0]; p < first[1] && !is_excluded(d, env, i, t); p++)
+                kr_env_row_tangent(d, env, env->center_type[i], p, v + (size_t)p * 3,
+                                   dt + (size_t)rows->row[p - rows->first_pair] * width);
+        }
+}

@@ -44,5 +44,11 @@ kr_status kr_rows_adjoint(kr_context *ctx, const kr_model *model, const kr_rows 
 /* dg [n][ng] = ∂g/∂s ds[n] */
 kr_status kr_rows_tangent(kr_context *ctx, const kr_model *model, const kr_rows *rows, const double *ds, double *dg,
                           kr_descriptor_workspace *ws);
+/* gr [pair][3] from bar [n][width], the gradients of the first `width` columns of the rows; 0 for excluded pairs. */
+void kr_rows_env_adjoint(const kr_descriptor *descriptor, const kr_env *env, const kr_rows *rows, size_t width,
+                         const double *bar, double *gr);
+/* The same columns dt [n][width] from v [pair][3]; entries of excluded pairs and of empty slots are left alone. */
+void kr_rows_env_tangent(const kr_descriptor *descriptor, const kr_env *env, const kr_rows *rows, size_t width,
+                         const double *v, double *dt);
 
 #endif

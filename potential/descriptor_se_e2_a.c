@@ -124,19 +124,11 @@ static kr_status adjoint(kr_context *ctx, const kr_model *model, const kr_env *e
         }
     }
     KR_TRY(kr_rows_adjoint(ctx, model, &rows, gbar, sbar, ws));
-    for (int i = 0; i < env->natoms; i++)
-        for (size_t t = 0; t < nt; t++) {
-            const int *first = env->first + (size_t)i * nt + t;
-            int ti = env->center_type[i], excluded = d->excluded && d->excluded[(size_t)ti * nt + t];
-            for (int p = first[0]; p < first[1]; p++) {
-                size_t row = (size_t)rows.row[p - rows.first_pair];
-                tbar[row * 4] += sbar[row];
-                if (excluded)
-                    memset(gr + (size_t)p * 3, 0, 3 * sizeof *gr);
-                else
-                    kr_env_row_adjoint(d, env, ti, p, tbar + row * 4, 0, gr + (size_t)p * 3);
-            }
-        }
+    for (int p = env->first[0]; p < env->first[(size_t)env->natoms * nt]; p++) {
+        size_t row = (size_t)rows.row[p - rows.first_pair];
+        tbar[row * 4] += sbar[row];
+    }
+    kr_rows_env_adjoint(d, env, &rows, 4, tbar, gr);
 done:
     return status;
 }
@@ -145,24 +137,15 @@ static kr_status tangent(kr_context *ctx, const kr_model *model, const kr_env *e
                          kr_descriptor_workspace *ws) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
-    size_t ng = (size_t)d->ng, nt = (size_t)env->ntypes;
+    size_t ng = (size_t)d->ng;
     kr_rows rows;
     double *moment;
     KR_TRY(forward(ctx, model, env, &rows, &moment, ws));
     KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[5], (size_t)rows.n * (ng + 5), sizeof(double)));
     double *dg = ws->buffer[5].data, *dt = dg + (size_t)rows.n * ng, *ds = dt + (size_t)rows.n * 4;
     memset(dt, 0, (size_t)rows.n * 5 * sizeof *dt);
-    for (int i = 0; i < env->natoms; i++)
-        for (size_t t = 0; t < nt; t++) {
-            const int *first = env->first + (size_t)i * nt + t;
-            int ti = env->center_type[i];
-            if (d->excluded && d->excluded[(size_t)ti * nt + t]) continue;
-            for (int p = first[0]; p < first[1]; p++) {
-                size_t row = (size_t)rows.row[p - rows.first_pair];
-                kr_env_row_tangent(d, env, ti, p, v + (size_t)p * 3, dt + row * 4);
-                ds[row] = dt[row * 4];
-            }
-        }
+    kr_rows_env_tangent(d, env, &rows, 4, v, dt);
+    for (size_t row = 0; row < (size_t)rows.n; row++) ds[row] = dt[row * 4];
     KR_TRY(kr_rows_tangent(ctx, model, &rows, ds, dg, ws));
     double *dmoment = moment + (size_t)env->natoms * ng * 4; /* zeroed by forward */
     add_moments(d, env, &rows, rows.t, dg, dmoment);

@@ -55,16 +55,7 @@ static kr_status adjoint(kr_context *ctx, const kr_model *model, const kr_env *e
             for (size_t a = 0; a < ng; a++) g[a] = prefactor(d) * gd[(size_t)i * ng + a];
         }
     KR_TRY(kr_rows_adjoint(ctx, model, &rows, gbar, sbar, ws));
-    for (int i = 0; i < env->natoms; i++)
-        for (size_t t = 0; t < nt; t++) {
-            const int *first = env->first + (size_t)i * nt + t;
-            int ti = env->center_type[i], excluded = d->excluded && d->excluded[(size_t)ti * nt + t];
-            for (int p = first[0]; p < first[1]; p++)
-                if (excluded)
-                    memset(gr + (size_t)p * 3, 0, 3 * sizeof *gr);
-                else
-                    kr_env_row_adjoint(d, env, ti, p, sbar + rows.row[p - rows.first_pair], 0, gr + (size_t)p * 3);
-        }
+    kr_rows_env_adjoint(d, env, &rows, 1, sbar, gr);
 done:
     return status;
 }
@@ -79,14 +70,7 @@ static kr_status tangent(kr_context *ctx, const kr_model *model, const kr_env *e
     KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[5], (size_t)rows.n * (ng + 1), sizeof(double)));
     double *dg = ws->buffer[5].data, *ds = dg + (size_t)rows.n * ng;
     memset(ds, 0, (size_t)rows.n * sizeof *ds);
-    for (int i = 0; i < env->natoms; i++)
-        for (size_t t = 0; t < nt; t++) {
-            const int *first = env->first + (size_t)i * nt + t;
-            int ti = env->center_type[i];
-            if (d->excluded && d->excluded[(size_t)ti * nt + t]) continue;
-            for (int p = first[0]; p < first[1]; p++)
-                kr_env_row_tangent(d, env, ti, p, v + (size_t)p * 3, ds + rows.row[p - rows.first_pair]);
-        }
+    kr_rows_env_tangent(d, env, &rows, 1, v, ds);
     KR_TRY(kr_rows_tangent(ctx, model, &rows, ds, dg, ws));
     memset(dd, 0, (size_t)env->natoms * ng * sizeof *dd);
     for (int i = 0; i < env->natoms; i++)

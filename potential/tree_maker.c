@@ -76,46 +76,53 @@ void kr_make_array(kr_tree_maker *maker, kr_tree *map, const char *key, kr_dtype
     kr_make_set(maker, map, key, node);
 }
 
-void kr_make_ints(kr_tree_maker *maker, kr_tree *map, const char *key, int count, const int *values) {
+/* A list under `key`, item by item. */
+typedef kr_status (*new_item_fn)(kr_context *ctx, const void *values, int index, kr_tree **node);
+
+static void make_items(kr_tree_maker *maker, kr_tree *map, const char *key, int count, const void *values,
+                       new_item_fn new_item) {
     kr_tree *list = kr_make_list(maker);
     for (int i = 0; i < count; i++) {
         kr_tree *node = NULL;
-        MAKE(maker, node, kr_tree_new_int(maker->ctx, values[i], &node));
+        MAKE(maker, node, new_item(maker->ctx, values, i, &node));
         kr_make_append(maker, list, node);
     }
     kr_make_set(maker, map, key, list);
+}
+
+static kr_status new_int(kr_context *ctx, const void *values, int index, kr_tree **node) {
+    return kr_tree_new_int(ctx, ((const int *)values)[index], node);
+}
+static kr_status new_bool(kr_context *ctx, const void *values, int index, kr_tree **node) {
+    return kr_tree_new_bool(ctx, ((const int *)values)[index], node);
+}
+static kr_status new_string(kr_context *ctx, const void *values, int index, kr_tree **node) {
+    return kr_tree_new_string(ctx, ((char *const *)values)[index], node);
+}
+
+static kr_status new_pair(kr_context *ctx, const void *values, int index, kr_tree **node) {
+    kr_tree_maker inner = {.ctx = ctx};
+    *node = kr_make_list(&inner);
+    for (int j = 0; j < 2; j++) {
+        kr_tree *number = NULL;
+        MAKE(&inner, number, kr_tree_new_int(ctx, ((const int *)values)[2 * index + j], &number));
+        kr_make_append(&inner, *node, number);
+    }
+    return inner.status;
+}
+
+void kr_make_ints(kr_tree_maker *maker, kr_tree *map, const char *key, int count, const int *values) {
+    make_items(maker, map, key, count, values, new_int);
 }
 
 void kr_make_bools(kr_tree_maker *maker, kr_tree *map, const char *key, int count, const int *values) {
-    kr_tree *list = kr_make_list(maker);
-    for (int i = 0; i < count; i++) {
-        kr_tree *node = NULL;
-        MAKE(maker, node, kr_tree_new_bool(maker->ctx, values[i], &node));
-        kr_make_append(maker, list, node);
-    }
-    kr_make_set(maker, map, key, list);
+    make_items(maker, map, key, count, values, new_bool);
 }
 
 void kr_make_strings(kr_tree_maker *maker, kr_tree *map, const char *key, int count, char *const *values) {
-    kr_tree *list = kr_make_list(maker);
-    for (int i = 0; i < count; i++) {
-        kr_tree *node = NULL;
-        MAKE(maker, node, kr_tree_new_string(maker->ctx, values[i], &node));
-        kr_make_append(maker, list, node);
-    }
-    kr_make_set(maker, map, key, list);
+    make_items(maker, map, key, count, values, new_string);
 }
 
 void kr_make_pairs(kr_tree_maker *maker, kr_tree *map, const char *key, int count, const int *pairs) {
-    kr_tree *list = kr_make_list(maker);
-    for (int i = 0; i < count; i++) {
-        kr_tree *pair = kr_make_list(maker);
-        for (int j = 0; j < 2; j++) {
-            kr_tree *node = NULL;
-            MAKE(maker, node, kr_tree_new_int(maker->ctx, pairs[2 * i + j], &node));
-            kr_make_append(maker, pair, node);
-        }
-        kr_make_append(maker, list, pair);
-    }
-    kr_make_set(maker, map, key, list);
+    make_items(maker, map, key, count, pairs, new_pair);
 }

@@ -13,7 +13,7 @@ found=$(dirname "$program")/../found/$target
 mkdir -p "$found" "$work/corpus"
 "$here/seeds.sh" "$target" "$work/corpus"
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-"$program" "$work/corpus" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2500 -max_len=60000 \
+"$program" "$work/corpus" -max_total_time="$seconds" -timeout=120 -rss_limit_mb=2500 -max_len=60000 \
     -artifact_prefix="$found/" >"$work/log" 2>&1
 rc=$?
 echo "runs $(grep -oE '^#[0-9]+' "$work/log" | tail -1 | tr -d '#')"

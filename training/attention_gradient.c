@@ -65,7 +65,6 @@ static kr_status reserve(kr_context *ctx, const kr_attention *layer, int ng, con
     }
     KR_TRY(kr_buffer_reserve(ctx, &ws->rows, n * (16 * d + 4 * w), sizeof(double)));
     KR_TRY(kr_buffer_reserve(ctx, &ws->center, m * (12 * d + 3 + 8 * m), sizeof(double)));
-    memset(ws->rows.data, 0, n * (16 * d + 4 * w) * sizeof(double)); /* empty slots have no attention */
     double *at = ws->rows.data;
     l->qkv = take(&at, 3 * n * d), l->dqkv = take(&at, 3 * n * d);
     l->qkvbar = take(&at, 3 * n * d), l->dqkvbar = take(&at, 3 * n * d);
@@ -81,6 +80,12 @@ static kr_status reserve(kr_context *ctx, const kr_attention *layer, int ng, con
     c->a = take(&at, m * m), c->p = take(&at, m * m), c->db = take(&at, m * m), c->dp = take(&at, m * m);
     c->f = take(&at, m * m), c->df = take(&at, m * m), c->c = take(&at, m * m), c->dc = take(&at, m * m);
     c->d = layer->hidden;
+    /* Empty slots have no attention. */
+    size_t pairs = (size_t)rows->first[rows->natoms], empty = (n - pairs) * d * sizeof(double);
+    memset(l->out + pairs * d, 0, empty);
+    memset(l->dout + pairs * d, 0, empty);
+    memset(l->qkvbar + 3 * pairs * d, 0, 3 * empty);
+    memset(l->dqkvbar + 3 * pairs * d, 0, 3 * empty);
 done:
     return status;
 }
@@ -332,6 +337,8 @@ kr_status kr_attention_layer_backprop(kr_context *ctx, const kr_model *model, in
     for (size_t x = 0; x < count; x += ng)
         norm_adjoint(layer, model->theta, (int)ng, l.y + x, l.dy + x, gbar + x, dgbar + x, l.ybar + x, l.dybar + x,
                      gtheta);
+    memset(l.outbar, 0, (size_t)rows->n * d * sizeof *l.outbar);
+    memset(l.doutbar, 0, (size_t)rows->n * d * sizeof *l.doutbar);
     KR_TRY(kr_net_backprop_both(ctx, layer->out_proj, model->theta, rows->n, l.out, l.ybar, l.dout, l.dybar, gtheta,
                                 l.outbar, l.doutbar, &ws->net));
     for (int i = 0; i < rows->natoms; i++) {

@@ -241,4 +241,4 @@ done:
 }
 
 extern const kr_descriptor_kind kr_descriptor_dpa1;
-const kr_descriptor_gradient kr_descriptor_gradient_dpa1 = {&kr_descriptor_dpa1, forward, adjoint, backprop};
+const kr_descriptor_gradient kr_descriptor_gradient_dpa1 = {&kr_descriptor_dpa1, 0, forward, adjoint, backprop};

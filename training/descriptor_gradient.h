@@ -10,8 +10,9 @@
 #include "potential/descriptor_dpa1.h"
 #include "training/attention_gradient.h"
 
-/* What a block keeps from `forward` to the other two. One per thread, grows only. */
+/* What a block keeps from `forward` to the other two. Grows only. */
 typedef struct kr_descriptor_tape {
+    int fresh; /* this block at this θ was the last that `forward` saw: it need not begin anew (set by the engine) */
     kr_descriptor_workspace ws;
     kr_rows rows;      /* se_e2_a, se_e2_r */
     kr_dpa1_rows dpa1; /* dpa1 … */
@@ -26,6 +27,7 @@ void kr_descriptor_tape_free(kr_descriptor_tape *tape);
  * descriptor_gradient_kinds.def. Arrays of pairs are indexed as in the env. */
 typedef struct kr_descriptor_gradient {
     const kr_descriptor_kind *kind;
+    int keeps; /* `forward` looks at tape->fresh */
     /* d [natoms][dim_out] and, with v [npairs][3] (may be NULL), dd = ∂D/∂r · v. */
     kr_status (*forward)(kr_context *ctx, const kr_model *model, const kr_env *env, const double *v, double *d,
                          double *dd, kr_descriptor_tape *tape);

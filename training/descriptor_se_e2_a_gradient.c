@@ -97,11 +97,11 @@ static kr_status forward(kr_context *ctx, const kr_model *model, const kr_env *e
     const kr_descriptor *d = &model->descriptor;
     kr_rows *rows = &tape->rows;
     arrays a;
-    KR_TRY(kr_rows_place(ctx, model, env, rows, &tape->ws));
+    if (!tape->fresh) KR_TRY(kr_rows_place(ctx, model, env, rows, &tape->ws));
     KR_TRY(kr_buffer_reserve(ctx, &tape->keep, keep_size(d, env, rows), sizeof(double)));
     KR_TRY(kr_buffer_reserve(ctx, &tape->spare, 4 * (size_t)rows->n, sizeof(double)));
     lay_out(d, env, rows, tape->keep.data, &a);
-    KR_TRY(kr_rows_slopes(ctx, model, rows, a.slope, &tape->ws));
+    if (!tape->fresh) KR_TRY(kr_rows_slopes(ctx, model, rows, a.slope, &tape->ws));
     if (v) row_tangents(d, env, rows, v, &a);
     moments(d, env, rows, &a, v, tape->spare.data);
     int ng = d->ng, axis = d->axis_neuron;
@@ -196,4 +196,4 @@ done:
 }
 
 extern const kr_descriptor_kind kr_descriptor_se_e2_a;
-const kr_descriptor_gradient kr_descriptor_gradient_se_e2_a = {&kr_descriptor_se_e2_a, forward, adjoint, backprop};
+const kr_descriptor_gradient kr_descriptor_gradient_se_e2_a = {&kr_descriptor_se_e2_a, 1, forward, adjoint, backprop};

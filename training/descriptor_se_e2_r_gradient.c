@@ -36,10 +36,10 @@ static kr_status forward(kr_context *ctx, const kr_model *model, const kr_env *e
     const kr_descriptor *d = &model->descriptor;
     kr_rows *rows = &tape->rows;
     size_t ng = (size_t)d->ng;
-    KR_TRY(kr_rows_place(ctx, model, env, rows, &tape->ws));
+    if (!tape->fresh) KR_TRY(kr_rows_place(ctx, model, env, rows, &tape->ws));
     KR_TRY(kr_buffer_reserve(ctx, &tape->keep, (size_t)rows->n * (ng + 1), sizeof(double)));
     double *slope = tape->keep.data, *dx = slope + (size_t)rows->n * ng, c = prefactor(d);
-    KR_TRY(kr_rows_slopes(ctx, model, rows, slope, &tape->ws));
+    if (!tape->fresh) KR_TRY(kr_rows_slopes(ctx, model, rows, slope, &tape->ws));
     if (v) row_tangents(d, env, rows, v, dx);
     memset(out, 0, (size_t)env->natoms * ng * sizeof *out);
     if (v) memset(dout, 0, (size_t)env->natoms * ng * sizeof *dout);
@@ -111,4 +111,4 @@ done:
 }
 
 extern const kr_descriptor_kind kr_descriptor_se_e2_r;
-const kr_descriptor_gradient kr_descriptor_gradient_se_e2_r = {&kr_descriptor_se_e2_r, forward, adjoint, backprop};
+const kr_descriptor_gradient kr_descriptor_gradient_se_e2_r = {&kr_descriptor_se_e2_r, 1, forward, adjoint, backprop};

@@ -18,6 +18,8 @@
 #include <string.h>
 
 enum { CHUNKS = 6, CHUNK_LEAST = 16, PART_MOST = 32 };
+/* Small batches keep what descriptors made for the value until the gradient wants it: at most so many numbers. */
+static const size_t KEEP_MOST = (size_t)1 << 24;
 
 /* Centres begin … end − 1 of one frame. */
 typedef struct part {
@@ -50,6 +52,10 @@ typedef struct exact {
     worker *worker;
     kr_buffer part, first_part; /* of the present batch; first_part [nchunks + 1] */
     int nchunks;
+    kr_batch seen; /* whose value was last; its frames are looked at no more */
+    int keeps;     /* the present batch is small enough to keep the tapes of its parts */
+    int ntapes;    /* [ntapes] by part */
+    kr_descriptor_tape *tape;
     kr_buffer pairs; /* [npairs][3]: ∂E/∂r or v */
 } exact;
 
@@ -84,6 +90,8 @@ static void destroy(void **state) {
     exact *e = *state;
     if (!e) return;
     for (int t = 0; t < e->nworkers; t++) worker_free(&e->worker[t]);
+    for (int k = 0; k < e->ntapes; k++) kr_descriptor_tape_free(&e->tape[k]);
+    kr_free(e->tape);
     kr_free(e->worker);
     kr_free(e->zone);
     kr_buffer_free(&e->part);
@@ -148,6 +156,25 @@ static kr_status reserve_workers(kr_context *ctx, exact *e) {
     return KR_OK;
 }
 
+/* Tapes for the parts of a batch that is small enough; none is fresh. */
+static kr_status reserve_tapes(kr_context *ctx, exact *e, const kr_batch *batch) {
+    const kr_descriptor *d = &e->model->descriptor;
+    int nparts = e->nchunks ? ((const int *)e->first_part.data)[e->nchunks] : 0;
+    e->keeps = e->descriptor->keeps && (size_t)batch->npairs * (2 * (size_t)d->ng + 8) <= KEEP_MOST;
+    for (int k = 0; k < e->ntapes; k++) e->tape[k].fresh = 0;
+    if (!e->keeps || nparts <= e->ntapes) return KR_OK;
+    kr_descriptor_tape *more = kr_realloc(ctx, e->tape, (size_t)e->ntapes, (size_t)nparts, sizeof *more);
+    if (!more) return KR_ERR_MEMORY;
+    memset(more + e->ntapes, 0, (size_t)(nparts - e->ntapes) * sizeof *more);
+    e->tape = more;
+    e->ntapes = nparts;
+    return KR_OK;
+}
+
+static kr_descriptor_tape *tape_of(const exact *e, const part *p, worker *w) {
+    return e->keeps ? &e->tape[p - (const part *)e->part.data] : &w->tape;
+}
+
 /* ---- the batch in chunks and parts ---- */
 
 static kr_status plan(kr_context *ctx, exact *e, const kr_batch *batch) {
@@ -202,14 +229,16 @@ static kr_status value_part(kr_context *ctx, const job *j, const part *p, worker
     kr_status status = KR_OK;
     const exact *e = j->e;
     kr_env env = env_of(j->batch, p);
+    kr_descriptor_tape *tape = tape_of(e, p, w);
     size_t count = (size_t)env.natoms * (size_t)e->model->descriptor.dim_out;
     KR_TRY(kr_buffer_reserve(ctx, &w->d, count, sizeof(double)));
     KR_TRY(kr_buffer_reserve(ctx, &w->gd, count, sizeof(double)));
-    KR_TRY(e->descriptor->forward(ctx, e->model, &env, NULL, w->d.data, NULL, &w->tape));
+    KR_TRY(e->descriptor->forward(ctx, e->model, &env, NULL, w->d.data, NULL, tape));
+    tape->fresh = e->keeps;
     KR_TRY(kr_fitting_energy(ctx, e->model, env.natoms, env.center_type, w->d.data, j->batch->frame[p->frame]->fparam,
                              aparam_of(e, j->batch, p), j->energy + p->atom + p->begin, j->gr ? w->gd.data : NULL,
                              &w->fitting));
-    if (j->gr) KR_TRY(e->descriptor->adjoint(ctx, e->model, &env, w->gd.data, j->gr + 3 * p->pair, &w->tape));
+    if (j->gr) KR_TRY(e->descriptor->adjoint(ctx, e->model, &env, w->gd.data, j->gr + 3 * p->pair, tape));
 done:
     return status;
 }
@@ -230,6 +259,7 @@ static kr_status value(kr_context *ctx, void *state, const kr_batch *batch, doub
     exact *e = state;
     job j = {.e = e, .batch = batch, .energy = energy};
     KR_TRY(plan(ctx, e, batch));
+    KR_TRY(reserve_tapes(ctx, e, batch));
     KR_TRY(reserve_workers(ctx, e));
     if (force || virial) {
         KR_TRY(kr_buffer_reserve(ctx, &e->pairs, 3 * (size_t)batch->npairs, sizeof(double)));
@@ -237,6 +267,7 @@ static kr_status value(kr_context *ctx, void *state, const kr_batch *batch, doub
     }
     KR_TRY(kr_parallel_blocks(ctx, e->nchunks, value_chunk, NULL, &j));
     if (j.gr) kr_batch_forces(batch, j.gr, force, virial);
+    e->seen = *batch;
 done:
     return status;
 }
@@ -247,18 +278,19 @@ static kr_status gradient_part(kr_context *ctx, const job *j, const part *p, wor
     kr_status status = KR_OK;
     const exact *e = j->e;
     kr_env env = env_of(j->batch, p);
+    kr_descriptor_tape *tape = tape_of(e, p, w);
     const double *v = j->v ? j->v + 3 * p->pair : NULL;
     size_t count = (size_t)env.natoms * (size_t)e->model->descriptor.dim_out;
     KR_TRY(kr_buffer_reserve(ctx, &w->d, count, sizeof(double)));
     KR_TRY(kr_buffer_reserve(ctx, &w->dd, count, sizeof(double)));
     KR_TRY(kr_buffer_reserve(ctx, &w->dbar, count, sizeof(double)));
     KR_TRY(kr_buffer_reserve(ctx, &w->gd, count, sizeof(double)));
-    KR_TRY(e->descriptor->forward(ctx, e->model, &env, v, w->d.data, w->dd.data, &w->tape));
+    KR_TRY(e->descriptor->forward(ctx, e->model, &env, v, w->d.data, w->dd.data, tape));
     KR_TRY(kr_fitting_backprop(ctx, e->model, env.natoms, env.center_type, w->d.data, v ? w->dd.data : NULL,
                                j->batch->frame[p->frame]->fparam, aparam_of(e, j->batch, p),
                                j->ebar ? j->ebar + p->atom + p->begin : NULL, w->gtheta.data, w->dbar.data, w->gd.data,
                                w->touched.data, &w->fitting_gradient));
-    KR_TRY(e->descriptor->backprop(ctx, e->model, &env, v, w->dbar.data, w->gd.data, w->gtheta.data, &w->tape));
+    KR_TRY(e->descriptor->backprop(ctx, e->model, &env, v, w->dbar.data, w->gd.data, w->gtheta.data, tape));
 done:
     return status;
 }
@@ -311,6 +343,9 @@ static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, c
     kr_status status = KR_OK;
     exact *e = state;
     job j = {.e = e, .batch = batch, .ebar = ebar, .gtheta = gtheta};
+    if (batch->nframes != e->seen.nframes || batch->natoms != e->seen.natoms || batch->npairs != e->seen.npairs)
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "gradient of a batch of %d frames, %d atoms without its value before",
+                batch->nframes, batch->natoms);
     KR_TRY(plan(ctx, e, batch));
     KR_TRY(reserve_workers(ctx, e));
     if (fbar || wbar) {

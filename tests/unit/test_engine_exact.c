@@ -99,11 +99,35 @@ static void test_lone_atoms(void **state) {
             open_case(&t, variants[v], seed, 1);
             int pairs = t.c.batch.npairs, silent = 1;
             for (int k = 0; k < t.c.batch.nframes; k++) silent &= t.c.frame[k]->nincluded == 0;
-            choose_terms(&t, pairs ? KR_LOSS_TERMS : KR_LOSS_E);
+            choose_terms(&t, KR_LOSS_TERMS);
             snprintf(what, sizeof what, "%s, seed %d, %d pairs", variants[v], (int)seed, pairs);
             if (!silent) kr_training_case_check(t.ctx, &t.c, t.engine, &t.o, 6, seed, 1e-6, what);
             close_case(&t);
         }
+}
+
+/* After one value several gradients may follow (Kalman filters); each of them starts from the same state. */
+static void test_several_gradients(void **state) {
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++) {
+        if (!trainable(variants[v])) continue;
+        fixture t;
+        open_case(&t, variants[v], 4, 9);
+        size_t n = t.c.model->ntheta, natoms = (size_t)t.c.batch.natoms;
+        double *g = calloc(3 * n + 7 * natoms, sizeof *g), *e = g + 3 * n, *f = e + natoms, *fbar = f + 3 * natoms;
+        kr_test_random random = {4};
+        for (size_t k = 0; k < 3 * natoms; k++) fbar[k] = kr_test_normal(&random);
+        for (int k = 0; k < 3; k++) {
+            const double *only = k == 1 ? NULL : fbar; /* energies alone in between */
+            if (k == 0) kr_assert_ok(t.ctx, kr_engine_value(t.ctx, t.engine, &t.c.batch, e, f, NULL));
+            kr_assert_ok(t.ctx, kr_engine_gradient(t.ctx, t.engine, &t.c.batch, e, only, NULL, g + (size_t)k * n));
+        }
+        assert_memory_equal(g, g + 2 * n, n * sizeof *g);
+        kr_batch other = {.nframes = 1, .frame = t.c.frame, .natoms = t.c.frame[0]->natoms};
+        assert_int_equal(kr_engine_gradient(t.ctx, t.engine, &other, e, NULL, NULL, g), KR_ERR_ARGUMENT);
+        free(g);
+        close_case(&t);
+    }
 }
 
 /* The same bits for any number of threads, in value and gradient. */
@@ -183,9 +207,13 @@ static void test_no_allocation_after_warm_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),      cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_lone_atoms),  cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_allocations), cmocka_unit_test(test_no_allocation_after_warm_up),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_lone_atoms),
+        cmocka_unit_test(test_several_gradients),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_no_allocation_after_warm_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

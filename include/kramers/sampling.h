@@ -43,6 +43,11 @@ void kr_sampling_report(const kr_sampling *run, void (*line)(const char *text, v
 /* results.json as text, after a run ("" before); borrowed. */
 const char *kr_sampling_results(const kr_sampling *run);
 
+/* Puts the rates of several results.json side by side, line by line. KR_NOT_CONVERGED when two of them differ by more
+ * than `allowed` standard errors. */
+kr_status kr_sampling_compare(kr_context *ctx, int n, const char *const *paths, double allowed,
+                              void (*line)(const char *text, void *payload), void *payload);
+
 /* Help: the keys of a command's file (command), or of a kind of problem or method ("problem", "problem mueller",
  * "rate ffs"). KR_ERR_ARGUMENT when there is no such topic; the hint names the nearest. */
 kr_status kr_sampling_help(kr_context *ctx, const char *topic, void (*line)(const char *text, void *payload),

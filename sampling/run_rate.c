@@ -234,7 +234,7 @@ static kr_status run_method(kr_context *ctx, kr_sampling *run, kr_rate *m, int *
     double started = now();
     all = (kr_tree *)kr_tree_get(run->results, "methods");
     KR_TRY(kr_run_set_map(ctx, all, m->label, &m->results));
-    if (m->kind->begin && *finished < m->pieces) KR_TRY(m->kind->begin(ctx, m));
+    if (m->kind->begin) KR_TRY(m->kind->begin(ctx, m));
     while (*finished < m->pieces) {
         status = kr_progress(ctx, m->label, *finished, m->pieces);
         if (status == KR_OK) status = m->kind->piece(ctx, m, *finished, m->out + (long)*finished * m->width);

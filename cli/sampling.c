@@ -1,6 +1,7 @@
 /* What the commands committor, quasipotential and rate share.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "sampling.h"
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,9 +33,16 @@ static int on_progress(const char *what, long done, long total, void *payload) {
     return cli_interrupted();
 }
 
+static void *load(const char *library, const char *function, const char **reason, void *payload) {
+    (void)payload;
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL), *address = handle ? dlsym(handle, function) : NULL;
+    if (!address) *reason = dlerror();
+    return address; /* stays loaded until the program ends */
+}
+
 int cli_sampling_run(const char *name, const cli_sampling_settings *s, const char *path) {
     kr_sampling *run = NULL;
-    kr_sampling_options options = {s->output, s->resume, s->force, s->checkpoint};
+    kr_sampling_options options = {s->output, s->resume, s->force, s->checkpoint, load, NULL};
     progress bar = {0};
     int result = CLI_FAILED;
     kr_context *ctx = cli_context(s->threads);

@@ -31,8 +31,9 @@ typedef struct kr_gmam_options {
     { 400, 4000, 1e-9 }
 
 /* Minimises the action over curves with the ends of `path`, starting from it, on grids of 25, 50 … images. *action: V
- * of the path, extrapolated from the last two grids; *error: what the extrapolation changed. KR_NOT_CONVERGED when the
- * iterations ran out. KR_ERR_UNSUPPORTED: noise that does not act on every coordinate. */
+ * of the path, extrapolated from the last two grids; *error: the difference of the two grids (where the path winds
+ * around its ends, strong rotation, the true error may be a few times larger). KR_NOT_CONVERGED when the iterations ran
+ * out. KR_ERR_UNSUPPORTED: noise that does not act on every coordinate. */
 kr_status kr_path_gmam(kr_context *ctx, const kr_problem *problem, const kr_gmam_options *options, kr_path *path,
                        double *action, double *error);
 

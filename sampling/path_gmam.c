@@ -198,7 +198,7 @@ kr_status kr_path_gmam(kr_context *ctx, const kr_problem *p, const kr_gmam_optio
         status = kr_progress(ctx, "images", n, o->images);
         if (status != KR_OK) return status;
     }
-    *error = fabs(*action - previous) / 3;
+    *error = fabs(*action - previous);
     if (levels) *action += (*action - previous) / 3;
     return last;
 done:

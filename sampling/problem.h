@@ -13,6 +13,7 @@
 #include "core/parameters.h"
 #include "core/tree.h"
 #include "sampling/region.h"
+#include <kramers/sampling.h>
 
 typedef struct kr_problem kr_problem;
 
@@ -55,7 +56,9 @@ struct kr_problem {
     double *samples, *weights;
     const char *default_a, *default_b; /* JSON of the kind's states, or NULL */
     char *where;                       /* name of the file */
-    kr_tree *complete;                 /* the problem object with all defaults: for results and checkpoints */
+    kr_loader_fn load;                 /* opens shared objects for kind "plugin", or NULL */
+    void *load_payload;
+    kr_tree *complete; /* the problem object with all defaults: for results and checkpoints */
     void *block;
 };
 
@@ -65,6 +68,9 @@ const kr_problem_kind *kr_problem_find(const char *name);
 
 /* From the "problem" object of a run file: {"kind": "mueller", …, "A": {"ball": …}, "B": …}. `where` names the file. */
 kr_status kr_problem_create(kr_context *ctx, const kr_tree *object, const char *where, kr_problem **problem);
+/* The same with a loader of shared objects. */
+kr_status kr_problem_create_with(kr_context *ctx, const kr_tree *object, const char *where, kr_loader_fn load,
+                                 void *payload, kr_problem **problem);
 /* The same from JSON text, for tests. */
 kr_status kr_problem_parse(kr_context *ctx, const char *json, kr_problem **problem);
 void kr_problem_destroy(kr_problem **problem);

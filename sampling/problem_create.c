@@ -252,6 +252,11 @@ void kr_problem_describe(const kr_problem_kind *kind, void (*line)(const char *t
 }
 
 kr_status kr_problem_create(kr_context *ctx, const kr_tree *object, const char *where, kr_problem **problem) {
+    return kr_problem_create_with(ctx, object, where, NULL, NULL, problem);
+}
+
+kr_status kr_problem_create_with(kr_context *ctx, const kr_tree *object, const char *where, kr_loader_fn load,
+                                 void *payload, kr_problem **problem) {
     kr_status status = KR_OK;
     kr_problem *p = NULL;
     const kr_problem_kind *kind = NULL;
@@ -264,6 +269,8 @@ kr_status kr_problem_create(kr_context *ctx, const kr_tree *object, const char *
     KR_NEW(ctx, block, STATE_AT + kind->size);
     p->block = block;
     p->state = block + STATE_AT;
+    p->load = load;
+    p->load_payload = payload;
     p->epsilon = 1;
     p->dynamics = kind->drift ? KR_DIFFUSION : KR_OVERDAMPED;
     p->where = kr_strdup(ctx, where ? where : "");

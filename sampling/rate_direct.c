@@ -43,13 +43,13 @@ static const kr_parameter parameters[] = {
      .help = "first-passage correction of the edges"},
     {0}};
 
-enum { PIECES = 32, NAB = 0, NBA, TA, TB, PATH_AB, PATH_BA, PATH2, WIDTH };
+enum { PIECES = 32, NAB = 0, NBA, TA, TB, PATH_AB, PATH_BA, PATH2, TALLIES, BOTH = TALLIES, TIME, WIDTH };
 
 /* What is counted for one walker. */
 typedef struct tally {
     int last;  /* 0 unknown, 1 A, 2 B */
     long left; /* step of the last point in `last` */
-    double sum[WIDTH];
+    double sum[TALLIES];
 } tally;
 
 typedef struct job {
@@ -117,7 +117,9 @@ static kr_status piece(kr_context *ctx, kr_rate *rate, int i, double *out) {
     j.count = 1;
     KR_TRY(kr_walkers_run(ctx, j.mover, w, steps, 1, observe, &j));
     for (long k = 0; k < n; k++)
-        for (int c = 0; c < WIDTH; c++) out[c] += j.tally[k].sum[c];
+        for (int c = 0; c < TALLIES; c++) out[c] += j.tally[k].sum[c];
+    out[BOTH] = 0.5 * (out[NAB] + out[NBA]);
+    out[TIME] = out[TA] + out[TB];
 done:
     kr_free(x);
     kr_free(j.tally);
@@ -146,13 +148,7 @@ static kr_status combine(kr_context *ctx, kr_rate *rate) {
     if (n < 20) kr_rate_doubt(rate, "only %.0f transitions were seen, 20 are needed for an error bar", n);
     rate->k_ab = kr_rate_ratio(rate, NAB, TA);
     rate->k_ba = kr_rate_ratio(rate, NBA, TB);
-    /* ν: columns are overwritten by what its ratio needs, the numbers above are done with. */
-    for (int i = 0; i < rate->pieces; i++) {
-        double *out = rate->out + i * WIDTH;
-        out[NAB] = 0.5 * (out[NAB] + out[NBA]);
-        out[TA] += out[TB];
-    }
-    rate->nu = kr_rate_ratio(rate, NAB, TA);
+    rate->nu = kr_rate_ratio(rate, BOTH, TIME);
     double paths = sum[PATH_AB] + sum[PATH_BA], mean = paths / n;
     KR_TRY(kr_run_set_real(ctx, rate->results, "path_duration", mean));
     KR_TRY(kr_run_set_real(ctx, rate->results, "path_duration_error", sqrt((sum[PATH2] / n - mean * mean) / n)));

@@ -85,7 +85,8 @@ static kr_status read_file(kr_context *ctx, kr_sampling *run, const kr_sampling_
     run->seed = (uint64_t)c->seed;
     run->output = kr_strdup(ctx, options->output ? options->output : c->output);
     if (!run->output) return KR_ERR_MEMORY;
-    if (c->problem) KR_TRY(kr_problem_create(ctx, c->problem, run->path, &run->problem));
+    if (c->problem)
+        KR_TRY(kr_problem_create_with(ctx, c->problem, run->path, options->load, options->load_payload, &run->problem));
     if (run->kind->prepare) KR_TRY(run->kind->prepare(ctx, run));
 done:
     if (status < 0 && !strstr(kr_context_message(ctx), run->path)) kr_error_prefix(ctx, "%s", run->path);

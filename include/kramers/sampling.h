@@ -15,15 +15,24 @@ extern "C" {
 
 typedef struct kr_sampling kr_sampling;
 
+/* What the function of a problem "plugin" looks like. x [dim]; non-zero = failure. Called from several threads.
+ * Drift f [dim] of dx = f dt + sqrt(2 epsilon) dW; or V (NULL = not wanted) and its gradient [dim] (or NULL). */
+typedef int (*kr_plugin_drift_fn)(int dim, const double *x, double *f);
+typedef int (*kr_plugin_potential_fn)(int dim, const double *x, double *v, double *gradient);
+/* Finds `function` in the shared object `library` (dlopen, dlsym), or returns NULL with the reason in *reason. */
+typedef void *(*kr_loader_fn)(const char *library, const char *function, const char **reason, void *payload);
+
 typedef struct kr_sampling_options {
     const char *output;        /* instead of the file's "output"; NULL = the file's */
     int resume;                /* continue from the checkpoint in the output folder, when there is one */
     int overwrite;             /* results in the output folder may be replaced */
     double checkpoint_seconds; /* at most this long between checkpoints; 0 = 60 */
+    kr_loader_fn load;         /* for problems of kind "plugin"; NULL = they are refused */
+    void *load_payload;
 } kr_sampling_options;
 
 #define KR_SAMPLING_OPTIONS_INIT \
-    { 0, 0, 0, 0 }
+    { 0, 0, 0, 0, 0, 0 }
 
 /* command: "committor", "quasipotential", "rate" … Reads and checks the whole file; nothing is computed or written.
  * options NULL = defaults. KR_ERR_FORMAT: what is wrong, with line and column. */

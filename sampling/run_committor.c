@@ -1,0 +1,217 @@
+/* The command committor: keys of its file, dispatch, training in rounds with checkpoints.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "sampling/run_committor.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include <math.h>
+#include <string.h>
+
+#define AT(field) .offset = offsetof(kr_committor_settings, field)
+#define INT(key, field, value, limits, text) \
+    { .name = key, .type = KR_PARAMETER_INT, AT(field), .initial = value, .range = limits, .help = text }
+#define REAL(key, field, value, limits, text) \
+    { .name = key, .type = KR_PARAMETER_REAL, AT(field), .initial = value, .range = limits, .help = text }
+#define TREE(key, field, text) \
+    { .name = key, .type = KR_PARAMETER_TREE, AT(field), .initial = "", .help = text }
+
+static const kr_parameter top_table[] = {
+    {.name = "method",
+     .type = KR_PARAMETER_CHOICE,
+     AT(method),
+     .initial = "\"network\"",
+     .allowed = "network|grid|random_features",
+     .help = "network: variational, any dimension; grid: finite volumes in 1 to 3 dimensions; random_features: linear"},
+    TREE("grid", grid, "settings of the grid: `--keys grid`"),
+    TREE("network", network, "the network: `--keys network`"),
+    TREE("features", features, "random features: `--keys features`"),
+    TREE("sampling", sampling, "how points are drawn: `--keys sampling`"),
+    TREE("training", training, "how the network is trained: `--keys training`"),
+    TREE("validation", validation, "the checks: `--keys validation`"),
+    TREE("points", points, "list of points where q is printed"),
+    {0}};
+
+static const kr_parameter grid_table[] = {
+    {.name = "spacing",
+     .type = KR_PARAMETER_REALS,
+     AT(g.spacing),
+     .initial = "",
+     .range = "> 0",
+     .help = "of the nodes in each dimension; null: side/200 (2-D), /4000 (1-D), /60 (3-D)"},
+    {.name = "start",
+     .type = KR_PARAMETER_REALS,
+     AT(g.start),
+     .initial = "",
+     .help = "mean first passage time to B from here"},
+    {.name = "general",
+     .type = KR_PARAMETER_FLAG,
+     AT(g.general),
+     .initial = "false",
+     .help = "use the discretisation of general drifts for gradient dynamics, too"},
+    {.name = "advection",
+     .type = KR_PARAMETER_CHOICE,
+     AT(g.advection),
+     .initial = "\"central\"",
+     .allowed = "central|upwind",
+     .help = "where there is no noise: second order, or first order and monotone"},
+    {.name = "face",
+     .type = KR_PARAMETER_CHOICE,
+     AT(g.face),
+     .initial = "\"automatic\"",
+     .allowed = "automatic|harmonic|midpoint",
+     .help = "weights of edges, gradient dynamics"},
+    {0}};
+
+static const kr_parameter network_table[] = {
+    {.name = "hidden",
+     .type = KR_PARAMETER_INTS,
+     AT(net.hidden),
+     .initial = "[50, 50]",
+     .range = "[1, 4096]",
+     .help = "widths of the hidden layers"},
+    {.name = "activation", .type = KR_PARAMETER_TEXT, AT(net.activation), .initial = "\"tanh\"", .help = "of them"},
+    {.name = "features",
+     .type = KR_PARAMETER_TEXTS,
+     AT(net.features),
+     .initial = "",
+     .help = "formulas of x1, x2, ...: inputs of the network; null: the coordinates, cos and sin of periodic ones"},
+    {.name = "boundary",
+     .type = KR_PARAMETER_CHOICE,
+     AT(net.boundary),
+     .initial = "\"penalty\"",
+     .allowed = "penalty|construction",
+     .help = "how q = 0 in A, 1 in B is reached"},
+    REAL("width", net.width, "0.02", "> 0", "of the smooth edge of A and B, by construction"),
+    {0}};
+
+static const kr_parameter sampling_table[] = {
+    {.name = "method",
+     .type = KR_PARAMETER_CHOICE,
+     AT(sample.method),
+     .initial = "\"temperature\"",
+     .allowed = "temperature|kolmogorov|stretch|umbrella",
+     .help = "bias of later rounds, on top of the heating"},
+    REAL("epsilon", sample.epsilon, "0", ">= 0", "raised noise of the heated coordinates; 0: no heating"),
+    {.name = "coordinates",
+     .type = KR_PARAMETER_INTS,
+     AT(sample.coordinates),
+     .initial = "",
+     .range = ">= 1",
+     .help = "numbers of the heated coordinates; null: all"},
+    INT("count", sample.count, "200000", "[100, 100000000]", "training points of a round"),
+    INT("test_count", sample.test_count, "400000", "[100, 100000000]", "points of the final test, independent"),
+    INT("boundary_count", sample.boundary_count, "4000", "[10, 10000000]", "points in each of A and B"),
+    INT("walkers", sample.walkers, "128", "[4, 100000]", "even"),
+    INT("stride", sample.stride, "20", "[1, 1000000]", "steps between points of a walker"),
+    INT("burn", sample.burn, "2000", "[1, 100000000]", "steps before"),
+    INT("rounds", sample.rounds, "1", "[1, 1000]", "sampling and training"),
+    REAL("strength", sample.strength, "1", "> 0", "lambda of kolmogorov and stretch"),
+    INT("windows", sample.windows, "11", "[1, 1000]", "umbrella"),
+    REAL("stiffness", sample.stiffness, "1", "> 0", "umbrella, of the logit, in units of epsilon"),
+    {0}};
+
+static const kr_parameter training_table[] = {
+    INT("steps", train.steps, "8000", "[1, 100000000]", "of a round"),
+    INT("boundary_steps", train.boundary_steps, "1500", "[0, 100000000]", "before the first, on A and B alone"),
+    INT("batch", train.batch, "1024", "[1, 1000000]", "points of a step"),
+    INT("boundary_batch", train.boundary_batch, "128", "[1, 1000000]", "points of each of A and B"),
+    INT("members", train.members, "1", "[1, 64]",
+        "networks; q is their mean, two or more remove part of the bias of nu"),
+    REAL("learning_rate", train.lr_start, "5e-3", "> 0", "of Adam, at first"),
+    REAL("learning_rate_stop", train.lr_stop, "5e-5", "> 0", "at last"),
+    REAL("clip", train.clip, "10", ">= 0", "largest norm of the gradient; 0: none"),
+    REAL("average", train.average, "0.1", "[0, 1]", "share of the steps whose parameters are averaged"),
+    REAL("penalty", train.penalty, "100", ">= 0", "of q^2 in A and (1 - q)^2 in B, against the log of the functional"),
+    REAL("hinge", train.hinge, "1", ">= 0", "of logits above -margin in A, below margin in B"),
+    REAL("margin", train.margin, "5", "> 0", "of the hinge"),
+    {0}};
+
+static const kr_parameter validation_table[] = {
+    REAL("dt", check.dt, "null", "> 0", "time step of shots; needed"),
+    INT("points", check.points, "50", "[1, 100000]", "of the histogram test, with q near 1/2"),
+    INT("shots", check.shots, "400", "[2, 10000000]", "from each"),
+    INT("direct", check.direct, "100", "[0, 1000000]", "passage times simulated where affordable; 0: none"),
+    REAL("hit_mean", check.mean, "0.03", "> 0", "allowed deviation of the mean from 1/2"),
+    REAL("hit_sd", check.intrinsic, "0.06", "> 0", "allowed spread beyond the binomial one"),
+    REAL("flux_spread", check.spread, "0.15", "> 0", "allowed spread of the flux over isosurfaces"),
+    REAL("boundary", check.boundary, "0.02", "> 0", "allowed rms of q in A, 1 - q in B"),
+    REAL("rate_error", check.error, "0.1", "> 0", "allowed relative sampling error of the rate"),
+    {0}};
+
+static const kr_parameter features_table[] = {
+    INT("count", random.count, "400", "[2, 20000]", "cosines of random directions"),
+    REAL("scale", random.scale, "1", "> 0",
+         "standard deviation of their wave vectors, in units of 1/std of the inputs"),
+    REAL("ridge", random.ridge, "1e-10", ">= 0", "regularisation, relative"),
+    {0}};
+
+static const struct section {
+    const char *name;
+    const kr_parameter *table;
+    size_t offset; /* of its tree in the settings */
+} sections[] = {{"grid", grid_table, offsetof(kr_committor_settings, grid)},
+                {"network", network_table, offsetof(kr_committor_settings, network)},
+                {"features", features_table, offsetof(kr_committor_settings, features)},
+                {"sampling", sampling_table, offsetof(kr_committor_settings, sampling)},
+                {"training", training_table, offsetof(kr_committor_settings, training)},
+                {"validation", validation_table, offsetof(kr_committor_settings, validation)}};
+enum { SECTIONS = sizeof sections / sizeof *sections };
+
+static kr_status prepare(kr_context *ctx, kr_sampling *run) {
+    kr_status status = KR_OK;
+    kr_committor_settings *s = run->state;
+    kr_tree *copy = NULL;
+    if (!run->problem) KR_FAIL(ctx, KR_ERR_FORMAT, "the file has no \"problem\"");
+    KR_STEP(kr_problem_need_states(ctx, run->problem));
+    for (int k = 0; k < SECTIONS; k++) {
+        const kr_tree *given;
+        memcpy(&given, (const char *)s + sections[k].offset, sizeof given);
+        KR_STEP(kr_parameters_read(ctx, sections[k].table, given, sections[k].name, s, &s->owned[k]));
+        KR_STEP(kr_tree_copy(ctx, s->owned[k], &copy));
+        KR_STEP(kr_parameters_nest(ctx, run->complete, sections[k].name, &copy));
+    }
+    if (s->method == KR_COMMITTOR_GRID) goto done;
+    if (run->problem->dynamics != KR_OVERDAMPED || !kr_problem_has_potential(run->problem)) {
+        status = KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "the variational method needs overdamped dynamics with a potential");
+        kr_error_hint(ctx, "\"method\": \"grid\" solves any drift in up to 3 dimensions");
+        goto done;
+    }
+    if (!(s->check.dt > 0)) {
+        status = KR_ERROR(ctx, KR_ERR_FORMAT, "validation.dt is missing: shots need a time step");
+        kr_error_hint(ctx, "a result that is not validated is none; halve dt until the histogram test stays the same");
+        goto done;
+    }
+    if (s->sample.walkers % 2) s->sample.walkers++;
+done:
+    kr_tree_destroy(&copy);
+    return status;
+}
+
+static void destroy(kr_sampling *run) {
+    kr_committor_settings *s = run->state;
+    for (int k = 0; k < SECTIONS; k++) kr_tree_destroy(&s->owned[k]);
+}
+
+static int help(const char *word, void (*line)(const char *text, void *payload), void *payload) {
+    for (int k = 0; k < SECTIONS; k++)
+        if (!strcmp(word, sections[k].name)) {
+            kr_parameters_describe(sections[k].table, line, payload);
+            return 1;
+        }
+    return 0;
+}
+
+static kr_status execute(kr_context *ctx, kr_sampling *run) {
+    const kr_committor_settings *s = run->state;
+    if (s->method == KR_COMMITTOR_GRID) return kr_committor_run_grid(ctx, run);
+    if (s->method == KR_COMMITTOR_FEATURES) return kr_committor_run_features(ctx, run);
+    return kr_committor_run_network(ctx, run);
+}
+
+const kr_run_kind kr_run_committor = {.name = "committor",
+                                      .summary = "probability to reach B before A, rates, validation",
+                                      .parameters = top_table,
+                                      .size = sizeof(kr_committor_settings),
+                                      .prepare = prepare,
+                                      .execute = execute,
+                                      .destroy = destroy,
+                                      .help = help};

@@ -1,0 +1,182 @@
+/* The command committor: validation, always done and always reported.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "core/error.h"
+#include "core/memory.h"
+#include "sampling/run_committor.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One line of the table; `value` is within [low, high] or the check fails. */
+static kr_status check(kr_context *ctx, kr_sampling *run, kr_tree *map, const char *key, const char *name, double value,
+                       double low, double high, int *passed) {
+    kr_status status = KR_OK;
+    int good = value >= low && value <= high;
+    char allowed[64];
+    if (low == -INFINITY)
+        snprintf(allowed, sizeof allowed, "<= %.4g", high);
+    else if (high == INFINITY)
+        snprintf(allowed, sizeof allowed, ">= %.4g", low);
+    else
+        snprintf(allowed, sizeof allowed, "%.4g to %.4g", low, high);
+    if (!good) *passed = 0;
+    KR_STEP(kr_run_line(ctx, run, "  %-44s %12.5g  %-18s %s", name, value, allowed, good ? "pass" : "FAIL"));
+    KR_STEP(kr_run_set_real(ctx, map, key, value));
+done:
+    return status;
+}
+
+/* Points where q is near ½, at most `wanted`, evenly over the set; q of them in expected. */
+static int choose(const kr_committor_set *set, const double *q, int dim, int wanted, double *x, double *expected) {
+    long near = 0, seen = 0;
+    int n = 0;
+    for (long i = 0; i < set->outside; i++) near += fabs(q[i] - 0.5) < 0.05;
+    for (long i = 0; i < set->outside && n < wanted; i++) {
+        if (!(fabs(q[i] - 0.5) < 0.05)) continue;
+        if (seen++ * wanted < (long)n * near) continue;
+        memcpy(x + (size_t)n * (size_t)dim, set->x + (size_t)i * (size_t)dim, (size_t)dim * sizeof *x);
+        expected[n++] = q[i];
+    }
+    return n;
+}
+
+static kr_status histogram(kr_context *ctx, kr_sampling *run, const kr_committor_set *test, const double *q,
+                           kr_tree *map, int *passed) {
+    kr_status status = KR_OK;
+    const kr_committor_settings *s = run->state;
+    int dim = run->problem->dim, n;
+    double *x = NULL, *expected = NULL, *hits = NULL;
+    long lost = 0;
+    KR_NEW(ctx, x, (size_t)s->check.points * (size_t)dim);
+    KR_NEW(ctx, expected, (size_t)s->check.points);
+    KR_NEW(ctx, hits, (size_t)s->check.points);
+    n = choose(test, q, dim, s->check.points, x, expected);
+    KR_STEP(
+        check(ctx, run, map, "points", "points with |q - 1/2| < 0.05", n, fmin(20, s->check.points), INFINITY, passed));
+    if (n > 0) {
+        kr_shooting how = {.shots = s->check.shots, .dt = s->check.dt, .stream = {run->seed, 0xc0a1}};
+        KR_STEP(kr_committor_shoot(ctx, run->problem, &how, n, x, hits, NULL, &lost));
+        if (status != KR_OK) goto done;
+        kr_histogram_test t = kr_committor_histogram(n, s->check.shots, hits, expected);
+        KR_STEP(check(ctx, run, map, "hit_mean", "shots that reach B first, mean", t.mean, 0.5 - s->check.mean,
+                      0.5 + s->check.mean, passed));
+        KR_STEP(check(ctx, run, map, "hit_intrinsic_sd", "  their spread beyond the binomial one", t.intrinsic,
+                      -INFINITY, s->check.intrinsic, passed));
+        KR_STEP(kr_run_set_real(ctx, map, "hit_mean_error", t.standard_error));
+        KR_STEP(kr_run_set_real(ctx, map, "hit_sd", t.sd));
+        KR_STEP(kr_run_set_reals(ctx, map, "hits", n, hits));
+        KR_STEP(kr_run_set_reals(ctx, map, "expected", n, expected));
+        KR_STEP(check(ctx, run, map, "lost", "shots that ended nowhere", (double)lost, -INFINITY, 0, passed));
+    }
+done:
+    kr_free(x);
+    kr_free(expected);
+    kr_free(hits);
+    return status;
+}
+
+static kr_status edges(kr_context *ctx, kr_sampling *run, const kr_committor_function *f, const double *xa,
+                       const double *xb, long n, kr_tree *map, int *passed) {
+    kr_status status = KR_OK;
+    const kr_committor_settings *s = run->state;
+    double *q = NULL;
+    KR_NEW(ctx, q, (size_t)n);
+    for (int state = 0; state < 2; state++) {
+        double square = 0;
+        KR_STEP(f->evaluate(ctx, f->payload, n, state ? xb : xa, q, NULL));
+        for (long i = 0; i < n; i++) square += (q[i] - state) * (q[i] - state) / (double)n;
+        KR_STEP(check(ctx, run, map, state ? "rms_b" : "rms_a", state ? "rms of 1 - q in B" : "rms of q in A",
+                      sqrt(square), -INFINITY, s->check.boundary, passed));
+    }
+done:
+    kr_free(q);
+    return status;
+}
+
+/* First passage times from A to B, when 100 of them cost no more than 2e8 steps. */
+static kr_status direct(kr_context *ctx, kr_sampling *run, double k_ab, const double *xa, kr_tree *map, int *passed) {
+    kr_status status = KR_OK;
+    const kr_committor_settings *s = run->state;
+    double cost = s->check.direct / (k_ab * s->check.dt), *time = NULL, mean = 0, variance = 0;
+    long lost = 0;
+    if (s->check.direct < 2) return KR_OK;
+    if (!(cost < 2e8))
+        return kr_run_line(ctx, run, "  %-44s %12s  (%.1e steps are too many)", "direct simulation", "-", cost);
+    KR_NEW(ctx, time, (size_t)s->check.direct);
+    kr_shooting how = {.shots = 1, .dt = s->check.dt, .only_b = 1, .most = 2000000000, .stream = {run->seed, 0xc0d1}};
+    KR_STEP(kr_committor_shoot(ctx, run->problem, &how, s->check.direct, xa, NULL, time, &lost));
+    if (status != KR_OK) goto done;
+    for (int i = 0; i < s->check.direct; i++) mean += time[i] / s->check.direct;
+    for (int i = 0; i < s->check.direct; i++) variance += pow(time[i] - mean, 2) / (s->check.direct - 1);
+    double error = sqrt(variance / s->check.direct) / mean, ratio = mean * k_ab;
+    KR_STEP(kr_run_set_real(ctx, map, "direct_time", mean));
+    KR_STEP(kr_run_set_real(ctx, map, "direct_error", error * mean));
+    KR_STEP(check(ctx, run, map, "direct_ratio", "k_AB times mean passage time of simulations", ratio,
+                  1 - 3 * error - 0.05, 1 + 3 * error + s->check.spread, passed));
+done:
+    kr_free(time);
+    return status;
+}
+
+static kr_status print_rates(kr_context *ctx, kr_sampling *run, const kr_flux_test *t, double rho_a, double p_react) {
+    kr_status status = KR_OK;
+    const double value[] = {t->nu, t->nu_error, t->nu / rho_a, t->nu / (1 - rho_a), rho_a, p_react, p_react / t->nu};
+    const char *const key[] = {"nu", "nu_error", "k_AB", "k_BA", "rho_A", "p_react", "path_duration"};
+    const char *const text[] = {
+        "nu (A to B per time; upper bound)",    "  its sampling error",       "k_AB", "k_BA", "rho_A",
+        "probability of being on a transition", "mean length of a transition"};
+    KR_STEP(kr_run_line(ctx, run, "result"));
+    for (int i = 0; i < 7; i++) {
+        KR_STEP(kr_run_line(ctx, run, "  %-44s %12.6g", text[i], value[i]));
+        KR_STEP(kr_run_set_real(ctx, run->results, key[i], value[i]));
+    }
+done:
+    return status;
+}
+
+kr_status kr_committor_validate(kr_context *ctx, kr_sampling *run, const kr_committor_function *f,
+                                const kr_committor_set *test, const double *xa, const double *xb, long nedge,
+                                int *passed) {
+    kr_status status = KR_OK;
+    const kr_committor_settings *s = run->state;
+    double *q = NULL, *grad = NULL, rho_a = 0, p_react = 0;
+    kr_flux_test t;
+    kr_tree *map;
+    *passed = 1;
+    KR_STEP(kr_run_set_map(ctx, run->results, "validation", &map));
+    KR_NEW(ctx, q, (size_t)test->n);
+    KR_NEW(ctx, grad, (size_t)test->outside * (size_t)run->problem->dim);
+    KR_STEP(f->evaluate(ctx, f->payload, test->outside, test->x, q, grad));
+    for (long i = 0; i < test->n; i++) {
+        double inside = kr_region_level(run->problem->b, test->x + i * run->problem->dim, NULL) <= 0;
+        double value = i < test->outside ? q[i] : inside;
+        rho_a += test->w[i] * (1 - value) / (double)test->n;
+        p_react += test->w[i] * value * (1 - value) / (double)test->n;
+    }
+    KR_STEP(kr_committor_flux(ctx, run->problem, test->outside, q, grad, test->w, test->group, test->groups,
+                              (double)test->n, &t));
+    KR_STEP(print_rates(ctx, run, &t, rho_a, p_react));
+    KR_STEP(kr_run_line(ctx, run, "validation"));
+    KR_STEP(check(ctx, run, map, "effective_samples", "effective number of samples", test->effective, 100, INFINITY,
+                  passed));
+    KR_STEP(check(ctx, run, map, "rate_error", "relative sampling error of the rate", t.nu_error / t.nu, -INFINITY,
+                  s->check.error, passed));
+    /* Walkers that begin in A and in B must agree on how much of the time is spent in B. */
+    KR_STEP(check(ctx, run, map, "start_ratio", "weight of B, walkers from A over walkers from B",
+                  test->from_a / test->from_b, 1 / 1.5, 1.5, passed));
+    KR_STEP(edges(ctx, run, f, xa, xb, nedge, map, passed));
+    KR_STEP(check(ctx, run, map, "flux_spread", "spread of the flux over isosurfaces", t.spread, -INFINITY,
+                  s->check.spread, passed));
+    KR_STEP(check(ctx, run, map, "flux_ratio", "flux near A over flux near B", t.lower / t.upper, 1 - s->check.spread,
+                  1 + s->check.spread, passed));
+    KR_STEP(kr_run_set_reals(ctx, map, "flux", KR_FLUX_BINS, t.flux));
+    KR_STEP(kr_run_set_reals(ctx, map, "flux_error", KR_FLUX_BINS, t.error));
+    KR_STEP(histogram(ctx, run, test, q, map, passed));
+    KR_STEP(direct(ctx, run, t.nu / rho_a, xa, map, passed));
+    KR_STEP(kr_run_line(ctx, run, *passed ? "validated" : "NOT VALIDATED"));
+    KR_STEP(kr_run_set_bool(ctx, run->results, "validated", *passed));
+done:
+    kr_free(q);
+    kr_free(grad);
+    return status;
+}

@@ -237,3 +237,47 @@ done:
     kr_free(iwork);
     return status;
 }
+
+kr_status kr_lyapunov(kr_context *ctx, int n, const double *a, const double *q, double *x) {
+    static const char *const what = "Lyapunov equation";
+    kr_status status = KR_OK;
+    size_t count = (size_t)n * (size_t)n;
+    double *t = NULL, *u = NULL, *re = NULL, *im = NULL, *c = NULL, *half = NULL, scale = 1;
+    lapack_int info, sorted;
+    KR_TRY(check_matrix(ctx, what, n, n, a));
+    KR_TRY(check_matrix(ctx, what, n, n, q));
+    if (n == 0) goto done;
+    KR_NEW(ctx, t, count);
+    KR_NEW(ctx, u, count);
+    KR_NEW(ctx, c, count);
+    KR_NEW(ctx, half, count);
+    KR_NEW(ctx, re, (size_t)n);
+    KR_NEW(ctx, im, (size_t)n);
+    /* Bartels–Stewart: A = U T Uᵀ, T Y + Y Tᵀ = −Uᵀ Q U, X = U Y Uᵀ. */
+    memcpy(t, a, count * sizeof *t);
+    info = LAPACKE_dgees(LAPACK_ROW_MAJOR, 'V', 'N', NULL, n, t, n, &sorted, re, im, u, n);
+    if (info > 0) KR_FAIL(ctx, KR_ERR_NUMERIC, "%s of %d unknowns: no Schur form", what, n);
+    KR_TRY(check_info(ctx, what, info));
+    for (int i = 0; i < n; i++)
+        if (!(re[i] < 0))
+            KR_FAIL(ctx, KR_ERR_NUMERIC, "%s: the matrix is not stable, it has an eigenvalue with real part %g", what,
+                    re[i]);
+    kr_gemm(1, 0, n, n, n, -1, u, n, q, n, 0, half, n);
+    kr_gemm(0, 0, n, n, n, 1, half, n, u, n, 0, c, n);
+    info = LAPACKE_dtrsyl(LAPACK_ROW_MAJOR, 'N', 'T', 1, n, n, t, n, t, n, c, n, &scale);
+    KR_TRY(check_info(ctx, what, info < 0 ? info : 0));
+    kr_gemm(0, 0, n, n, n, 1 / scale, u, n, c, n, 0, half, n);
+    kr_gemm(0, 1, n, n, n, 1, half, n, u, n, 0, x, n);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i; j++)
+            x[(size_t)i * (size_t)n + (size_t)j] = x[(size_t)j * (size_t)n + (size_t)i] =
+                0.5 * (x[(size_t)i * (size_t)n + (size_t)j] + x[(size_t)j * (size_t)n + (size_t)i]);
+done:
+    kr_free(t);
+    kr_free(u);
+    kr_free(c);
+    kr_free(half);
+    kr_free(re);
+    kr_free(im);
+    return status;
+}

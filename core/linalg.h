@@ -29,5 +29,8 @@ kr_status kr_solve_banded(kr_context *ctx, int n, int kl, int ku, int nrhs, cons
  * x in its first n rows on return, the other rows are undefined. Singular values below rcond · largest count as 0;
  * rcond < 0 = machine precision. rank may be NULL. */
 kr_status kr_least_squares(kr_context *ctx, int m, int n, int nrhs, double *a, double *b, double rcond, int *rank);
+/* Symmetric x [n][n] with a x + x aᵀ + q = 0 for stable a [n][n] and symmetric q [n][n] (Bartels–Stewart, by the real
+ * Schur form). KR_ERR_NUMERIC when an eigenvalue of a has no negative real part. */
+kr_status kr_lyapunov(kr_context *ctx, int n, const double *a, const double *q, double *x);
 
 #endif

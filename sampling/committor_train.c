@@ -123,33 +123,6 @@ done:
     return status;
 }
 
-/* JSON has lists where the optimizer had arrays. */
-static kr_status lists_to_arrays(kr_context *ctx, const kr_tree *from, kr_tree **to) {
-    kr_status status = KR_OK;
-    kr_tree *made = NULL, *child = NULL;
-    double *values = NULL;
-    if (from->kind == KR_TREE_LIST) {
-        size_t n = (size_t)from->count;
-        KR_NEW(ctx, values, n);
-        for (size_t i = 0; i < n; i++) values[i] = from->child[i]->real;
-        KR_STEP(kr_tree_new_array(ctx, KR_FLOAT64, 1, &n, values, &made));
-    } else if (from->kind == KR_TREE_MAP) {
-        KR_STEP(kr_tree_new(ctx, KR_TREE_MAP, &made));
-        for (int i = 0; i < from->count; i++) {
-            KR_STEP(lists_to_arrays(ctx, from->child[i], &child));
-            KR_STEP(kr_tree_set(ctx, made, from->key[i], &child));
-        }
-    } else {
-        KR_STEP(kr_tree_copy(ctx, from, &made));
-    }
-    *to = made;
-    made = NULL;
-done:
-    kr_free(values);
-    kr_tree_destroy(&made);
-    return status;
-}
-
 kr_status kr_committor_trainer_load(kr_context *ctx, kr_committor_trainer *t, const kr_tree *map) {
     kr_status status = KR_OK;
     const kr_tree *saved;
@@ -163,7 +136,7 @@ kr_status kr_committor_trainer_load(kr_context *ctx, kr_committor_trainer *t, co
     KR_STEP(kr_run_get_reals(ctx, map, "sum", n, t->sum));
     KR_STEP(kr_run_get_reals(ctx, map, "means", 4, means));
     KR_STEP(kr_tree_need(ctx, map, "optimizer", &saved));
-    KR_STEP(lists_to_arrays(ctx, saved, &optimizer));
+    KR_STEP(kr_run_lists_to_arrays(ctx, saved, &optimizer));
     KR_STEP(kr_optimizer_load(ctx, t->optimizer, optimizer));
     t->step = step;
     t->averaged = averaged;

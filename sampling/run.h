@@ -65,5 +65,7 @@ kr_status kr_run_checkpoint_write(kr_context *ctx, kr_sampling *run, const kr_tr
  * input. To be destroyed. */
 kr_status kr_run_checkpoint_read(kr_context *ctx, kr_sampling *run, kr_tree **state);
 void kr_run_checkpoint_remove(kr_sampling *run);
+/* Copy with every list of numbers as an ARRAY: what kr_optimizer_load expects, after JSON. */
+kr_status kr_run_lists_to_arrays(kr_context *ctx, const kr_tree *from, kr_tree **to);
 
 #endif

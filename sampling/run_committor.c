@@ -120,7 +120,7 @@ static const kr_parameter training_table[] = {
     REAL("learning_rate_stop", train.lr_stop, "5e-5", "> 0", "at last"),
     REAL("clip", train.clip, "10", ">= 0", "largest norm of the gradient; 0: none"),
     REAL("average", train.average, "0.1", "[0, 1]", "share of the steps whose parameters are averaged"),
-    REAL("penalty", train.penalty, "100", ">= 0", "of q^2 in A and (1 - q)^2 in B, against the log of the functional"),
+    REAL("penalty", train.penalty, "1000", ">= 0", "of q^2 in A and (1 - q)^2 in B, against the log of the functional"),
     REAL("hinge", train.hinge, "1", ">= 0", "of logits above -margin in A, below margin in B"),
     REAL("margin", train.margin, "5", "> 0", "of the hinge"),
     {0}};

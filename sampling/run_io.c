@@ -185,3 +185,29 @@ void kr_run_checkpoint_remove(kr_sampling *run) {
     if (path) unlink(path);
     kr_free(path);
 }
+
+kr_status kr_run_lists_to_arrays(kr_context *ctx, const kr_tree *from, kr_tree **to) {
+    kr_status status = KR_OK;
+    kr_tree *made = NULL, *child = NULL;
+    double *values = NULL;
+    if (from->kind == KR_TREE_LIST) {
+        size_t n = (size_t)from->count;
+        KR_NEW(ctx, values, n);
+        for (size_t i = 0; i < n; i++) values[i] = from->child[i]->real;
+        KR_TRY(kr_tree_new_array(ctx, KR_FLOAT64, 1, &n, values, &made));
+    } else if (from->kind == KR_TREE_MAP) {
+        KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &made));
+        for (int i = 0; i < from->count; i++) {
+            KR_TRY(kr_run_lists_to_arrays(ctx, from->child[i], &child));
+            KR_TRY(kr_tree_set(ctx, made, from->key[i], &child));
+        }
+    } else {
+        KR_TRY(kr_tree_copy(ctx, from, &made));
+    }
+    *to = made;
+    made = NULL;
+done:
+    kr_free(values);
+    kr_tree_destroy(&made);
+    return status;
+}

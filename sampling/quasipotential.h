@@ -1,0 +1,94 @@
+/* Quasipotentials: where a drift without detailed balance has its landscape.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ *   dx = f dt + sqrt(2 ε) σ dW,  a = σσᵀ:  ρ ∝ e^{−V/ε} as ε → 0,  f = −a∇V + g,  ∇V·g = 0,  U = 2V
+ * V is zero at the attractor it is measured from. At an attractor x* with A = ∂f/∂x the Hessian of V is Σ⁻¹ with
+ * A Σ + Σ Aᵀ + 2 a = 0: the check that a learned V has not collapsed onto another solution of the same equation (0 is
+ * one, and every part of a separable V). */
+#ifndef KR_SAMPLING_QUASIPOTENTIAL_H
+#define KR_SAMPLING_QUASIPOTENTIAL_H
+
+#include "core/net.h"
+#include "core/random.h"
+#include "sampling/problem.h"
+
+/* ---- attractors and the Lyapunov solution (quasipotential_lyapunov.c) ---- */
+
+typedef struct kr_attractors {
+    int n, dim;
+    double *x;       /* [n][dim] stable fixed points */
+    double *hessian; /* [n][dim][dim] of V, from the Lyapunov equation */
+} kr_attractors;
+/* Flows `starts` random points of the box along f, polishes the ends by Newton, keeps the stable ones that differ. */
+kr_status kr_attractors_find(kr_context *ctx, const kr_problem *problem, int starts, kr_stream stream,
+                             kr_attractors *found);
+void kr_attractors_free(kr_attractors *found);
+/* Hessian [dim][dim] of V at a fixed point. KR_ERR_NUMERIC when it is not stable. */
+kr_status kr_lyapunov_hessian(kr_context *ctx, const kr_problem *problem, const double *x, double *hessian);
+/* One step of length dt along f (classical Runge–Kutta); work [5][dim]. */
+kr_status kr_flow_step(kr_context *ctx, const kr_problem *problem, double dt, double *x, double *work);
+
+/* ---- neural decomposition (quasipotential_net.c) ---- */
+
+typedef enum kr_quasi_loss {
+    KR_QUASI_COSINE,     /* (∇V·g)²/(|∇V|²|g|²), obtuse angles count `weight`: the default */
+    KR_QUASI_NORMALIZED, /* (∇V·g)²/(|∇V|² + |g|²)²: where g may vanish */
+    KR_QUASI_HJ,         /* (∇V·g)²/|f|²: collapses; for comparison */
+    KR_QUASI_EPR         /* |f + a∇V|² over stationary samples: finite noise, convex in V */
+} kr_quasi_loss;
+
+typedef struct kr_quasi_net {
+    const kr_problem *problem;
+    int dim, learn_g; /* 1: g is a network too, f comes from data */
+    kr_net *v, *g;
+    size_t nparams;
+    double *theta;
+    double *mean, *scale; /* [dim] of the inputs */
+    double factor_v, factor_g;
+    int threads;
+    double *scratch, *slots;
+    size_t scratch_size;
+    kr_net_workspace *workspace;
+} kr_quasi_net;
+
+typedef struct kr_quasi_training {
+    kr_quasi_loss loss;
+    double weight, lambda; /* of obtuse angles; of the orthogonality against the dynamics (learn_g) */
+    int steps, warm_steps, batch;
+    double lr_start, lr_stop, clip, average;
+    kr_stream stream;
+    /* Points: share of uniform ones in the box, the rest from x [n][dim]; f [n][dim] when learn_g. */
+    double uniform;
+    long n;
+    const double *x, *f;
+} kr_quasi_training;
+
+kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int learn_g, int nhidden, const int *hidden,
+                              const char *activation, kr_stream stream, kr_quasi_net **model);
+void kr_quasi_net_destroy(kr_quasi_net **model);
+/* Inputs and size of V from points [n][dim] and drifts [n][dim] there. */
+void kr_quasi_net_fit_scales(kr_quasi_net *model, long n, const double *x, const double *f);
+/* V [n] (up to a constant), ∇V [n][dim], either may be NULL. */
+kr_status kr_quasi_net_evaluate(kr_context *ctx, const kr_quasi_net *model, const double *theta, long n,
+                                const double *x, double *v, double *grad);
+/* Loss of points with drifts, and its gradient [nparams] (overwritten). warm: |f + a∇V|² instead. terms [2]: dynamics,
+ * orthogonality. */
+kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *model, const kr_quasi_training *how, int warm,
+                            const double *theta, long n, const double *x, const double *f, double *gradient,
+                            double *loss, double terms[2]);
+
+/* ---- ordered line integral method (quasipotential_olim.c) ---- */
+
+typedef struct kr_olim {
+    int n[2], radius; /* nodes; updates reach this many of them */
+    double low[2], high[2];
+    double *u;      /* [n0][n1] U = 2V from the attractor; infinite where not reached */
+    double largest; /* up to this U the result does not depend on the box */
+    long accepted;
+} kr_olim;
+/* From attractor x [2]. radius 0 = chosen by the number of nodes. */
+kr_status kr_olim_solve(kr_context *ctx, const kr_problem *problem, const double *x, int n0, int n1, int radius,
+                        kr_olim *result);
+void kr_olim_free(kr_olim *result);
+
+#endif

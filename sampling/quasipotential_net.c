@@ -1,0 +1,275 @@
+/* Quasipotential: V (and, from data, g) as networks; the losses that select the right solution.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ *   V = c_V (N(u) + |u|²/2),  u = (x − mean)/scale;   g = f + a∇V (f known) or c_g N_g(u) (f from data)
+ * With p = ∇V, s = p·g, D = (|p|² + δ)(|g|² + δ), δ = 1e-6 |f|²:
+ *   cosine       s²/D, times `weight` < 1 where s < 0. The asymmetry and the division select V; weight 1 or no division
+ *                (hj) have V = 0 and other collapsed solutions.
+ *   normalized   s²/(|p|² + |g|²)²        where g may vanish (gradient drifts)
+ *   epr          |f + a p|²               over stationary samples
+ * From data: |−a p + g − f|²/⟨|f|²⟩ + λ cosine. Warm-up: |f + a p|²/⟨|f|²⟩, the best gradient. Each is a function of p
+ * (and g): its derivative is the v of the third sweep (core/net.h). Sources: Lin, Li, Ren, PMLR 145, 652 (2022); Zhao,
+ * Zhang, Li, Commun. Phys. 2024 (EPR). */
+#include "core/error.h"
+#include "core/parallel.h"
+#include "sampling/quasipotential.h"
+#include <math.h>
+#include <string.h>
+
+enum { ROWS = 128 };
+
+static void initialize(const kr_net *net, double *theta, kr_stream stream, uint64_t which) {
+    for (int l = 0; l < net->nlayers; l++) {
+        const kr_layer *layer = &net->layer[l];
+        double range = sqrt(6.0 / (layer->in + layer->out));
+        for (long i = 0; i < (long)layer->in * layer->out; i++)
+            theta[layer->w + (size_t)i] = range * (2 * kr_random_uniform(stream, which, (uint64_t)i, (uint64_t)l) - 1);
+    }
+}
+
+kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int learn_g, int nhidden, const int *hidden,
+                              const char *activation, kr_stream stream, kr_quasi_net **model) {
+    kr_status status = KR_OK;
+    kr_quasi_net *m = NULL;
+    kr_activation act;
+    int width[16];
+    *model = NULL;
+    if (nhidden < 1 || nhidden > 14)
+        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "a network of %d hidden layers; 1 to 14 are possible", nhidden);
+    KR_TRY(kr_activation_parse(ctx, activation, &act));
+    KR_NEW(ctx, m, 1);
+    size_t d = (size_t)problem->dim;
+    m->problem = problem;
+    m->dim = problem->dim;
+    m->learn_g = learn_g;
+    width[0] = m->dim;
+    for (int l = 0; l < nhidden; l++) width[l + 1] = hidden[l];
+    width[nhidden + 1] = 1;
+    KR_TRY(kr_net_create(ctx, nhidden + 1, width, &act, 0, 1, 0, 1, &m->nparams, &m->v));
+    width[nhidden + 1] = m->dim;
+    if (learn_g) KR_TRY(kr_net_create(ctx, nhidden + 1, width, &act, 0, 1, 0, 1, &m->nparams, &m->g));
+    KR_NEW(ctx, m->theta, m->nparams);
+    KR_NEW(ctx, m->mean, d);
+    KR_NEW(ctx, m->scale, d);
+    m->threads = kr_parallel_threads(ctx);
+    m->scratch_size = ROWS * (8 * d + 4);
+    KR_NEW(ctx, m->scratch, (size_t)m->threads * m->scratch_size);
+    KR_NEW(ctx, m->slots, ((size_t)m->threads + 1) * (m->nparams + 3));
+    KR_NEW(ctx, m->workspace, (size_t)m->threads);
+    initialize(m->v, m->theta, stream, 0);
+    if (learn_g) initialize(m->g, m->theta, stream, 1);
+    for (size_t k = 0; k < d; k++) m->scale[k] = 1;
+    m->factor_v = m->factor_g = 1;
+    *model = m;
+    m = NULL;
+done:
+    kr_quasi_net_destroy(&m);
+    return status;
+}
+
+void kr_quasi_net_destroy(kr_quasi_net **model) {
+    kr_quasi_net *m = model ? *model : NULL;
+    if (!m) return;
+    for (int t = 0; t < m->threads && m->workspace; t++) kr_net_workspace_free(&m->workspace[t]);
+    kr_free(m->workspace);
+    kr_net_destroy(&m->v);
+    kr_net_destroy(&m->g);
+    kr_free(m->theta);
+    kr_free(m->mean);
+    kr_free(m->scale);
+    kr_free(m->scratch);
+    kr_free(m->slots);
+    kr_free(m);
+    *model = NULL;
+}
+
+/* Inputs of unit variance; c_V so that the confining part alone has the mean square of f, c_g that of f. */
+void kr_quasi_net_fit_scales(kr_quasi_net *m, long n, const double *x, const double *f) {
+    double drift = 0, slope = 0;
+    size_t d = (size_t)m->dim;
+    for (size_t k = 0; k < d; k++) {
+        double mean = 0, square = 0;
+        for (long i = 0; i < n; i++) mean += x[(size_t)i * d + k] / (double)n;
+        for (long i = 0; i < n; i++) square += pow(x[(size_t)i * d + k] - mean, 2) / (double)n;
+        m->mean[k] = mean;
+        m->scale[k] = square > 0 ? sqrt(square) : 1;
+    }
+    for (size_t i = 0; i < (size_t)n * d; i++) {
+        size_t k = i % d;
+        drift += f[i] * f[i];
+        slope += pow((x[i] - m->mean[k]) / (m->scale[k] * m->scale[k]), 2);
+    }
+    m->factor_v = sqrt(drift / slope);
+    m->factor_g = sqrt(drift / (double)n / (double)d);
+}
+
+/* u, and V (unless NULL), p of rows; gu is scratch [n][dim]. */
+static kr_status potential_rows(kr_context *ctx, const kr_quasi_net *m, const double *theta, int thread, int n,
+                                const double *x, double *u, double *gu, double *v, double *p) {
+    kr_status status = KR_OK;
+    size_t d = (size_t)m->dim;
+    double value[ROWS];
+    for (size_t i = 0; i < (size_t)n * d; i++) u[i] = (x[i] - m->mean[i % d]) / m->scale[i % d];
+    KR_TRY(kr_net_gradient(ctx, m->v, theta, n, u, NULL, value, gu, &m->workspace[thread]));
+    for (size_t i = 0; i < (size_t)n * d; i++) p[i] = m->factor_v * (gu[i] + u[i]) / m->scale[i % d];
+    for (size_t i = 0; i < (size_t)n && v; i++) {
+        v[i] = value[i];
+        for (size_t k = 0; k < d; k++) v[i] += 0.5 * u[i * d + k] * u[i * d + k];
+        v[i] *= m->factor_v;
+    }
+done:
+    return status;
+}
+
+typedef struct evaluation {
+    const kr_quasi_net *model;
+    const double *theta, *x;
+    long n;
+    double *v, *grad;
+} evaluation;
+
+static kr_status evaluate_block(void *payload, kr_context *ctx, long block, int thread) {
+    const evaluation *e = payload;
+    const kr_quasi_net *m = e->model;
+    long first = block * ROWS;
+    size_t d = (size_t)m->dim, at = (size_t)first * d;
+    int n = (int)(e->n - first < ROWS ? e->n - first : ROWS);
+    double *u = m->scratch + (size_t)thread * m->scratch_size, *gu = u + ROWS * d, *p = gu + ROWS * d;
+    kr_status status = potential_rows(ctx, m, e->theta, thread, n, e->x + at, u, gu, e->v ? e->v + first : NULL, p);
+    if (e->grad && status == KR_OK) memcpy(e->grad + at, p, (size_t)n * d * sizeof *p);
+    return status;
+}
+
+kr_status kr_quasi_net_evaluate(kr_context *ctx, const kr_quasi_net *m, const double *theta, long n, const double *x,
+                                double *v, double *grad) {
+    evaluation e = {m, theta, x, n, v, grad};
+    return kr_parallel_blocks(ctx, (n + ROWS - 1) / ROWS, evaluate_block, NULL, &e);
+}
+
+/* ---- the loss ---- */
+
+typedef struct job {
+    const kr_quasi_net *model;
+    const kr_quasi_training *how;
+    int warm;
+    const double *theta, *x, *f;
+    long n;
+    double mean_f; /* ⟨|f|²⟩ of the batch */
+    double *total;
+} job;
+
+/* Orthogonality of one point; adds its derivatives to dp, dg [dim]. */
+static double orthogonality(const job *j, const double *p, const double *g, const double *f, double factor, double *dp,
+                            double *dg) {
+    int d = j->model->dim;
+    double pp = 0, gg = 0, s = 0, ff = 0, delta = 1e-6 * j->mean_f;
+    for (int k = 0; k < d; k++) {
+        pp += p[k] * p[k];
+        gg += g[k] * g[k];
+        ff += f[k] * f[k];
+        s += p[k] * g[k];
+    }
+    double ds, dpp, dgg, value; /* of the loss by s, |p|², |g|² */
+    if (j->how->loss == KR_QUASI_HJ) {
+        double denominator = ff + 1e-3 * j->mean_f;
+        value = s * s / denominator;
+        ds = 2 * s / denominator;
+        dpp = dgg = 0;
+    } else if (j->how->loss == KR_QUASI_NORMALIZED) {
+        double sum = pp + gg + delta;
+        value = s * s / (sum * sum);
+        ds = 2 * s / (sum * sum);
+        dpp = dgg = -2 * value / sum;
+    } else {
+        value = s * s / ((pp + delta) * (gg + delta));
+        ds = 2 * s / ((pp + delta) * (gg + delta));
+        dpp = -value / (pp + delta);
+        dgg = -value / (gg + delta);
+    }
+    double w = s < 0 && j->how->loss == KR_QUASI_COSINE ? j->how->weight : 1;
+    for (int k = 0; k < d; k++) {
+        dp[k] += factor * w * (ds * g[k] + 2 * dpp * p[k]);
+        dg[k] += factor * w * (ds * p[k] + 2 * dgg * g[k]);
+    }
+    return w * value;
+}
+
+/* The loss of one point as a function of p and g; terms[0] dynamics, terms[1] orthogonality. */
+static void point_loss(const job *j, const double *p, const double *g, const double *f, double *dp, double *dg,
+                       double *terms) {
+    const kr_quasi_net *m = j->model;
+    int d = m->dim;
+    double factor = 1 / (double)j->n;
+    memset(dp, 0, (size_t)d * sizeof *dp);
+    memset(dg, 0, (size_t)d * sizeof *dg);
+    if (j->warm || j->how->loss == KR_QUASI_EPR || m->learn_g) {
+        for (int k = 0; k < d; k++) {
+            double a = m->problem->mobility ? m->problem->mobility[k] : 1;
+            /* g is f + a p where f is known: the residual is that of the gradient part alone. */
+            double miss = m->learn_g ? g[k] - a * p[k] - f[k] : g[k], scaled = factor / j->mean_f;
+            terms[0] += scaled * miss * miss;
+            dg[k] += 2 * scaled * miss;
+            if (m->learn_g) dp[k] -= 2 * scaled * a * miss;
+        }
+        if (j->warm || j->how->loss == KR_QUASI_EPR) return;
+    }
+    double lambda = m->learn_g ? j->how->lambda : 1;
+    terms[1] += factor * orthogonality(j, p, g, f, lambda * factor, dp, dg);
+}
+
+static kr_status loss_block(void *payload, kr_context *ctx, long block, int thread) {
+    kr_status status = KR_OK;
+    const job *j = payload;
+    const kr_quasi_net *m = j->model;
+    size_t d = (size_t)m->dim, size = m->nparams + 3, R = ROWS;
+    long first = block * ROWS;
+    int n = (int)(j->n - first < ROWS ? j->n - first : ROWS);
+    const double *x = j->x + (size_t)first * d, *f = j->f + (size_t)first * d;
+    double *slot = m->slots + (size_t)thread * size;
+    double *u = m->scratch + (size_t)thread * m->scratch_size, *gu = u + R * d, *p = gu + R * d, *g = p + R * d;
+    double *dp = g + R * d, *dg = dp + R * d, *zero = dg + R * d;
+    memset(slot, 0, size * sizeof *slot);
+    KR_TRY(potential_rows(ctx, m, j->theta, thread, n, x, u, gu, NULL, p));
+    if (m->learn_g) KR_TRY(kr_net_value(ctx, m->g, j->theta, n, u, g, &m->workspace[thread]));
+    for (size_t i = 0; i < (size_t)n * d; i++) {
+        double a = m->problem->mobility ? m->problem->mobility[i % d] : 1;
+        g[i] = m->learn_g ? m->factor_g * g[i] : f[i] + a * p[i];
+    }
+    for (size_t i = 0; i < (size_t)n; i++)
+        point_loss(j, p + i * d, g + i * d, f + i * d, dp + i * d, dg + i * d, slot + m->nparams);
+    for (size_t i = 0; i < (size_t)n * d; i++) {
+        double a = m->problem->mobility ? m->problem->mobility[i % d] : 1;
+        if (!m->learn_g) dp[i] += a * dg[i];
+        dp[i] *= m->factor_v / m->scale[i % d];
+        dg[i] *= m->factor_g;
+    }
+    memset(zero, 0, R * sizeof *zero);
+    KR_TRY(kr_net_backprop(ctx, m->v, j->theta, n, u, zero, dp, NULL, slot, NULL, &m->workspace[thread]));
+    if (m->learn_g)
+        KR_TRY(kr_net_backprop(ctx, m->g, j->theta, n, u, dg, NULL, NULL, slot, NULL, &m->workspace[thread]));
+done:
+    return status;
+}
+
+static void add_block(void *payload, long block, int thread) {
+    (void)block;
+    job *j = payload;
+    size_t size = j->model->nparams + 3;
+    for (size_t i = 0; i < size; i++) j->total[i] += j->model->slots[(size_t)thread * size + i];
+}
+
+kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *m, const kr_quasi_training *how, int warm,
+                            const double *theta, long n, const double *x, const double *f, double *gradient,
+                            double *loss, double terms[2]) {
+    job j = {m, how, warm, theta, x, f, n, 0, NULL};
+    size_t size = m->nparams + 3;
+    j.total = m->slots + (size_t)m->threads * size;
+    for (long i = 0; i < n * m->dim; i++) j.mean_f += f[i] * f[i] / (double)n;
+    memset(j.total, 0, size * sizeof *j.total);
+    kr_status status = kr_parallel_blocks(ctx, (n + ROWS - 1) / ROWS, loss_block, add_block, &j);
+    memcpy(gradient, j.total, m->nparams * sizeof *gradient);
+    terms[0] = j.total[m->nparams];
+    terms[1] = j.total[m->nparams + 1];
+    *loss = terms[0] + (m->learn_g ? how->lambda : 1) * terms[1];
+    return status;
+}

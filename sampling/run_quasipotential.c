@@ -1,0 +1,307 @@
+/* The command quasipotential: keys of its file, attractors, dispatch, what every method reports.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "sampling/run_quasipotential.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(field) .offset = offsetof(kr_quasi_settings, field)
+#define INT(key, field, value, limits, text) \
+    { .name = key, .type = KR_PARAMETER_INT, AT(field), .initial = value, .range = limits, .help = text }
+#define REAL(key, field, value, limits, text) \
+    { .name = key, .type = KR_PARAMETER_REAL, AT(field), .initial = value, .range = limits, .help = text }
+#define TREE(key, field, text) \
+    { .name = key, .type = KR_PARAMETER_TREE, AT(field), .initial = "", .help = text }
+
+static const kr_parameter top_table[] = {
+    {.name = "method",
+     .type = KR_PARAMETER_CHOICE,
+     AT(method),
+     .initial = "\"network\"",
+     .allowed = "network|olim|lyapunov",
+     .help =
+         "network: any dimension; olim: ordered line integrals on a grid in 2-D; lyapunov: at the attractors alone"},
+    INT("starts", starts, "50", "[1, 100000]", "random points from which attractors are searched"),
+    TREE("network", network, "the network: `--keys network`"),
+    TREE("training", training, "its points, losses and schedule: `--keys training`"),
+    TREE("olim", olim, "the grid method: `--keys olim`"),
+    TREE("points", points, "list of points where V and U = 2V are printed, saddles for example"),
+    {0}};
+
+static const kr_parameter network_table[] = {
+    {.name = "hidden",
+     .type = KR_PARAMETER_INTS,
+     AT(net.hidden),
+     .initial = "[50, 50, 50]",
+     .range = "[1, 4096]",
+     .help = "widths of the hidden layers"},
+    {.name = "activation", .type = KR_PARAMETER_TEXT, AT(net.activation), .initial = "\"tanh\"", .help = "of them"},
+    {0}};
+
+static const kr_parameter training_table[] = {
+    {.name = "loss",
+     .type = KR_PARAMETER_CHOICE,
+     AT(train.loss),
+     .initial = "\"cosine\"",
+     .allowed = "cosine|normalized|hj|epr|trajectories",
+     .help = "cosine, normalized: known drift, small noise; epr: at the noise of the problem; trajectories: drift from "
+             "data; hj collapses, for comparison"},
+    REAL("weight", train.weight, "0.3", "(0, 1]", "of obtuse angles between grad V and g; 1 collapses"),
+    REAL("lambda", train.lambda, "10", "> 0", "of orthogonality against the dynamics, trajectories only"),
+    INT("steps", train.steps, "10000", "[1, 100000000]", "after the warm-up"),
+    INT("warm_steps", train.warm_steps, "1000", "[0, 100000000]", "that fit the best gradient to the drift first"),
+    INT("batch", train.batch, "1024", "[1, 1000000]", "points of a step"),
+    REAL("learning_rate", train.lr_start, "5e-3", "> 0", "of Adam, at first"),
+    REAL("learning_rate_stop", train.lr_stop, "2e-5", "> 0", "at last"),
+    REAL("clip", train.clip, "10", ">= 0", "largest norm of the gradient; 0: none"),
+    REAL("average", train.average, "0.1", "[0, 1]", "share of the steps whose parameters are averaged"),
+    REAL("uniform", train.uniform, "0.5", "[0, 1]", "share of points uniform in the box, the rest along trajectories"),
+    INT("trajectories", train.trajectories, "5000", "[1, 10000000]", "of the drift, from uniform points"),
+    REAL("time", train.time, "5", "> 0", "their length"),
+    REAL("dt", train.dt, "0.01", "> 0", "their time step; epr: of the stochastic dynamics"),
+    INT("points", train.points, "50", "[1, 100000]", "kept of each"),
+    REAL("spread", train.spread, "0.05", ">= 0", "noise added to them, in units of the sides of the box (the tube)"),
+    REAL("hessian", train.hessian, "0.1", "> 0", "allowed relative error of the Hessian at attractors"),
+    {0}};
+
+static const kr_parameter olim_table[] = {
+    {.name = "nodes",
+     .type = KR_PARAMETER_INTS,
+     AT(o.nodes),
+     .initial = "[513, 513]",
+     .range = "[9, 8193]",
+     .help = "of the grid over the box"},
+    INT("radius", o.radius, "0", "[0, 200]", "reach of updates in nodes; 0: by the number of nodes"),
+    {.name = "attractor",
+     .type = KR_PARAMETER_REALS,
+     AT(o.attractor),
+     .initial = "",
+     .help = "a point near the one that V is measured from; null: the first that is found"},
+    {0}};
+
+static const struct section {
+    const char *name;
+    const kr_parameter *table;
+    size_t offset;
+} sections[] = {{"network", network_table, offsetof(kr_quasi_settings, network)},
+                {"training", training_table, offsetof(kr_quasi_settings, training)},
+                {"olim", olim_table, offsetof(kr_quasi_settings, olim)}};
+enum { SECTIONS = sizeof sections / sizeof *sections, MAP_POINTS = 200 };
+
+static kr_status prepare(kr_context *ctx, kr_sampling *run) {
+    kr_status status = KR_OK;
+    kr_quasi_settings *s = run->state;
+    kr_tree *copy = NULL;
+    if (!run->problem) KR_FAIL(ctx, KR_ERR_FORMAT, "the file has no \"problem\"");
+    for (int k = 0; k < SECTIONS; k++) {
+        const kr_tree *given;
+        memcpy(&given, (const char *)s + sections[k].offset, sizeof given);
+        KR_TRY(kr_parameters_read(ctx, sections[k].table, given, sections[k].name, s, &s->owned[k]));
+        KR_TRY(kr_tree_copy(ctx, s->owned[k], &copy));
+        KR_TRY(kr_parameters_nest(ctx, run->complete, sections[k].name, &copy));
+    }
+    if (run->problem->dynamics == KR_UNDERDAMPED && s->method != KR_QUASI_LYAPUNOV)
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "underdamped dynamics have V = H: the energy over the minimum");
+    if (s->method == KR_QUASI_OLIM && run->problem->dim != 2)
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "olim works in 2 dimensions, the problem has %d", run->problem->dim);
+done:
+    kr_tree_destroy(&copy);
+    return status;
+}
+
+static void destroy(kr_sampling *run) {
+    kr_quasi_settings *s = run->state;
+    for (int k = 0; k < SECTIONS; k++) kr_tree_destroy(&s->owned[k]);
+}
+
+static int help(const char *word, void (*line)(const char *text, void *payload), void *payload) {
+    for (int k = 0; k < SECTIONS; k++)
+        if (!strcmp(word, sections[k].name)) {
+            kr_parameters_describe(sections[k].table, line, payload);
+            return 1;
+        }
+    return 0;
+}
+
+/* ---- reports ---- */
+
+static kr_status report_points(kr_context *ctx, kr_sampling *run, kr_quasi_function f, const void *payload,
+                               double zero) {
+    kr_status status = KR_OK;
+    const kr_quasi_settings *s = run->state;
+    int dim = run->problem->dim, n = s->points && s->points->kind == KR_TREE_LIST ? s->points->count : 0;
+    double *x = NULL, *v = NULL;
+    if (!n) return KR_OK;
+    KR_NEW(ctx, x, (size_t)(n * dim));
+    KR_NEW(ctx, v, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        const kr_tree *row = s->points->child[i];
+        if (row->kind != KR_TREE_LIST || row->count != dim)
+            KR_TRY(kr_parameter_fail(ctx, "", "points", row, "a point is a list of %d numbers", dim));
+        for (int k = 0; k < dim; k++) x[i * dim + k] = row->child[k]->real;
+    }
+    KR_TRY(f(ctx, payload, n, x, v));
+    for (int i = 0; i < n; i++) {
+        v[i] -= zero;
+        KR_TRY(
+            kr_run_line(ctx, run, "V(%g%s) = %.6f, U = 2V = %.6f", x[i * dim], dim > 1 ? ", ..." : "", v[i], 2 * v[i]));
+    }
+    KR_TRY(kr_run_set_reals(ctx, run->results, "V_points", n, v));
+done:
+    kr_free(x);
+    kr_free(v);
+    return status;
+}
+
+static kr_status write_map(kr_context *ctx, kr_sampling *run, kr_quasi_function f, const void *payload, double zero,
+                           const double *from) {
+    kr_status status = KR_OK;
+    const kr_problem *p = run->problem;
+    kr_string text = {0};
+    double *x = NULL, *v = NULL;
+    int columns = p->dim > 1 ? MAP_POINTS + 1 : 1, rows = MAP_POINTS + 1;
+    size_t dim = (size_t)p->dim;
+    KR_NEW(ctx, x, (size_t)(rows * columns) * dim);
+    KR_NEW(ctx, v, (size_t)(rows * columns));
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < columns; j++) {
+            double *at = x + (size_t)(i * columns + j) * dim;
+            memcpy(at, from, dim * sizeof *at);
+            at[0] = p->low[0] + (p->high[0] - p->low[0]) * i / MAP_POINTS;
+            if (p->dim > 1) at[1] = p->low[1] + (p->high[1] - p->low[1]) * j / MAP_POINTS;
+        }
+    KR_TRY(f(ctx, payload, (long)rows * columns, x, v));
+    KR_TRY(kr_string_puts(ctx, &text, p->dim > 1 ? "# x1 x2 V\n" : "# x1 V\n"));
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < columns; j++) {
+            char row[96];
+            long k = (long)i * columns + j;
+            const double *at = x + (size_t)k * dim;
+            if (p->dim > 1)
+                snprintf(row, sizeof row, "%.6g %.6g %.6g\n", at[0], at[1], v[k] - zero);
+            else
+                snprintf(row, sizeof row, "%.8g %.8g\n", at[0], v[k] - zero);
+            KR_TRY(kr_string_puts(ctx, &text, row));
+        }
+        if (p->dim > 1) KR_TRY(kr_string_puts(ctx, &text, "\n"));
+    }
+    KR_TRY(kr_run_write_text(ctx, run, "map.dat", text.data));
+done:
+    kr_free(text.data);
+    kr_free(x);
+    kr_free(v);
+    return status;
+}
+
+/* |V − V_exact − mean difference|/|V_exact − its mean| over the points. */
+static kr_status compare_exact(kr_context *ctx, kr_sampling *run, kr_quasi_function f, const void *payload, long n,
+                               const double *x) {
+    kr_status status = KR_OK;
+    const kr_problem *p = run->problem;
+    double *v = NULL, shift = 0, mean = 0, square = 0, norm = 0, largest = 0;
+    if (!p->kind->exact || n < 2) return KR_OK;
+    KR_NEW(ctx, v, (size_t)n);
+    KR_TRY(f(ctx, payload, n, x, v));
+    long used = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (long i = 0; i < n; i++) {
+            double e = p->kind->exact(p, x + i * p->dim);
+            if (!isfinite(e) || !isfinite(v[i])) continue;
+            if (!pass) {
+                shift += v[i] - e;
+                mean += e;
+                used++;
+                continue;
+            }
+            double miss = v[i] - e - shift / (double)used;
+            square += miss * miss;
+            norm += pow(e - mean / (double)used, 2);
+            largest = fmax(largest, fabs(miss));
+        }
+    KR_TRY(kr_run_line(ctx, run, "against the exact V over %ld points: relative L2 error %.5f, largest error %.5f",
+                       used, sqrt(square / norm), largest));
+    KR_TRY(kr_run_set_real(ctx, run->results, "relative_error", sqrt(square / norm)));
+    KR_TRY(kr_run_set_real(ctx, run->results, "largest_error", largest));
+done:
+    kr_free(v);
+    return status;
+}
+
+kr_status kr_quasi_report(kr_context *ctx, kr_sampling *run, kr_quasi_function f, const void *payload,
+                          const double *from, long n, const double *x) {
+    kr_status status = KR_OK;
+    const kr_problem *p = run->problem;
+    double zero, *box = NULL;
+    KR_TRY(f(ctx, payload, 1, from, &zero));
+    KR_TRY(report_points(ctx, run, f, payload, zero));
+    KR_TRY(write_map(ctx, run, f, payload, zero, from));
+    if (!n && p->kind->exact) {
+        n = 20000;
+        KR_NEW(ctx, box, (size_t)(n * p->dim));
+        for (long i = 0; i < n * p->dim; i++) {
+            long k = i % p->dim;
+            box[i] = p->low[k] +
+                     (p->high[k] - p->low[k]) * kr_random_uniform((kr_stream){run->seed, 0x9b0}, 0, (uint64_t)i, 0);
+        }
+        x = box;
+    }
+    KR_TRY(compare_exact(ctx, run, f, payload, n, x));
+done:
+    kr_free(box);
+    return status;
+}
+
+static kr_status report_attractors(kr_context *ctx, kr_sampling *run, const kr_attractors *found) {
+    kr_status status = KR_OK;
+    long d = found->dim;
+    if (!found->n) {
+        kr_error_hint(ctx, "limit cycles are none; give a box that holds a stable fixed point");
+        KR_FAIL(ctx, KR_ERR_NUMERIC, "no stable fixed point was found in the box");
+    }
+    for (int a = 0; a < found->n; a++) {
+        char text[256];
+        size_t at = 0;
+        for (int k = 0; k < found->dim && k < 6 && at < sizeof text; k++)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%.6g", k ? ", " : "", found->x[a * d + k]);
+        KR_TRY(kr_run_line(ctx, run, "attractor %d: (%s%s)", a + 1, text, found->dim > 6 ? ", ..." : ""));
+    }
+    KR_TRY(kr_run_set_reals(ctx, run->results, "attractors", found->n * d, found->x));
+    KR_TRY(kr_run_set_reals(ctx, run->results, "hessians", found->n * d * d, found->hessian));
+done:
+    return status;
+}
+
+static kr_status execute(kr_context *ctx, kr_sampling *run) {
+    kr_status status = KR_OK;
+    const kr_quasi_settings *s = run->state;
+    kr_attractors found = {0};
+    KR_TRY(kr_attractors_find(ctx, run->problem, s->starts, (kr_stream){run->seed, 0x9a0}, &found));
+    KR_TRY(report_attractors(ctx, run, &found));
+    if (s->method == KR_QUASI_OLIM) {
+        KR_TRY(kr_quasi_run_olim(ctx, run, &found));
+    } else if (s->method == KR_QUASI_NETWORK) {
+        KR_TRY(kr_quasi_run_network(ctx, run, &found));
+    } else if (found.dim <= 12) {
+        for (int i = 0; i < found.n * found.dim * found.dim; i += found.dim) {
+            char text[512] = "";
+            size_t at = 0;
+            for (int k = 0; k < found.dim && at < sizeof text; k++)
+                at += (size_t)snprintf(text + at, sizeof text - at, " %12.8g", found.hessian[i + k]);
+            KR_TRY(kr_run_line(ctx, run, "  Hessian of V %s", text));
+        }
+    }
+done:
+    kr_attractors_free(&found);
+    return status;
+}
+
+const kr_run_kind kr_run_quasipotential = {.name = "quasipotential",
+                                           .summary = "landscape of drifts without detailed balance",
+                                           .parameters = top_table,
+                                           .size = sizeof(kr_quasi_settings),
+                                           .prepare = prepare,
+                                           .execute = execute,
+                                           .destroy = destroy,
+                                           .help = help};

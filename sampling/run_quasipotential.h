@@ -1,0 +1,40 @@
+/* The command quasipotential: settings and what its parts share.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KR_SAMPLING_RUN_QUASIPOTENTIAL_H
+#define KR_SAMPLING_RUN_QUASIPOTENTIAL_H
+
+#include "core/optimizer.h"
+#include "sampling/quasipotential.h"
+#include "sampling/run.h"
+
+enum { KR_QUASI_NETWORK, KR_QUASI_OLIM, KR_QUASI_LYAPUNOV };
+
+typedef struct kr_quasi_settings {
+    int method, starts;
+    const kr_tree *network, *training, *olim, *points;
+    kr_tree *owned[3];
+    struct {
+        const kr_tree *hidden;
+        const char *activation;
+    } net;
+    struct {
+        int loss, steps, warm_steps, batch, points, trajectories;
+        double weight, lambda, lr_start, lr_stop, clip, average, uniform, spread, dt, time, hessian, noise_dt;
+    } train;
+    struct {
+        const kr_tree *nodes, *attractor;
+        int radius;
+    } o;
+} kr_quasi_settings;
+
+/* V [n] up to a constant at x [n][dim]. */
+typedef kr_status (*kr_quasi_function)(kr_context *ctx, const void *payload, long n, const double *x, double *v);
+
+kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attractors *attractors);
+kr_status kr_quasi_run_olim(kr_context *ctx, kr_sampling *run, const kr_attractors *attractors);
+/* Points of the settings, map.dat on the first two coordinates, comparison with an exact V where the problem has one
+ * (over x [n][dim]; n = 0: the box). Values are counted from attractor `from` [dim]. */
+kr_status kr_quasi_report(kr_context *ctx, kr_sampling *run, kr_quasi_function f, const void *payload,
+                          const double *from, long n, const double *x);
+
+#endif

@@ -116,13 +116,13 @@ static const kr_parameter training_table[] = {
     INT("boundary_batch", train.boundary_batch, "128", "[1, 1000000]", "points of each of A and B"),
     INT("members", train.members, "1", "[1, 64]",
         "networks; q is their mean, two or more remove part of the bias of nu"),
-    REAL("learning_rate", train.lr_start, "5e-3", "> 0", "of Adam, at first"),
+    REAL("learning_rate", train.lr_start, "1e-2", "> 0", "of Adam, at first"),
     REAL("learning_rate_stop", train.lr_stop, "5e-5", "> 0", "at last"),
     REAL("clip", train.clip, "10", ">= 0", "largest norm of the gradient; 0: none"),
     REAL("average", train.average, "0.1", "[0, 1]", "share of the steps whose parameters are averaged"),
     REAL("penalty", train.penalty, "1000", ">= 0", "of q^2 in A and (1 - q)^2 in B, against the log of the functional"),
-    REAL("hinge", train.hinge, "1", ">= 0", "of logits above -margin in A, below margin in B"),
-    REAL("margin", train.margin, "5", "> 0", "of the hinge"),
+    REAL("hinge", train.hinge, "10", ">= 0", "of logits above -margin in A, below margin in B"),
+    REAL("margin", train.margin, "7", "> 0", "of the hinge"),
     {0}};
 
 static const kr_parameter validation_table[] = {

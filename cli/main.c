@@ -7,7 +7,8 @@
 #include <string.h>
 
 extern const cli_command cli_command_train, cli_command_eval, cli_command_test, cli_command_model, cli_command_data,
-    cli_command_rate, cli_command_plot, cli_command_eelt, cli_command_help;
+    cli_command_committor, cli_command_quasipotential, cli_command_rate, cli_command_plot, cli_command_eelt,
+    cli_command_help;
 
 /* clang-format off */
 const cli_command *const cli_commands[] = {
@@ -16,6 +17,8 @@ const cli_command *const cli_commands[] = {
     &cli_command_test,
     &cli_command_model,
     &cli_command_data,
+    &cli_command_committor,
+    &cli_command_quasipotential,
     &cli_command_rate,
     &cli_command_plot,
     &cli_command_eelt,

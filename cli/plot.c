@@ -2,13 +2,14 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
 
-extern const cli_command cli_command_plot_rdf, cli_command_plot_thermo;
-static const cli_command *const table[] = {&cli_command_plot_rdf, &cli_command_plot_thermo, NULL};
+extern const cli_command cli_command_plot_rdf, cli_command_plot_thermo, cli_command_plot_map;
+static const cli_command *const table[] = {&cli_command_plot_rdf, &cli_command_plot_thermo, &cli_command_plot_map,
+                                           NULL};
 
 const cli_command cli_command_plot = {
     .name = "plot",
-    .summary = "Draw pictures: pair distribution functions, thermodynamic output",
-    .usage = "rdf|thermo ...",
+    .summary = "Draw pictures: pair distribution functions, thermodynamic output, committors, landscapes",
+    .usage = "rdf|thermo|map ...",
     .text = "Pictures are PNG or SVG, drawn by gnuplot; the data (.dat) and the script (.gp) stay beside them.",
     .sub = table,
 };

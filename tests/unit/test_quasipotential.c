@@ -1,0 +1,166 @@
+/* Quasipotentials: Lyapunov equation, gradients of the losses, ordered line integrals against exact solutions.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "core/linalg.h"
+#include "core/memory.h"
+#include "kr_test.h"
+#include "sampling/quasipotential.h"
+
+static kr_context *ctx;
+static const kr_stream STREAM = {5, 1};
+
+static double uniform(uint64_t i, uint64_t k) { return 2 * kr_random_uniform(STREAM, 9, i, k) - 1; }
+
+static void test_lyapunov(void **unused) {
+    (void)unused;
+    kr_problem *problem = NULL;
+    double h[4], origin[2] = {0, 0}, exact[4] = {4.0 / 29, -10.0 / 29, -10.0 / 29, 54.0 / 29};
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"linear\",\"matrix\":[[-1,5],[0,-1]]}", &problem));
+    kr_assert_ok(ctx, kr_lyapunov_hessian(ctx, problem, origin, h));
+    kr_assert_close(4, h, exact, 1e-12, 0);
+    kr_problem_destroy(&problem);
+    for (int n = 10; n <= 50; n += 40) {
+        size_t count = (size_t)n * (size_t)n;
+        double *a = malloc(count * 8), *q = calloc(count, 8), *x = malloc(count * 8), worst = 0;
+        for (size_t i = 0; i < count; i++) a[i] = uniform(i, 1) - (i / (size_t)n == i % (size_t)n ? n : 0);
+        for (int i = 0; i < n; i++) q[i * n + i] = 1 + 0.5 * uniform((uint64_t)i, 2);
+        kr_assert_ok(ctx, kr_lyapunov(ctx, n, a, q, x));
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++) {
+                double sum = q[i * n + j];
+                for (int k = 0; k < n; k++) sum += a[i * n + k] * x[k * n + j] + x[i * n + k] * a[j * n + k];
+                worst = fmax(worst, fabs(sum));
+            }
+        assert_true(worst < 1e-12);
+        a[0] += 3 * n;
+        assert_int_equal(kr_lyapunov(ctx, n, a, q, x), KR_ERR_NUMERIC);
+        free(a);
+        free(q);
+        free(x);
+    }
+}
+
+/* Every loss, known drift and learned g, against central differences. */
+static void test_gradients(void **unused) {
+    (void)unused;
+    kr_problem *problem = NULL;
+    enum { N = 150 };
+    static const int hidden[2] = {6, 5};
+    double x[2 * N], f[2 * N], terms[2];
+    kr_assert_ok(ctx,
+                 kr_problem_parse(ctx, "{\"kind\":\"olim\",\"type\":\"d\",\"k\":2,\"mobility\":[1,0.4]}", &problem));
+    for (int i = 0; i < 2 * N; i++) x[i] = 1.5 * uniform((uint64_t)i, 3);
+    kr_assert_ok(ctx, kr_problem_drift(ctx, problem, N, x, f));
+    for (int c = 0; c < 6; c++) {
+        kr_quasi_net *m = NULL;
+        kr_quasi_training how = {.loss = c < 4 ? (kr_quasi_loss)c : KR_QUASI_COSINE, .weight = 0.3, .lambda = 7};
+        int warm = c == 4;
+        kr_assert_ok(ctx, kr_quasi_net_create(ctx, problem, c == 5, 2, hidden, "tanh", STREAM, &m));
+        kr_quasi_net_fit_scales(m, N, x, f);
+        double *g = malloc(m->nparams * 8), *scratch = malloc(m->nparams * 8), loss, side[2];
+        kr_assert_ok(ctx, kr_quasi_net_loss(ctx, m, &how, warm, m->theta, N, x, f, g, &loss, terms));
+        for (size_t p = 0; p < m->nparams; p += 2) {
+            double keep = m->theta[p];
+            for (int s = 0; s < 2; s++) {
+                m->theta[p] = keep + (s ? 1e-5 : -1e-5);
+                kr_assert_ok(ctx, kr_quasi_net_loss(ctx, m, &how, warm, m->theta, N, x, f, scratch, &side[s], terms));
+            }
+            m->theta[p] = keep;
+            kr_assert_near(g[p], (side[1] - side[0]) / 2e-5, 1e-7, 2e-5);
+        }
+        double v[2], grad[2], point[4] = {0.4, -0.3 - 1e-5, 0.4, -0.3 + 1e-5}, at[2] = {0.4, -0.3};
+        kr_assert_ok(ctx, kr_quasi_net_evaluate(ctx, m, m->theta, 1, at, NULL, grad));
+        kr_assert_ok(ctx, kr_quasi_net_evaluate(ctx, m, m->theta, 2, point, v, NULL));
+        kr_assert_near(grad[1], (v[1] - v[0]) / 2e-5, 1e-7, 1e-6);
+        free(g);
+        free(scratch);
+        kr_quasi_net_destroy(&m);
+    }
+    kr_problem_destroy(&problem);
+}
+
+static void test_attractors(void **unused) {
+    (void)unused;
+    kr_problem *problem = NULL;
+    kr_attractors found;
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"lin_li_ren\"}", &problem));
+    kr_assert_ok(ctx, kr_attractors_find(ctx, problem, 20, STREAM, &found));
+    assert_int_equal(found.n, 2);
+    /* V = ((x² − 1)² + y² + z²)/2: Hessian diag(4, 1, 1). */
+    for (int a = 0; a < 2; a++)
+        for (int i = 0; i < 9; i++) {
+            double exact = i == 0 ? 4 : i % 4 == 0;
+            kr_assert_near(found.hessian[9 * a + i], exact, 1e-6, 0);
+        }
+    kr_attractors_free(&found);
+    kr_problem_destroy(&problem);
+}
+
+/* U against the exact one, below its value at the edge; smaller on a finer grid. */
+static void test_olim(void **unused) {
+    (void)unused;
+    static const char *const types[] = {"l", "y"};
+    for (int t = 0; t < 2; t++) {
+        double worst[2] = {0, 0};
+        for (int level = 0; level < 2; level++) {
+            char json[96];
+            kr_problem *problem = NULL;
+            kr_olim r;
+            double origin[2] = {0, 0};
+            int n = level ? 129 : 65;
+            snprintf(json, sizeof json, "{\"kind\":\"olim\",\"type\":\"%s\",\"k\":2}", types[t]);
+            kr_assert_ok(ctx, kr_problem_parse(ctx, json, &problem));
+            kr_assert_ok(ctx, kr_olim_solve(ctx, problem, origin, n, n, 0, &r));
+            for (int i = 0; i < n * n; i++) {
+                double x[2] = {r.low[0] + (r.high[0] - r.low[0]) * (i / n) / (n - 1),
+                               r.low[1] + (r.high[1] - r.low[1]) * (i % n) / (n - 1)};
+                double exact = 2 * problem->kind->exact(problem, x);
+                if (r.u[i] < 0.95 * r.largest) worst[level] = fmax(worst[level], fabs(r.u[i] - exact));
+            }
+            kr_olim_free(&r);
+            kr_problem_destroy(&problem);
+        }
+        print_message("%s: largest error of U %.1e, %.1e\n", types[t], worst[0], worst[1]);
+        assert_true(worst[1] < 2e-3 && worst[1] < 0.7 * worst[0]);
+    }
+    /* Maier–Stein, β = 10: the instanton leaves the axis. The value at the saddle from minimum action paths. */
+    kr_problem *problem = NULL;
+    kr_olim r;
+    double from[2] = {1, 0};
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"maier_stein\"}", &problem));
+    kr_assert_ok(ctx, kr_olim_solve(ctx, problem, from, 257, 257, 0, &r));
+    long i = lround((0 - r.low[0]) / (r.high[0] - r.low[0]) * 256),
+         j = lround((0 - r.low[1]) / (r.high[1] - r.low[1]) * 256);
+    kr_assert_near(r.u[i * 257 + j], 0.340041, 2e-3, 0);
+    kr_olim_free(&r);
+    kr_problem_destroy(&problem);
+}
+
+static void test_memory_failures(void **unused) {
+    (void)unused;
+    kr_problem *problem = NULL;
+    kr_olim r;
+    double origin[2] = {0, 0};
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"olim\",\"type\":\"l\"}", &problem));
+    long before = kr_memory_live();
+    kr_status status = KR_ERR_MEMORY;
+    for (long k = 1; status != KR_OK; k++) {
+        assert_true(k < 100);
+        kr_memory_fail_at(k);
+        status = kr_olim_solve(ctx, problem, origin, 9, 9, 2, &r);
+        kr_memory_fail_at(0);
+        assert_true(status == KR_OK || status == KR_ERR_MEMORY);
+        if (status == KR_OK) kr_olim_free(&r);
+        assert_int_equal(kr_memory_live(), before);
+    }
+    kr_problem_destroy(&problem);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov), cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_attractors), cmocka_unit_test(test_olim),
+                                       cmocka_unit_test(test_memory_failures)};
+    if (kr_context_create(&ctx) != KR_OK) return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    kr_context_destroy(&ctx);
+    return failed;
+}

@@ -13,6 +13,7 @@
 #include "sampling/run.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { POINTS = 20000 };

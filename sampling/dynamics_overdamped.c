@@ -1,11 +1,11 @@
 /* Integrators of dx = f dt + sqrt(2 ε) σ dW, h = time step, s = sqrt(2 ε a h), R standard normal.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- *   euler                 x ← x + h f(x) + s R                                            weak order 1
- *   heun                  x* = x + h f(x) + s R,  x ← x + h (f(x) + f(x*))/2 + s R        weak order 2 (additive noise)
- *   leimkuhler_matthews   x̂ = y + s R/2,  y ← y + h f(x̂) + s R;  averages at x̂          order 2 in the long run
- * The last one, for gradient drifts, is usually written with (R_n + R_{n+1})/2; with y = x̂ − s R/2 as the state it is
- * a Markov chain, which can be cut and continued anywhere. */
+ *   euler                 x ← x + h f(x) + s R                                          weak order 1
+ *   heun                  x* = x + h f(x) + s R,  x ← x + h (f(x) + f(x*))/2 + s R      weak order 2 (additive noise)
+ *   leimkuhler_matthews   x̂ = y + s R/2,  y ← y + h f(x̂) + s R;  averages at x̂        order 2 in the long run
+ * The last one, for gradient drifts, is usually written with (R_n + R_{n+1})/2; with y = x̂ − s R/2 as the state it
+ * is a Markov chain, which can be cut and continued anywhere. */
 #include "core/error.h"
 #include "sampling/dynamics.h"
 

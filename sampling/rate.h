@@ -37,7 +37,7 @@ struct kr_rate {
     const char *label; /* for people; the kind's name unless the file says more */
     int index;         /* place in the list of methods: part of the random streams */
     const char *integrator;
-    double dt;
+    double dt, margin; /* margin: first-passage correction of the edges of A and B at this dt (trials.h) */
     int pieces, width;
     double *out;      /* [pieces][width] */
     kr_tree *results; /* MAP of this method, borrowed: more numbers go here */

@@ -104,9 +104,9 @@ static kr_status event(void *payload, kr_context *ctx, int n, const long *trial,
     for (int i = 0; i < n; i++) {
         const double *row = x + (long)i * w->d;
         long trajectory = w->who ? w->who[trial[i]] : trial[i];
-        if (kr_region_level(p->a, row, NULL) <= 0) {
+        if (kr_region_level(p->a, row, NULL) <= w->rate->margin) {
             code[i] = 1;
-        } else if (kr_region_level(p->b, row, NULL) <= 0) {
+        } else if (kr_region_level(p->b, row, NULL) <= w->rate->margin) {
             code[i] = 2;
             w->top[trajectory] = w->s->bins + 1;
         } else {

@@ -50,10 +50,10 @@ static kr_status observe(void *payload, kr_context *ctx, kr_walkers *w, long fir
     if (j->count) j->steps[block] += count;
     for (long i = first; i < first + count; i++) {
         double *x = w->x + i * d;
-        if (kr_region_level(p->a, x, NULL) <= 0) {
+        if (kr_region_level(p->a, x, NULL) <= j->rate->margin) {
             j->outside[i] = 0;
             memcpy(j->left + i * d, x, (size_t)d * sizeof *x);
-        } else if (kr_region_level(p->b, x, NULL) <= 0) {
+        } else if (kr_region_level(p->b, x, NULL) <= j->rate->margin) {
             kr_walkers_set(w, i, j->left + i * d, w->entity[i], w->step[i]);
             j->outside[i] = 0;
             j->to_b[block]++;

@@ -84,9 +84,9 @@ static kr_status event(void *payload, kr_context *ctx, int n, const long *trial,
     for (int i = 0; i < n; i++) {
         const double *row = x + (long)i * p->dim;
         if (s->highest && xi[i] > s->highest[trial[i]]) s->highest[trial[i]] = xi[i];
-        if (kr_region_level(p->a, row, NULL) <= 0)
+        if (kr_region_level(p->a, row, NULL) <= s->rate->margin)
             code[i] = 1;
-        else if (kr_region_level(p->b, row, NULL) <= 0)
+        else if (kr_region_level(p->b, row, NULL) <= s->rate->margin)
             code[i] = 3;
         else if (xi[i] >= s->target)
             code[i] = 2;

@@ -137,6 +137,7 @@ static kr_status prepare_method(kr_context *ctx, kr_sampling *run, const kr_tree
     m->pieces = 1;
     KR_TRY(kr_coordinate_create(ctx, m->problem, c->coordinate ? c->coordinate : s->coordinate, &m->coordinate));
     KR_TRY(kr_rate_mover(ctx, m, 0, 0, m->dt, &mover)); /* checks the integrator */
+    m->margin = kr_first_passage_margin(mover);
     KR_TRY(m->kind->prepare(ctx, m));
     KR_NEW(ctx, m->out, (size_t)m->pieces * (size_t)m->width);
     for (int i = 0; i < m->index; i++)
@@ -287,6 +288,25 @@ done:
     return status;
 }
 
+/* rates.dat: one line per method, for pictures and other programs. */
+static kr_status write_table(kr_context *ctx, kr_sampling *run) {
+    kr_status status = KR_OK;
+    const rates *s = run->state;
+    kr_string text = {0};
+    char line[512];
+    KR_TRY(kr_string_puts(ctx, &text, "# method k_ab error k_ba error nu error converged (nan: not given)\n"));
+    for (int i = 0; i < s->n; i++) {
+        const kr_rate *m = &s->method[i];
+        snprintf(line, sizeof line, "\"%.100s\" %.9g %.3g %.9g %.3g %.9g %.3g %d\n", m->label, m->k_ab.value,
+                 m->k_ab.error, m->k_ba.value, m->k_ba.error, m->nu.value, m->nu.error, m->converged);
+        KR_TRY(kr_string_puts(ctx, &text, line));
+    }
+    KR_TRY(kr_run_write_text(ctx, run, "rates.dat", text.data));
+done:
+    kr_free(text.data);
+    return status;
+}
+
 static kr_status execute(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
     rates *s = run->state;
@@ -301,6 +321,7 @@ static kr_status execute(kr_context *ctx, kr_sampling *run) {
         doubts += !s->method[i].converged;
     }
     KR_TRY(report(ctx, run));
+    KR_TRY(write_table(ctx, run));
     KR_TRY(kr_rates_agree(ctx, run, methods, s->agreement));
     if (doubts) status = KR_NOT_CONVERGED;
 done:

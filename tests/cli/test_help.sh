@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 ok help
-for command in eval test model data plot help; do has out "^  $command "; done
+for command in eval test model data rate plot help; do has out "^  $command "; done
 ok --help
 ok --version
 has out '^kramers [0-9]*\.[0-9]*\.[0-9]*$'

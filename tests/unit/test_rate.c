@@ -1,5 +1,7 @@
-/* Rates: every method against the exact value of the double well, stop and resume, numbers of threads, doubts,
- * mistakes. SPDX-License-Identifier: BSD-3-Clause */
+/* Rates: every method against the exact value of the double well, stop and resume, threads, doubts, mistakes.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * ctest: full */
 #include "core/json.h"
 #include "core/memory.h"
 #include "kr_test.h"

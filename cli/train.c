@@ -1,6 +1,7 @@
 /* kramers train: a Deep Potential model from frames and an input.json of DeePMD-kit.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
+#include "processes.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ extern const cli_command cli_command_train;
 typedef struct job {
     const settings *settings;
     cli_progress progress;
-    int headed, started;
+    int headed, started, silent;
 } job;
 
 static void print_line(const char *text, void *payload) { fprintf(payload, "%s\n", text); }
@@ -79,14 +80,20 @@ static int on_progress(const char *what, long done, long total, void *payload) {
         j->progress.first = done - 1;
         j->started = 1;
     }
-    cli_progress_at(&j->progress, done);
+    if (!j->silent) cli_progress_at(&j->progress, done);
     return cli_interrupted();
 }
 
-static int train(kr_context *ctx, const settings *s, const char *input) {
+static void drop_line(const char *text, void *payload) {
+    (void)text;
+    (void)payload;
+}
+
+/* rank 0 speaks; every process makes the same calls. */
+static int train(kr_context *ctx, const settings *s, const char *input, int rank, int nranks) {
     kr_training *training = NULL;
     kr_training_options o = KR_TRAINING_OPTIONS_DEFAULT;
-    job j = {.settings = s};
+    job j = {.settings = s, .silent = rank != 0};
     o.output = s->output;
     o.completed = s->completed && !strcmp(s->completed, "none") ? "" : s->completed;
     o.folder = s->folder;
@@ -94,26 +101,30 @@ static int train(kr_context *ctx, const settings *s, const char *input) {
     o.finetune = s->finetune;
     o.restart = s->restart_from ? s->restart_from : s->restart ? "" : NULL;
     o.ensemble = s->ensemble;
+    o.rank = rank;
+    o.nranks = nranks;
+    o.sum = cli_processes_sum;
     if (kr_training_create(ctx, input, &o, &training) < 0) return cli_library_error(ctx);
-    if (!s->quiet) kr_training_describe(training, note_line, NULL);
+    if (!s->quiet && !rank) kr_training_describe(training, note_line, NULL);
     kr_context_set_progress(ctx, on_progress, &j);
     cli_catch_interrupts();
-    kr_status status = kr_training_run(ctx, training, print_row, &j);
+    kr_status status = kr_training_run(ctx, training, rank ? NULL : print_row, &j);
     kr_context_set_progress(ctx, NULL, NULL);
     int result = CLI_DONE;
     if (status < 0) {
         result = cli_library_error(ctx);
-        if (*kr_training_checkpoint(training))
+        if (!rank && *kr_training_checkpoint(training))
             cli_note("the last checkpoint is %s; kramers train --restart %s goes on from it",
                      kr_training_checkpoint(training), input);
     } else {
-        if (j.started) cli_progress_end(&j.progress, (long)kr_training_step(training));
+        if (j.started && !rank) cli_progress_end(&j.progress, (long)kr_training_step(training));
         if (status == KR_CANCELLED) {
-            cli_note("stopped at step %lld of %lld, saved %s; kramers train --restart %s goes on",
-                     (long long)kr_training_step(training), (long long)kr_training_last(training),
-                     kr_training_checkpoint(training), input);
+            if (!rank)
+                cli_note("stopped at step %lld of %lld, saved %s; kramers train --restart %s goes on",
+                         (long long)kr_training_step(training), (long long)kr_training_last(training),
+                         kr_training_checkpoint(training), input);
             result = CLI_STOPPED;
-        } else if (!s->quiet && kr_training_report(ctx, training, note_line, NULL) < 0) {
+        } else if (!s->quiet && kr_training_report(ctx, training, rank ? drop_line : note_line, NULL) < 0) {
             result = cli_library_error(ctx);
         }
     }
@@ -133,10 +144,14 @@ static int run(const void *settings_, int nargs, char **args) {
         return cli_usage_error(&cli_command_train, "only one of --restart, --init-model and --finetune can be given");
     if (s->ensemble <= 1 && !s->folder && cli_output_allowed(output, s->force || s->restart || s->restart_from))
         return CLI_FAILED;
-    kr_context *ctx = cli_context(s->threads);
-    if (!ctx) return CLI_FAILED;
-    int result = train(ctx, s, args[0]);
+    int rank, nranks, result = cli_processes_begin(&rank, &nranks);
+    kr_context *ctx = result == CLI_DONE ? cli_context(s->threads) : NULL;
+    if (ctx)
+        result = train(ctx, s, args[0], rank, nranks);
+    else
+        result = CLI_FAILED;
     kr_context_destroy(&ctx);
+    cli_processes_end(result == CLI_FAILED);
     return result;
 }
 

@@ -277,14 +277,13 @@ static kr_status read_loss(kr_context *ctx, kr_input *in) {
     o->mae = v.loss_func == 1;
     o->f_use_norm = v.f_use_norm;
     o->intensive = v.intensive;
+    o->use_default_pf = v.use_default_pf;
     KR_TRY(kr_parameter_reals(ctx, v.huber_delta, &n, &delta));
     for (int i = 0; i < n; i++)
         if (!(delta[i] > 0.0)) n = 0;
     if (n != 1 && n != 3)
         KR_TRY(kr_parameter_fail(ctx, "loss", "huber_delta", v.huber_delta, "expected one or three positive numbers"));
     for (int i = 0; i < 3; i++) o->huber_delta[i] = delta[n == 1 ? 0 : i];
-    if (o->huber && o->mae)
-        KR_TRY(kr_parameter_fail(ctx, "loss", "use_huber", NULL, "Huber's loss belongs to loss_func mse"));
 done:
     kr_free(delta);
     kr_tree_destroy(&raw);

@@ -118,7 +118,7 @@ extern const kr_parameter *const kr_input_descriptors[4];
 /* What the loss table stores; → kr_loss_options. */
 typedef struct kr_input_loss_values {
     double start[KR_LOSS_TERMS], limit[KR_LOSS_TERMS], relative_f;
-    int huber, loss_func, f_use_norm, intensive;
+    int huber, loss_func, f_use_norm, intensive, use_default_pf;
     const kr_tree *huber_delta;
 } kr_input_loss_values;
 

@@ -226,7 +226,7 @@ const kr_parameter kr_input_loss[] = {
     NONE("limit_pref_h", "0.0", "Hessians are not trained"),
     PREFACTOR("ae", KR_LOSS_AE, "0.0", "0.0", "atomic energies"),
     PREFACTOR("pf", KR_LOSS_PF, "0.0", "0.0", "forces weighted by atom_pref"),
-    NONE("use_default_pf", "false", "atom_pref is taken from the data only"),
+    FLAG(T, "use_default_pf", use_default_pf, "false", .help = "atom_pref is 1 where it is missing"),
     REAL(T, "relative_f", relative_f, "", .unit = "eV/A", .range = "> 0",
          .help = "divide force errors by |F| + relative_f"),
     NONE("enable_atom_ener_coeff", "false", "coefficients of atomic energies are not supported"),

@@ -123,12 +123,24 @@ done:
     return status;
 }
 
+static kr_status measure(kr_context *ctx, void *payload, int group, const double *theta, double *innovation,
+                         double *gradient) {
+    kr_status status = KR_OK;
+    objective *o = payload;
+    memcpy(o->m->model->theta, theta, o->m->model->ntheta * sizeof *theta);
+    if (group == 0) /* what lcurve.out shows, and the wish to stop */
+        KR_TRY(kr_member_loss(ctx, o->t, o->m, o->batch, o->ratio, NULL, &o->m->last, o->cancel));
+    KR_TRY(kr_member_measure(ctx, o->t, o->m, o->batch, group, innovation, gradient));
+done:
+    return status;
+}
+
 kr_status kr_member_update(kr_context *ctx, kr_training *t, kr_member *m, int *cancel) {
     kr_status status = KR_OK;
     kr_batch batch;
     double lr = kr_schedule_at(&t->schedule, m->step);
     objective o = {.t = t, .m = m, .batch = &batch, .ratio = lr / t->schedule.start, .cancel = cancel};
-    kr_objective face = {.payload = &o, .evaluate = evaluate};
+    kr_objective face = {.payload = &o, .evaluate = evaluate, .ngroups = kr_member_groups(t), .measure = measure};
     if (kr_optimizer_get_kind(m->optimizer)->full_batch)
         kr_batch_set(&batch, t->data->nframes, t->data->frame);
     else

@@ -64,6 +64,13 @@ kr_status kr_member_update(kr_context *ctx, kr_training *t, kr_member *m, int *c
 kr_status kr_member_evaluate(kr_context *ctx, kr_training *t, kr_member *m, kr_data_set *set, double ratio,
                              kr_loss_report *report);
 
+/* ---- measure.c ---- */
+
+/* Measurements of a batch for Kalman filters: their number, and the k-th at model->theta. */
+int kr_member_groups(const kr_training *t);
+kr_status kr_member_measure(kr_context *ctx, kr_training *t, kr_member *m, const kr_batch *batch, int group,
+                            double *innovation, double *gradient);
+
 /* ---- lcurve.c ---- */
 
 /* Names in the order of the columns; returns their number. term [i]: −1 = the total. */

@@ -1,0 +1,53 @@
+# ctest: full. kramers train: killed at 20 random moments and restarted, it ends with the bits of a run in one piece;
+# one, two and four processes give the same model to rounding.
+# SPDX-License-Identifier: BSD-3-Clause
+. "$(dirname "$0")/lib.sh"
+
+cat >input.json <<JSON
+{"model": {"type_map": ["O", "H"], "descriptor": {"type": "se_e2_a", "sel": [20, 40], "rcut": 3.5, "rcut_smth": 1.0,
+   "neuron": [4, 8], "axis_neuron": 2, "type_one_side": true}, "fitting_net": {"neuron": [8, 8]}},
+ "learning_rate": {"start_lr": 0.003, "stop_lr": 1e-6, "decay_steps": 20}, "loss": {},
+ "kramers": {"average_tail": 0.3},
+ "training": {"training_data": {"systems": ["$kit/formats/npy", "$kit/formats/npy_nopbc"], "batch_size": 4},
+   "numb_steps": 1200, "disp_freq": 20, "save_freq": 15, "seed": 5, "enable_ema": true}}
+JSON
+mkdir whole parts
+ok train input.json --folder whole -q --threads 1
+
+kills=0
+"$KRAMERS" train input.json --folder parts -q --threads 2 >out 2>err &
+pid=$!
+while [ $kills -lt 20 ]; do
+    sleep "0.$((RANDOM % 30 + 10))"
+    kill -9 $pid 2>/dev/null || break
+    wait $pid 2>/dev/null
+    kills=$((kills + 1))
+    if [ -e parts/checkpoint ]; then again=--restart; else again=; fi
+    "$KRAMERS" train input.json --folder parts -q --threads 2 $again >out 2>err &
+    pid=$!
+done
+wait $pid || fail "the last run failed: $(cat err)"
+echo "killed $kills times"
+[ $kills -ge 5 ] || fail "only $kills kills before the run was through"
+cmp whole/lcurve.out parts/lcurve.out || fail "lcurve.out differs"
+# a torn file would not load
+for f in parts/*.dp; do ok model info "$f"; done
+rm -f parts/*.part* parts/*.tmp* parts/.[a-z]* # what a killed process leaves under temporary names
+for m in model model-ema; do
+    ok eval -m whole/$m.dp "$kit/formats/npy" -o a.xyz --force
+    ok eval -m parts/$m.dp "$kit/formats/npy" -o b.xyz --force
+    cmp a.xyz b.xyz || fail "$m.dp differs"
+done
+
+# several processes
+if [ -n "${MPIEXEC:-}" ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_NUM_THREADS=1
+    sed 's/"numb_steps": 1200/"numb_steps": 60/' input.json >short.json
+    for n in 1 2 4; do
+        "$MPIEXEC" -n $n "$KRAMERS" train short.json --folder mpi$n -q >out 2>err || fail "$n processes: $(cat err)"
+        ok eval -m mpi$n/model.dp "$kit/formats/npy" -o mpi$n.xyz
+    done
+    near 1e-8 1e-8 mpi1.xyz mpi2.xyz
+    near 1e-8 1e-8 mpi1.xyz mpi4.xyz
+fi
+finish

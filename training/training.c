@@ -187,21 +187,26 @@ static kr_status choose_engine(kr_context *ctx, kr_training *t) {
     return KR_OK;
 }
 
+kr_status kr_member_engine(kr_context *ctx, const kr_training *t, kr_member *m, int knots) {
+    kr_engine_options o = {.single = t->single,
+                           .knots = knots,
+                           .tolerance = t->input->own.spline_tolerance,
+                           .r_low = 0.85 * t->data->shortest};
+    kr_engine_destroy(&m->engine);
+    return kr_engine_create(ctx, t->engine_kind, m->model, &o, &m->engine);
+}
+
 static kr_status equip(kr_context *ctx, kr_training *t, kr_member *m) {
     kr_status status = KR_OK;
     const kr_input *in = t->input;
     const kr_optimizer_kind *kind = kr_optimizer_find(in->optimizer);
     size_t n = m->model->ntheta;
-    kr_engine_options o = {.single = t->single,
-                           .knots = in->own.spline_knots,
-                           .tolerance = in->own.spline_tolerance,
-                           .r_low = 0.85 * t->data->shortest};
     if (!kind) {
         KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "optimizer.type: there is no optimizer \"%.40s\"", in->optimizer);
         kr_error_hint(ctx, "the first ones are %s", kr_optimizer_count() ? kr_optimizer_at(0)->name : "");
         KR_TRY(KR_ERR_UNSUPPORTED);
     }
-    KR_TRY(kr_engine_create(ctx, t->engine_kind, m->model, &o, &m->engine));
+    KR_TRY(kr_member_engine(ctx, t, m, in->own.spline_knots));
     status = kr_optimizer_create(ctx, kind, in->optimizer_options, n, m->model->nblocks, m->model->block, m->mask,
                                  &m->optimizer);
     if (status < 0) kr_error_prefix(ctx, "optimizer");

@@ -90,6 +90,11 @@ kr_status kr_checkpoint_find(kr_context *ctx, const char *folder, const char *gi
 /* Path of a file of the member: folder, and the member's number in ensembles, before a relative name; new string. */
 char *kr_training_path(kr_context *ctx, const kr_training *t, const kr_member *m, const char *name);
 
+/* ---- training.c ---- */
+
+/* Makes (again) the engine of a member, with so many spline nodes (0 = chosen). */
+kr_status kr_member_engine(kr_context *ctx, const kr_training *t, kr_member *m, int knots);
+
 /* ---- bias.c ---- */
 
 /* Fits out_bias of the model to E − E_model on the first data_bias_nsample batches of each system. */

@@ -191,7 +191,7 @@ kr_status kr_member_engine(kr_context *ctx, const kr_training *t, kr_member *m, 
     kr_engine_options o = {.single = t->single,
                            .knots = knots,
                            .tolerance = t->input->own.spline_tolerance,
-                           .r_low = 0.85 * t->data->shortest};
+                           .r_low = isfinite(t->data->shortest) ? 0.85 * t->data->shortest : 0.5};
     kr_engine_destroy(&m->engine);
     return kr_engine_create(ctx, t->engine_kind, m->model, &o, &m->engine);
 }

@@ -54,7 +54,6 @@ static kr_status make_state(kr_context *ctx, const kr_training *t, const kr_memb
     kr_make_int(&k, *state, "member", m->index);
     kr_make_string(&k, *state, "engine", t->engine_kind->name);
     kr_make_bool(&k, *state, "single", t->single);
-    kr_make_int(&k, *state, "knots", kr_engine_knots(m->engine));
     put_vector(&k, *state, "theta", n, m->theta);
     put_vector(&k, *state, "ema", n, m->ema);
     put_vector(&k, *state, "tail", n, m->tail);
@@ -212,8 +211,6 @@ kr_status kr_checkpoint_read(kr_context *ctx, kr_training *t, kr_member *m, cons
         kr_log(ctx, KR_LOG_WARNING, "the run had %lld steps when the checkpoint was written, now it has %lld",
                (long long)integer_of(state, "last"), (long long)t->last);
     memcpy(m->model->theta, m->theta, n * sizeof *m->theta);
-    if (kr_engine_knots(m->engine) != (int)integer_of(state, "knots"))
-        KR_TRY(kr_member_engine(ctx, t, m, (int)integer_of(state, "knots")));
 done:
     if (status < 0) kr_error_prefix(ctx, "%s", path);
     kr_tree_destroy(&state);

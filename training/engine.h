@@ -46,7 +46,6 @@ typedef struct kr_engine_kind {
     kr_status (*gradient)(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *fbar,
                           const double *wbar, double *gtheta);
     kr_status (*check)(kr_context *ctx, void *state, double *error);
-    int (*knots)(const void *state); /* spline nodes in use; NULL = none */
 } kr_engine_kind;
 
 int kr_engine_count(void);
@@ -71,7 +70,5 @@ kr_status kr_engine_gradient(kr_context *ctx, kr_engine *engine, const kr_batch 
 /* Moment form: largest relative difference of spline and nets between the nodes, at the present θ; knots are raised
  * when it exceeds the tolerance. Exact: 0. Called every few hundred steps. error may be NULL. */
 kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error);
-/* Spline nodes in use, 0 = none. A restarted run makes its engine with them, so that it goes on with the same bits. */
-int kr_engine_knots(const kr_engine *engine);
 
 #endif

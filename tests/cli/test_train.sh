@@ -36,7 +36,7 @@ exists model.ckpt-30.dp
 has lcurve.out '^# step       rmse_val    rmse_trn    rmse_e_val  rmse_e_trn    rmse_f_val  rmse_f_trn    rmse_v_val  rmse_v_trn   lr      $'
 has out.json '"rcut_smth": 1.0'
 has out.json '"numb_btch": 2'
-hasnt out.json '"auto",'  # sel is counted
+hasnt out.json '"sel": "auto"' # it is counted
 hasnt out.json '_comment'
 
 # the model is one for every command, the checkpoint too
@@ -66,7 +66,7 @@ bad 'training.numb_steps: found -3' 's/"numb_steps": 30/"numb_steps": -3/'
 bad 'learning_rate.type: found "linear"' 's/"type": "exp"/"type": "linear"/'
 bad 'loss.start_pref_v: found "x"' 's/"start_pref_v": 0.02/"start_pref_v": "x"/'
 bad 'unknown key "trainig"' 's/"training": {/"trainig": {/'
-bad 'no such' "s#$kit/formats/npy\"#/no/such/folder\"#"
+bad "systems (line 10, column 35): cannot open '/no/such/folder'" "s#$kit/formats/npy\"#/no/such/folder\"#"
 bad 'systems: found 2 numbers for 1\|sys_probs: found 2 numbers for 1' 's/"batch_size": 2/"batch_size": 2, "sys_probs": [0.5, 0.5]/'
 bad 'element O stands there twice' 's/\["O", "H"\]/["O", "O"]/'
 bad 'atom 5 has type 1 (H)\|which type_map does not have' 's/\["O", "H"\]/["O"]/'
@@ -77,7 +77,7 @@ code 1 'no checkpoint to go on from' train input.json --restart --folder fresh
 code 1 'has the descriptor' train input.json --folder x --init-model "$kit/models/se_r_tanh.dp" 2>/dev/null || true
 
 # the first interrupt writes a checkpoint, and the run goes on with the same bits
-input long.json 's/"numb_steps": 30/"numb_steps": 4000/' 's/"save_freq": 10/"save_freq": 1000/'
+input long.json 's/"numb_steps": 30/"numb_steps": 4000/;s/"save_freq": 10/"save_freq": 1000/'
 mkdir a
 "$KRAMERS" train long.json --folder a --threads 1 >out 2>err &
 pid=$!

@@ -71,6 +71,7 @@ void kr_training_describe(const kr_training *t, void (*line)(const char *text, v
     say(&p, "run: %lld steps, engine %s in %s precision, optimizer %s, seed %lld%s", (long long)t->last,
         t->engine_kind->name, t->single ? "single" : "double", kr_optimizer_get_kind(t->member[0].optimizer)->name,
         (long long)t->input->training.seed, t->nmembers > 1 ? " and the next ones" : "");
+    if (t->fresh) say(&p, "  energies scatter by %.4g eV around their bias", t->spread);
     if (t->nmembers > 1) say(&p, "  an ensemble of %d models", t->nmembers);
 }
 

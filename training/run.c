@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "potential/tree_maker.h"
 #include "training/training_impl.h"
 #include <math.h>
 #include <string.h>
@@ -147,11 +148,30 @@ done:
     return status;
 }
 
+/* How the model was made, in its file beside what others read. */
+static kr_status note_origin(kr_context *ctx, const kr_training *t, kr_member *m) {
+    kr_status status = KR_OK;
+    kr_tree_maker k = {.ctx = ctx};
+    kr_tree *map = kr_make_map(&k, NULL, 0);
+    kr_make_int(&k, map, "steps", m->step);
+    kr_make_int(&k, map, "seed", t->input->training.seed + m->index);
+    kr_make_int(&k, map, "frames", t->data->nframes);
+    kr_make_string(&k, map, "engine", t->engine_kind->name);
+    kr_make_string(&k, map, "optimizer", kr_optimizer_get_kind(m->optimizer)->name);
+    KR_TRY(k.status);
+    if (!m->model->header) KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &m->model->header));
+    KR_TRY(kr_tree_set(ctx, m->model->header, "kramers_training", &map));
+done:
+    kr_tree_destroy(&map);
+    return status;
+}
+
 /* The model that is kept: the best one when validation is watched, the mean of the tail when asked for, else the last
  * one. It stays in model->theta. */
 static kr_status finish(kr_context *ctx, kr_training *t, kr_member *m) {
     kr_status status = KR_OK;
     size_t n = m->model->ntheta;
+    KR_TRY(note_origin(ctx, t, m));
     if (m->ema) {
         memcpy(m->model->theta, m->ema, n * sizeof *m->ema);
         KR_TRY(save_as(ctx, t, m, "-ema"));

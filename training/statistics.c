@@ -192,10 +192,11 @@ done:
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-kr_status kr_statistics_apply(kr_context *ctx, const kr_input *input, kr_data_set *set, kr_model *model) {
+kr_status kr_statistics_apply(kr_context *ctx, const kr_input *input, kr_data_set *set, kr_model *model,
+                              double *spread) {
     kr_status status = KR_OK;
     kr_training_frame **frames = NULL;
-    double *preset = NULL, rcond = model->fitting.has_rcond ? model->fitting.rcond : -1, spread;
+    double *preset = NULL, rcond = model->fitting.has_rcond ? model->fitting.rcond : -1;
     const kr_tree *energies = input->model.preset_out_bias ? kr_tree_get(input->model.preset_out_bias, "energy") : NULL;
     int n;
     KR_TRY(kr_statistics_sample(ctx, set, input->model.data_stat_nbatch, &n, &frames));
@@ -211,11 +212,9 @@ kr_status kr_statistics_apply(kr_context *ctx, const kr_input *input, kr_data_se
             preset[t] = model->fitting.atom_ener[t];
         }
     }
-    KR_TRY(kr_statistics_bias(ctx, model, n, frames, NULL, preset, rcond, model->out_bias, &spread));
-    for (int t = 0; t < model->ntypes; t++) {
-        model->out_std[t] = spread;
+    KR_TRY(kr_statistics_bias(ctx, model, n, frames, NULL, preset, rcond, model->out_bias, spread));
+    for (int t = 0; t < model->ntypes; t++)
         if (model->fitting.atom_ener && model->fitting.has_atom_ener[t]) model->out_bias[t] = 0;
-    }
 done:
     kr_free(frames);
     kr_free(preset);

@@ -23,7 +23,10 @@ kr_status kr_statistics_parameters(kr_context *ctx, kr_model *model, int n, kr_t
 kr_status kr_statistics_bias(kr_context *ctx, const kr_model *model, int n, kr_training_frame *const *frames,
                              const double *energy, const double *preset, double rcond, double *bias, double *spread);
 
-/* All of it for a new model, with presets of the input: out_bias and out_std too. */
-kr_status kr_statistics_apply(kr_context *ctx, const kr_input *input, kr_data_set *set, kr_model *model);
+/* All of it for a new model, with presets of the input. spread: standard deviation of the energies that the bias
+ * leaves, eV. It is not stored as out_std, as DeePMD-kit's PyTorch side does, because TensorFlow would multiply by it.
+ */
+kr_status kr_statistics_apply(kr_context *ctx, const kr_input *input, kr_data_set *set, kr_model *model,
+                              double *spread);
 
 #endif

@@ -324,7 +324,8 @@ kr_status kr_training_create(kr_context *ctx, const char *input, const kr_traini
     if (t->options.nranks > 1) KR_NEW(ctx, t->sums, t->member[0].model->ntheta + 2 * KR_LOSS_TERMS + 8);
     for (int i = 0; i < t->nmembers; i++) {
         kr_member *m = &t->member[i];
-        if (t->fresh) KR_TRY(kr_statistics_apply(ctx, t->input, t->data, m->model));
+        if (t->fresh) KR_TRY(kr_statistics_apply(ctx, t->input, t->data, m->model, &t->spread));
+        for (int k = 0; k < m->model->ntypes; k++) m->model->out_std[k] = 1; /* TensorFlow multiplies by it */
         if (isfinite(t->data->shortest)) {
             m->model->has_min_nbor_dist = 1;
             m->model->min_nbor_dist = t->data->shortest;

@@ -41,6 +41,7 @@ struct kr_training {
     const kr_engine_kind *engine_kind;
     int single;
     int *sel, nsel;
+    double spread;    /* eV, of the energies beyond the bias; 0 when the model is not new */
     int fresh;        /* the model is new: statistics of its own */
     char *checkpoint; /* path of the last one written */
     /* scratch */

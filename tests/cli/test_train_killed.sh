@@ -39,6 +39,21 @@ for m in model model-ema; do
     cmp a.xyz b.xyz || fail "$m.dp differs"
 done
 
+# a full disk: the run ends with an error, the checkpoint before it is whole, and the run goes on when there is room
+sed 's/"numb_steps": 1200/"numb_steps": 30/' input.json >short.json
+ok train short.json --folder full -q
+sed 's/"numb_steps": 1200/"numb_steps": 60/' input.json >short.json
+(
+    trap '' XFSZ
+    ulimit -f 4
+    exec "$KRAMERS" train short.json --folder full -q --restart
+) >out 2>err && fail "a full disk is no failure"
+has err 'model.ckpt-45.dp'
+[ "$(cat full/checkpoint)" = full/model.ckpt-30.dp ] || fail "checkpoint names $(cat full/checkpoint)"
+ok model info full/model.ckpt-30.dp
+ok train short.json --folder full -q --restart
+exists full/model.ckpt-60.dp
+
 # several processes
 if [ -n "${MPIEXEC:-}" ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_NUM_THREADS=1

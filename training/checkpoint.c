@@ -119,7 +119,7 @@ kr_status kr_checkpoint_write(kr_context *ctx, kr_training *t, kr_member *m) {
     list = kr_training_path(ctx, t, m, "checkpoint");
     path = stem ? kr_strprintf(ctx, "%s-%lld.dp", stem, (long long)m->step) : NULL;
     if (!path || !list) KR_TRY(KR_ERR_MEMORY);
-    memcpy(m->model->theta, m->theta, m->model->ntheta * sizeof *m->theta);
+    kr_member_place(m, m->theta);
     KR_TRY(make_state(ctx, t, m, &state));
     KR_TRY(kr_model_save_state(ctx, m->model, state, path));
     KR_TRY(kr_file_begin(ctx, list, &note));
@@ -210,7 +210,7 @@ kr_status kr_checkpoint_read(kr_context *ctx, kr_training *t, kr_member *m, cons
     if (integer_of(state, "last") != t->last)
         kr_log(ctx, KR_LOG_WARNING, "the run had %lld steps when the checkpoint was written, now it has %lld",
                (long long)integer_of(state, "last"), (long long)t->last);
-    memcpy(m->model->theta, m->theta, n * sizeof *m->theta);
+    kr_member_place(m, m->theta);
 done:
     if (status < 0) kr_error_prefix(ctx, "%s", path);
     kr_tree_destroy(&state);

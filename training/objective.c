@@ -113,7 +113,7 @@ static kr_status evaluate(kr_context *ctx, void *payload, const double *theta, d
     kr_status status = KR_OK;
     objective *o = payload;
     kr_loss_report report;
-    memcpy(o->m->model->theta, theta, o->m->model->ntheta * sizeof *theta);
+    kr_member_place(o->m, theta);
     KR_TRY(kr_member_loss(ctx, o->t, o->m, o->batch, o->ratio, gradient, &report, o->cancel));
     if (gradient && !isnan(o->t->input->training.gradient_max_norm))
         clip(o->m, o->t->input->training.gradient_max_norm, gradient);
@@ -127,7 +127,7 @@ static kr_status measure(kr_context *ctx, void *payload, int group, const double
                          double *gradient) {
     kr_status status = KR_OK;
     objective *o = payload;
-    memcpy(o->m->model->theta, theta, o->m->model->ntheta * sizeof *theta);
+    kr_member_place(o->m, theta);
     if (group == 0) /* what lcurve.out shows, and the wish to stop */
         KR_TRY(kr_member_loss(ctx, o->t, o->m, o->batch, o->ratio, NULL, &o->m->last, o->cancel));
     KR_TRY(kr_member_measure(ctx, o->t, o->m, o->batch, group, innovation, gradient));

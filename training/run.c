@@ -38,7 +38,7 @@ static kr_status validate_row(kr_context *ctx, kr_training *t, kr_member *m, dou
     double sum[KR_TRAINING_TERMS] = {0}, weight[KR_TRAINING_TERMS] = {0};
     int batches = t->input->training.validation.numb_btch;
     int64_t row = m->step / t->input->training.disp_freq;
-    memcpy(m->model->theta, m->theta, m->model->ntheta * sizeof *m->theta);
+    kr_member_place(m, m->theta);
     for (int b = 0; b < batches; b++) {
         kr_batch batch;
         kr_loss_report report;
@@ -117,7 +117,7 @@ static kr_status watch(kr_context *ctx, kr_training *t, kr_member *m, int *stop)
     kr_loss_report report;
     int64_t every = t->input->own.valid_freq ? t->input->own.valid_freq : t->input->training.disp_freq;
     if (!m->best || m->step % every) return KR_OK;
-    memcpy(m->model->theta, m->theta, m->model->ntheta * sizeof *m->theta);
+    kr_member_place(m, m->theta);
     KR_TRY(kr_member_evaluate(ctx, t, m, t->validation ? t->validation : t->data, 0, &report));
     if (report.loss < m->best_error) {
         m->best_error = report.loss;
@@ -171,17 +171,20 @@ done:
 static kr_status finish(kr_context *ctx, kr_training *t, kr_member *m) {
     kr_status status = KR_OK;
     size_t n = m->model->ntheta;
+    double *last = NULL; /* m->theta may be the model's own array */
     KR_TRY(note_origin(ctx, t, m));
+    KR_NEW(ctx, last, n);
+    memcpy(last, m->theta, n * sizeof *last);
     if (m->ema) {
-        memcpy(m->model->theta, m->ema, n * sizeof *m->ema);
+        kr_member_place(m, m->ema);
         KR_TRY(save_as(ctx, t, m, "-ema"));
     }
-    memcpy(m->model->theta, m->theta, n * sizeof *m->theta);
+    kr_member_place(m, last);
     if (m->tail && m->tail_count)
         for (size_t i = 0; i < n; i++)
             if (m->mask[i]) m->model->theta[i] = m->tail[i] / (double)m->tail_count;
     if (m->best && isfinite(m->best_error)) {
-        memcpy(m->model->theta, m->best, n * sizeof *m->best);
+        kr_member_place(m, m->best);
         kr_log(ctx, KR_LOG_INFO, "the model of step %lld has the best validation error and is kept",
                (long long)m->best_step);
     }
@@ -189,6 +192,7 @@ static kr_status finish(kr_context *ctx, kr_training *t, kr_member *m) {
     KR_TRY(save_as(ctx, t, m, ""));
     m->finished = 1;
 done:
+    kr_free(last);
     return status;
 }
 
@@ -220,7 +224,7 @@ static kr_status step(kr_context *ctx, kr_training *t, kr_member *m, kr_training
     const kr_input *in = t->input;
     kr_training_row row = {.member = m->index, .last = t->last, .rate = kr_schedule_at(&t->schedule, m->step)};
     if (m->step % in->own.spline_check_freq == 0) {
-        memcpy(m->model->theta, m->theta, m->model->ntheta * sizeof *m->theta);
+        kr_member_place(m, m->theta);
         KR_TRY(kr_engine_check(ctx, m->engine, NULL));
     }
     stopped = t->want;

@@ -187,6 +187,10 @@ static kr_status choose_engine(kr_context *ctx, kr_training *t) {
     return KR_OK;
 }
 
+void kr_member_place(kr_member *m, const double *theta) {
+    if (theta != m->model->theta) memcpy(m->model->theta, theta, m->model->ntheta * sizeof *theta);
+}
+
 kr_status kr_member_engine(kr_context *ctx, const kr_training *t, kr_member *m, int knots) {
     kr_engine_options o = {.single = t->single,
                            .knots = knots,
@@ -211,8 +215,13 @@ static kr_status equip(kr_context *ctx, kr_training *t, kr_member *m) {
                                  &m->optimizer);
     if (status < 0) kr_error_prefix(ctx, "optimizer");
     KR_TRY(status);
-    KR_NEW(ctx, m->theta, n);
-    memcpy(m->theta, m->model->theta, n * sizeof *m->theta);
+    /* Line searches look at trial points and need θ to stay; other optimizers work in the model's own array. */
+    if (kind->full_batch) {
+        KR_NEW(ctx, m->theta, n);
+        memcpy(m->theta, m->model->theta, n * sizeof *m->theta);
+    } else {
+        m->theta = m->model->theta;
+    }
     if (in->training.enable_ema) {
         KR_NEW(ctx, m->ema, n);
         memcpy(m->ema, m->theta, n * sizeof *m->theta);
@@ -348,9 +357,9 @@ void kr_training_destroy(kr_training **training) {
         kr_member *m = &t->member[i];
         kr_engine_destroy(&m->engine);
         kr_optimizer_destroy(&m->optimizer);
+        if (m->model && m->theta != m->model->theta) kr_free(m->theta);
         kr_model_destroy(&m->model);
         kr_free(m->mask);
-        kr_free(m->theta);
         kr_free(m->ema);
         kr_free(m->tail);
         kr_free(m->best);

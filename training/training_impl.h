@@ -15,7 +15,7 @@ typedef struct kr_member {
     kr_engine *engine;
     kr_optimizer *optimizer;
     unsigned char *mask;
-    double *theta; /* [ntheta] of the optimizer; model->theta is where the engine evaluates */
+    double *theta; /* [ntheta] of the optimizer: the array of the model, or one of its own (line searches) */
     double *ema;   /* [ntheta] or NULL */
     double *tail;  /* [ntheta] Σ θ of the last steps, or NULL */
     int64_t tail_count;
@@ -93,6 +93,8 @@ char *kr_training_path(kr_context *ctx, const kr_training *t, const kr_member *m
 
 /* ---- training.c ---- */
 
+/* Parameters to evaluate at → model->theta. */
+void kr_member_place(kr_member *m, const double *theta);
 /* Makes (again) the engine of a member, with so many spline nodes (0 = chosen). */
 kr_status kr_member_engine(kr_context *ctx, const kr_training *t, kr_member *m, int knots);
 

@@ -12,8 +12,10 @@
 #include "core/error.h"
 #include "core/hdf5_classic.h"
 #include "core/memory.h"
+#include <errno.h>
 #include <hdf5.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +26,7 @@ struct kr_h5 {
     int writing;
     uint64_t bytes; /* size of the file when it was opened, the bound of every allocation */
     char *path;
+    FILE *out; /* while writing */
 };
 
 typedef struct guard {
@@ -129,6 +132,8 @@ done:
     return status;
 }
 
+/* Files are made in memory and written in one piece when they are closed: after a write that failed (a full disk) the
+ * HDF5 library crashes when it closes the file or when the program ends. */
 kr_status kr_h5_create(kr_context *ctx, const char *path, kr_h5 **out) {
     if (!path || !out) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_h5_create: path and file must not be NULL");
     kr_status status = KR_OK;
@@ -141,7 +146,10 @@ kr_status kr_h5_create(kr_context *ctx, const char *path, kr_h5 **out) {
     file->writing = 1;
     file->path = kr_strdup(ctx, path);
     if (!file->path) KR_TRY(KR_ERR_MEMORY);
+    file->out = fopen(path, "wb");
+    if (!file->out) KR_FAIL(ctx, KR_ERR_IO, "%s: cannot create the HDF5 file: %s", path, strerror(errno));
     access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, 1 << 20, 0);
     H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST); /* the layout that every reader knows */
     file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (file->id < 0) KR_TRY(fail(ctx, file, KR_ERR_IO, "cannot create the HDF5", "file"));
@@ -150,8 +158,26 @@ kr_status kr_h5_create(kr_context *ctx, const char *path, kr_h5 **out) {
 done:
     if (access >= 0) H5Pclose(access);
     guard_leave(&g);
+    if (file && file->out) fclose(file->out);
     if (file) kr_free(file->path);
     kr_free(file);
+    return status;
+}
+
+static kr_status write_image(kr_context *ctx, kr_h5 *file) {
+    kr_status status = KR_OK;
+    void *image = NULL;
+    if (H5Fflush(file->id, H5F_SCOPE_LOCAL) < 0) KR_TRY(fail(ctx, file, KR_ERR_IO, "cannot flush", "the file"));
+    ssize_t size = H5Fget_file_image(file->id, NULL, 0);
+    if (size < 0) KR_TRY(fail(ctx, file, KR_ERR_IO, "cannot make", "the file"));
+    image = kr_malloc(ctx, (size_t)size, 1);
+    if (!image) KR_TRY(KR_ERR_MEMORY);
+    if (H5Fget_file_image(file->id, image, (size_t)size) != size)
+        KR_TRY(fail(ctx, file, KR_ERR_IO, "cannot make", "the file"));
+    if (fwrite(image, 1, (size_t)size, file->out) != (size_t)size || fflush(file->out) != 0)
+        KR_FAIL(ctx, KR_ERR_IO, "%s: cannot write %zd bytes: %s", file->path, size, strerror(errno));
+done:
+    kr_free(image);
     return status;
 }
 
@@ -160,8 +186,9 @@ kr_status kr_h5_close(kr_context *ctx, kr_h5 **file) {
     kr_status status = KR_OK;
     guard g;
     guard_enter(&g);
-    if ((*file)->writing && H5Fflush((*file)->id, H5F_SCOPE_LOCAL) < 0)
-        status = fail(ctx, *file, KR_ERR_IO, "cannot flush", "the file");
+    if ((*file)->writing) status = write_image(ctx, *file);
+    if ((*file)->out && fclose((*file)->out) != 0 && status == KR_OK)
+        status = KR_ERROR(ctx, KR_ERR_IO, "%s: cannot be written: %s", (*file)->path, strerror(errno));
     if ((*file)->id >= 0 && H5Fclose((*file)->id) < 0 && status == KR_OK)
         status = fail(ctx, *file, KR_ERR_IO, "cannot close", "the file");
     guard_leave(&g);

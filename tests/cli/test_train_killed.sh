@@ -47,7 +47,8 @@ sed 's/"numb_steps": 1200/"numb_steps": 60/' input.json >short.json
     trap '' XFSZ
     ulimit -f 4
     exec "$KRAMERS" train short.json --folder full -q --restart --completed none
-) >out 2>err && fail "a full disk is no failure"
+) >out 2>err
+[ $? -eq 1 ] || fail "a full disk: code $?"
 has err 'model.ckpt-45.dp'
 [ "$(cat full/checkpoint)" = full/model.ckpt-30.dp ] || fail "checkpoint names $(cat full/checkpoint)"
 ok model info full/model.ckpt-30.dp

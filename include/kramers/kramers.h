@@ -4,6 +4,7 @@
 #define KRAMERS_H
 
 #include <kramers/context.h>
+#include <kramers/dataset_tools.h>
 #include <kramers/devi_file.h>
 #include <kramers/deviation.h>
 #include <kramers/eelt.h>

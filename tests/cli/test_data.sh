@@ -57,4 +57,44 @@ code 2 'rcut_smth' data stats "$npy" --rcut 4 --rcut-smth 5
 # the order of the report follows --type-map
 ok data stats "$npy" --type-map H,O
 has out 'type_map \["H", "O"\]'
+
+# merge: two systems of one composition become one, equal frames go
+ok data merge "$npy" "$npy" merged.xyz
+has err 'merged.xyz: 2 systems into 1, 8 frames'
+ok data merge "$npy" "$npy" unique.xyz --unique
+has err '4 of 8 frames left out'
+ok data info unique.xyz
+has out 'frames        4'
+code 1 'merged.xyz exists already' data merge "$npy" merged.xyz
+ok data merge "$npy" "$data/water/data_3" both.hdf5
+ok data info both.hdf5
+has out '^total: 2 systems'
+
+# split: every frame once, equal ones together, the same seed the same parts
+ok data split "$data/water/data_3" --train a_train --validation a_valid --test a_test --fractions 3,1,1
+has err 'a_train: 48 of 80 frames for training'
+has err 'a_valid: 16 of 80 frames for validation'
+ok data split "$data/water/data_3" --train b_train --validation b_valid --test b_test --fractions 3,1,1
+ok data convert a_train a.raw --to raw
+ok data convert b_train b.raw --to raw
+near 0 0 a.raw/coord.raw b.raw/coord.raw
+ok data split merged.xyz --train c_train --validation c_valid --fractions 1,1
+ok data convert c_valid c_valid.xyz
+ok data check c_train c_valid --tolerance 1e-4
+has out 'frames that occur more than once: 4'
+ok data check c_train
+ok data split "$data/water/data_3" --train d_train --validation d_valid --block 8 --gap 1
+code 2 'at least two of' data split "$npy" --train x_train
+code 2 '2 outputs' data split "$npy" --train x_train --test x_test --fractions 1,2,3
+code 1 'a_test exists already' data split "$npy" --train x_train --test a_test
+code 1 'no frame is left' data split some.xyz --train x_train --validation x_valid --block 100
+absent x_valid
+
+# check: planted defects
+ok data check "$data/water/data_3"
+has out 'nothing found'
+awk 'NR == 3 { p = $0 } NR == 4 { split(p, a); $2 = a[2] + 0.1; $3 = a[3]; $4 = a[4] } { print }' unique.xyz >close.xyz
+code 1 '' data check close.xyz
+has out 'atoms too close'
+code 2 'most' data check unique.xyz --mots 3
 finish

@@ -225,9 +225,51 @@ static void test_soap(void **unused) {
     assert_true(one < 0.8 * adam && both < 0.8 * adam);
 }
 
+/* A gradient G = Σ u s vᵀ that stays: bases become its singular vectors, and a step is lr Σ u s/(s + ε) vᵀ. */
+static double G[R * C];
+static kr_status linear(kr_context *c, void *payload, const double *theta, double *loss, double *gradient) {
+    (void)c, (void)payload;
+    *loss = 0;
+    memset(gradient, 0, N * sizeof *gradient);
+    for (int i = 0; i < R * C; i++) {
+        gradient[i] = G[i];
+        *loss += G[i] * theta[i];
+    }
+    return KR_OK;
+}
+
+static void test_soap_polar(void **unused) {
+    (void)unused;
+    static const char text[] = "{\"epsilon\": 0.05, \"precondition_frequency\": 1}";
+    double copy[R * C], u[R * C], vt[C * C], s[C], theta[N], before[N], moved[R * C], expected[R * C];
+    kr_tree *options = NULL;
+    kr_optimizer *o = NULL;
+    kr_objective objective = {.evaluate = linear};
+    for (int i = 0; i < R * C; i++) copy[i] = G[i] = sin(1 + 2.3 * i) + 0.5 * cos(0.1 * i * i);
+    kr_assert_ok(ctx, kr_svd(ctx, R, C, copy, u, s, vt));
+    kr_assert_ok(ctx, kr_json_parse(ctx, text, strlen(text), "options", &options));
+    kr_assert_ok(ctx, kr_optimizer_create(ctx, kr_optimizer_find("soap"), options, N, 2, BLOCKS, NULL, &o));
+    start(theta);
+    for (int k = 0; k < 600; k++) {
+        memcpy(before, theta, sizeof theta);
+        kr_assert_ok(ctx, kr_optimizer_step(ctx, o, k, 0.01, &objective, theta, NULL));
+    }
+    for (int i = 0; i < R; i++)
+        for (int j = 0; j < C; j++) {
+            expected[i * C + j] = 0;
+            moved[i * C + j] = before[i * C + j] - theta[i * C + j];
+            for (int k = 0; k < C; k++)
+                expected[i * C + j] += 0.01 * u[i * C + k] * s[k] / (s[k] + 0.05) * vt[k * C + j];
+        }
+    kr_assert_close(R * C, moved, expected, 2e-6, 0);
+    kr_optimizer_destroy(&o);
+    kr_tree_destroy(&options);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_orthogonalize), cmocka_unit_test(test_muon),
-                                       cmocka_unit_test(test_basis), cmocka_unit_test(test_soap)};
+                                       cmocka_unit_test(test_basis), cmocka_unit_test(test_soap),
+                                       cmocka_unit_test(test_soap_polar)};
     if (kr_context_create(&ctx) != KR_OK) return 1;
     kr_context_set_threads(ctx, 1);
     fill();

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Trains by the recipes of this folder and prints errors on held-out frames beside wall and process time.
+
+usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--seeds N]
+       study.py elements [--elements Cu,Si,Mo,Li] [--steps N] [--set ...] [--threads N]
+
+The data are in KRAMERS_DATA (default ../shared/data), runs in KRAMERS_BENCH_WORK (default build/bench). --set changes
+a key of the recipe, for example --set optimizer.type=SOAP or --set training.training_data.batch_size=4. One line per
+run; published errors of other potentials stand below those of the elements (MAE over the test frames).
+SPDX-License-Identifier: BSD-3-Clause
+"""
+import argparse
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import kr_bench  # noqa: E402
+
+# Test errors, meV/atom and eV/Å, mean absolute: Zuo et al. 2020; all but GAP evaluated from the published model files.
+PUBLISHED = {
+    "Cu": {"GAP": (0.46, 0.01), "MTP": (0.41, 0.0069), "NNP": (1.15, 0.0262), "SNAP": (0.53, 0.0371),
+           "qSNAP": (0.56, 0.0241)},
+    "Li": {"GAP": (0.49, 0.01), "MTP": (0.49, 0.0101), "NNP": (0.75, 0.0168), "SNAP": (1.03, 0.0277),
+           "qSNAP": (0.73, 0.0328)},
+    "Mo": {"GAP": (2.24, 0.09), "MTP": (2.94, 0.0901), "NNP": (3.65, 0.1250), "SNAP": (5.48, 0.2065),
+           "qSNAP": (2.77, 0.1838)},
+    "Si": {"GAP": (2.91, 0.07), "MTP": (2.31, 0.0560), "NNP": (5.63, 0.1086), "SNAP": (6.44, 0.1327),
+           "qSNAP": (3.81, 0.1157)},
+}
+
+
+def change(recipe, assignment):
+    """section.key=value; value is JSON when it can be read as such, else text."""
+    key, text = assignment.split("=", 1)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    *path, last = key.split(".")
+    for part in path:
+        recipe = recipe.setdefault(part, {})
+    recipe[last] = value
+
+
+def schedule(recipe, steps):
+    recipe["training"]["numb_steps"] = steps
+    recipe["training"]["disp_freq"] = max(1, steps // 10)
+    recipe["learning_rate"]["decay_steps"] = max(1, steps // 100)
+
+
+def place_data(recipe):
+    for part in ("training_data", "validation_data"):
+        data = recipe["training"].get(part)
+        if data:
+            data["systems"] = [os.path.join(kr_bench.DATA, s) for s in data["systems"]]
+            for system in data["systems"]:
+                if not os.path.exists(system):
+                    sys.exit(f"{system} is missing: set KRAMERS_DATA")
+
+
+def train(program, recipe, folder, threads):
+    """Wall and process seconds; the model is folder/model.dp."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "input.json")
+    with open(path, "w") as f:
+        json.dump(recipe, f, indent=1)
+    command = [program, "train", path, "--folder", folder, "--force"]
+    if threads:
+        command += ["--threads", str(threads)]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    with open(os.path.join(folder, "log"), "w") as log:
+        if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode:
+            sys.exit(f"training failed, see {folder}/log")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.monotonic() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def errors(program, folder, system):
+    """(MAE, RMSE) of energy in meV/atom and of force components in eV/Å."""
+    out = subprocess.run([program, "test", "-m", os.path.join(folder, "model.dp"), "-s", system], text=True,
+                         capture_output=True)
+    text = out.stdout + out.stderr
+    found = {}
+    for name in ("Energy MAE/Natoms", "Energy RMSE/Natoms", "Force  MAE", "Force  RMSE"):
+        pattern = re.escape(name).replace(r"\ \ ", r"\s+").replace(r"\ ", r"\s+") + r"\s*:\s*(\S+)"
+        values = re.findall(pattern, text)
+        if not values:
+            sys.exit(f"no '{name}' in the output of kramers test on {system}:\n{text}")
+        found[name] = float(values[-1])  # the last one is the average over all systems
+    e_mae, e_rmse, f_mae, f_rmse = found.values()
+    return 1e3 * e_mae, 1e3 * e_rmse, f_mae, f_rmse
+
+
+def report(name, steps, wall, cpu, result):
+    e_mae, e_rmse, f_mae, f_rmse = result
+    print(f"{name:24s} {steps:8d} {wall:9.1f} {cpu:9.1f} {e_mae:9.3f} {e_rmse:9.3f} {f_mae:9.4f} {f_rmse:9.4f}",
+          flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["water", "elements"])
+    parser.add_argument("--steps", default=None)
+    parser.add_argument("--elements", default="Cu,Si,Mo,Li")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1)
+    a = parser.parse_args()
+    program = os.path.join(kr_bench.BUILD, "cli", "kramers")
+    if not os.path.exists(program):
+        sys.exit(f"{program} is missing: cmake --preset release && cmake --build --preset release")
+    print(f"{'run':24s} {'steps':>8s} {'wall s':>9s} {'cpu s':>9s} {'E MAE':>9s} {'E RMSE':>9s} {'F MAE':>9s} "
+          f"{'F RMSE':>9s}   (meV/atom, eV/A)")
+    names = ["water"] if a.what == "water" else a.elements.split(",")
+    steps = [int(n) for n in (a.steps or ("8000" if a.what == "water" else "20000")).split(",")]
+    for name in names:
+        for n in steps:
+            for seed in range(a.seeds):
+                with open(os.path.join(HERE, "water.json" if a.what == "water" else "element.json")) as f:
+                    recipe = json.loads(f.read().replace("ELEMENT", name))
+                schedule(recipe, n)
+                recipe["training"]["seed"] += seed
+                recipe["model"]["descriptor"]["seed"] += seed
+                recipe["model"]["fitting_net"]["seed"] += seed
+                for assignment in a.set:
+                    change(recipe, assignment)
+                place_data(recipe)
+                folder = os.path.join(kr_bench.WORK, "training", f"{name}_{n}_{seed}")
+                wall, cpu = train(program, recipe, folder, a.threads)
+                test = "water/data_3" if a.what == "water" else f"zuo2020/{name}_test.xyz"
+                report(name, n, wall, cpu, errors(program, folder, os.path.join(kr_bench.DATA, test)))
+        for other, (energy, force) in PUBLISHED.get(name, {}).items():
+            print(f"  {other:60s}{energy:9.3f} {'':9s} {force:9.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -161,8 +161,9 @@ static kr_status write_structure(kr_context *ctx, const kr_label_frame *f, const
         KR_TRY(kr_string_printf(ctx, &cell, "  %c %.14f %.14f %.14f\n", 'A' + c, f->frame->box[3 * c],
                                 f->frame->box[3 * c + 1], f->frame->box[3 * c + 2]));
     char axes[4] = "";
+    int naxes = 0;
     for (int c = 0; c < 3; c++)
-        if (pbc[c]) strncat(axes, &"XYZ"[c], 1);
+        if (pbc[c]) axes[naxes++] = "XYZ"[c];
     KR_TRY(kr_string_printf(ctx, &cell, "  PERIODIC %s\n&END CELL\n", axes[0] ? axes : "NONE"));
     KR_TRY(kr_label_write(ctx, folder, "cell.inc", &cell));
     KR_TRY(kr_string_puts(ctx, &coord, "&COORD\n"));

@@ -242,6 +242,15 @@ static void test_truncated(void **state) {
     }
 }
 
+/* A new string with the first `from` replaced. */
+static char *replaced(kr_context *ctx, const char *text, const char *from, const char *to) {
+    size_t n = strlen(from), at = 0;
+    while (text[at] && strncmp(text + at, from, n)) at++;
+    if (!text[at]) print_error("'%s' is not there\n", from);
+    assert_true(text[at] != 0);
+    return kr_strprintf(ctx, "%.*s%s%s", (int)at, text, to, text + at + n);
+}
+
 /* Fortran's stars and NaN in the place of any number of the blocks that are read: refused. */
 static void test_stars(void **state) {
     kr_context *ctx = *state;
@@ -266,11 +275,8 @@ static void test_stars(void **state) {
         const recorded *c = &cases[damage[k].where];
         kr_labeller *labeller = make(ctx, c->labeller);
         size_t n;
-        char *text = load(ctx, c->place, c->file, &n), *at = strstr(text, damage[k].from);
-        if (!at) print_error("'%s' is not in %s\n", damage[k].from, c->file);
-        assert_non_null(at);
-        char *damaged =
-            kr_strprintf(ctx, "%.*s%s%s", (int)(at - text), text, damage[k].to, at + strlen(damage[k].from));
+        char *text = load(ctx, c->place, c->file, &n);
+        char *damaged = replaced(ctx, text, damage[k].from, damage[k].to);
         lay_out(ctx, c);
         write_file(c->file, damaged, strlen(damaged));
         kr_label_result r = read_from(ctx, labeller, c->frame, folder, 0);

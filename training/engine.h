@@ -30,6 +30,7 @@ typedef struct kr_engine_options {
     int knots;        /* moment: spline nodes per type pair; 0 = chosen, and raised when too few */
     double tolerance; /* moment: largest relative error of the spline at midpoints before knots are raised */
     double r_low;     /* Å, shortest distance that will occur (0.85 × the smallest of the data) */
+    const char *isa;  /* moment: instruction set by name, core/isa.h; NULL = the best one */
 } kr_engine_options;
 
 typedef struct kr_engine kr_engine;

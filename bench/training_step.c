@@ -1,0 +1,120 @@
+/* Time of a training step on the frames of data folders: engine, loss and Adam, CPU time per step.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ *   training_step MODEL single|double ENGINE KNOTS THREADS STEPS FOLDER...
+ * Batches of one frame, drawn in order, from the model's parameters made smaller by random numbers (a start, not an end
+ * of a training; the work does not depend on them). Prints lines "key value". */
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/optimizer.h"
+#include "core/random.h"
+#include "training/loss.h"
+#include <kramers/kramers.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_FRAMES = 512 };
+
+typedef struct job {
+    kr_engine *engine;
+    kr_batch batch;
+    kr_loss_options loss;
+    kr_loss_workspace ws;
+    kr_loss_report report;
+    size_t ntheta;
+    double ratio, seconds[2]; /* of Adam's share and of the whole */
+} job;
+
+static double clock_of(clockid_t id) {
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static kr_status objective(kr_context *ctx, void *payload, const double *theta, double *loss, double *gradient) {
+    job *j = payload;
+    (void)theta; /* the model's own vector */
+    memset(gradient, 0, j->ntheta * sizeof *gradient);
+    kr_status status =
+        kr_loss_gradient(ctx, &j->loss, j->ratio, j->engine, &j->batch, NULL, gradient, &j->report, &j->ws);
+    if (loss) *loss = j->report.loss;
+    return status;
+}
+
+static kr_status run(kr_context *ctx, int argc, char **argv) {
+    kr_status status = KR_OK;
+    kr_model *model = NULL;
+    kr_dataset *data = NULL;
+    kr_optimizer *adam = NULL;
+    kr_training_frame **frame = NULL;
+    job j = {.ratio = 1};
+    int nframes = 0, steps = atoi(argv[6]);
+    double shortest = 1e9;
+    const kr_engine_kind *kind = kr_engine_find(argv[3]);
+    if (!kind) KR_FAIL(ctx, KR_ERR_ARGUMENT, "no engine \"%s\"", argv[3]);
+    kr_context_set_threads(ctx, atoi(argv[5]));
+    KR_TRY(kr_model_load(ctx, argv[1], &model));
+    KR_NEW(ctx, frame, MAX_FRAMES);
+    for (int a = 7; a < argc; a++) {
+        KR_TRY(kr_dataset_read(ctx, argv[a], NULL, 0, NULL, &data));
+        for (int s = 0; s < data->nsystems; s++)
+            for (int k = 0; k < data->system[s]->nframes && nframes < MAX_FRAMES; k++) {
+                KR_TRY(kr_training_frame_create(ctx, model, data->system[s], s, k, 0.3, NULL, &frame[nframes]));
+                shortest = fmin(shortest, frame[nframes++]->shortest);
+            }
+        kr_dataset_destroy(&data);
+    }
+    if (!nframes) KR_FAIL(ctx, KR_ERR_ARGUMENT, "no frames");
+    kr_engine_options options = {
+        .single = !strcmp(argv[2], "single"), .knots = atoi(argv[4]), .r_low = 0.85 * shortest};
+    KR_TRY(kr_engine_create(ctx, kind, model, &options, &j.engine));
+    kr_loss_defaults(&j.loss);
+    j.loss.start[KR_LOSS_E] = 0.02;
+    j.loss.limit[KR_LOSS_E] = 1;
+    j.loss.start[KR_LOSS_F] = 1000;
+    j.loss.limit[KR_LOSS_F] = 1;
+    j.loss.start[KR_LOSS_V] = j.loss.limit[KR_LOSS_V] = 0;
+    j.ntheta = model->ntheta;
+    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, model->ntheta, model->nblocks, model->block, NULL,
+                               &adam));
+    kr_objective o = {.payload = &j, .evaluate = objective};
+    double cpu = 0, wall = 0;
+    for (int step = -nframes; step < steps; step++) { /* the first round packs the frames */
+        int k = (step + nframes) % nframes;
+        if (step < 0 && -step > nframes - 5 && steps < nframes) step = -5;
+        if (step == 0) {
+            cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
+            wall = clock_of(CLOCK_MONOTONIC);
+        }
+        j.batch = (kr_batch){1, &frame[k], frame[k]->natoms, frame[k]->env.npairs};
+        KR_TRY(kr_optimizer_step(ctx, adam, step + nframes, 1e-5, &o, model->theta, NULL));
+    }
+    printf("cpu_ms %.4f\nwall_ms %.4f\natoms %d\npairs %d\nframes %d\nrmse_f %.5f\n",
+           1e3 * (clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) / steps, 1e3 * (clock_of(CLOCK_MONOTONIC) - wall) / steps,
+           j.batch.natoms, j.batch.npairs, nframes, j.report.rmse[KR_LOSS_F]);
+done:
+    kr_optimizer_destroy(&adam);
+    kr_engine_destroy(&j.engine);
+    kr_loss_workspace_free(&j.ws);
+    for (int k = 0; k < nframes; k++) kr_training_frame_destroy(&frame[k]);
+    kr_free(frame);
+    kr_dataset_destroy(&data);
+    kr_model_destroy(&model);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    kr_context *ctx;
+    if (argc < 8) {
+        fprintf(stderr, "training_step MODEL single|double ENGINE KNOTS THREADS STEPS FOLDER...\n");
+        return 2;
+    }
+    if (kr_context_create(&ctx) < 0) return 1;
+    kr_status status = run(ctx, argc, argv);
+    if (status < 0) fprintf(stderr, "%s\n", kr_context_message(ctx));
+    kr_context_destroy(&ctx);
+    return status < 0;
+}

@@ -1,0 +1,353 @@
+/* The embedding nets at the spline nodes: values to coefficients, and the gradient back into the nets.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * With s(r) = (w/(r+p) − avg)/dstd of a pair of types (fast_embedding.c has the same table):
+ *     se_e2_a, se_e2_r   G = net_{ti,tj}(s)
+ *     dpa1 concat        G = net([s, E(tj), E(ti)])
+ *     dpa1 strip         G = f(r) net(s),  f = 1 + strip([E(tj), E(ti)])·{w(r) | 1}
+ * Coefficients C = scale · A⁻¹ G(r_q), scale = 1/nnei (se_e2_r: 0.2/nnei); Ḡ = scale · A⁻ᵀ C̄ goes back through the
+ * nets. In double: n rows per pair of types are little work. */
+#include "core/error.h"
+#include "core/parallel.h"
+#include "potential/descriptor_rows.h"
+#include "potential/econf.h"
+#include "training/engine_moment.h"
+#include <math.h>
+#include <string.h>
+
+/* One pair of types. */
+typedef struct node_pair {
+    double *memory;
+    double *s;       /* [n] net inputs at the nodes */
+    double *g;       /* [n][ng] net outputs of this step, only for strip */
+    double *factor;  /* [ng] strip net of this step */
+    double *c, *bar; /* [n][ng] values, then coefficients; C̄, then Ḡ */
+} node_pair;
+
+/* Scratch of a thread. */
+typedef struct node_scratch {
+    kr_net_workspace ws;
+    kr_buffer row, rbar;
+} node_scratch;
+
+struct kr_moment_nodes {
+    node_pair *pair;    /* [nt][nt] */
+    double *w;          /* [n] switch function at the nodes */
+    double *type_input; /* [nt][in of the type embedding]: one-hot rows or electron configurations */
+    double *tebd_bar;
+    node_scratch *scratch; /* [nscratch] */
+    int nscratch;
+    double scale;
+};
+
+typedef struct node_run {
+    kr_moment *m;
+    double *gtheta;
+    double *error; /* [nt][nt] */
+} node_run;
+
+void kr_moment_nodes_free(kr_moment *m) {
+    kr_moment_nodes *nodes = m->nodes;
+    if (!nodes) return;
+    for (int p = 0; nodes->pair && p < m->nt * m->nt; p++) kr_free(nodes->pair[p].memory);
+    for (int t = 0; nodes->scratch && t < nodes->nscratch; t++) {
+        kr_net_workspace_free(&nodes->scratch[t].ws);
+        kr_buffer_free(&nodes->scratch[t].row);
+        kr_buffer_free(&nodes->scratch[t].rbar);
+    }
+    kr_free(nodes->pair);
+    kr_free(nodes->w);
+    kr_free(nodes->type_input);
+    kr_free(nodes->tebd_bar);
+    kr_free(nodes->scratch);
+    kr_free(nodes);
+    m->nodes = NULL;
+}
+
+kr_status kr_moment_nodes_create(kr_context *ctx, kr_moment *m) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &m->model->descriptor;
+    size_t nt = (size_t)m->nt;
+    KR_NEW(ctx, m->nodes, 1);
+    kr_moment_nodes *nodes = m->nodes;
+    nodes->scale = (m->radial ? 0.2 : 1.0) / d->nnei;
+    KR_NEW(ctx, nodes->pair, nt * nt);
+    KR_NEW(ctx, nodes->w, (size_t)m->grid.n);
+    for (int q = 0; q < m->grid.n; q++) nodes->w[q] = kr_switch(m->grid.node[q], d->rcut_smth, d->rcut, NULL);
+    if (!m->tebd) goto done;
+    size_t in = (size_t)d->type_embedding->in;
+    KR_NEW(ctx, nodes->type_input, nt * in);
+    KR_NEW(ctx, nodes->tebd_bar, nt * (size_t)d->tebd_dim);
+    for (size_t t = 0; t < nt; t++)
+        if (!d->use_econf_tebd)
+            nodes->type_input[t * in + t] = 1;
+        else if (!kr_econf_row(m->model->type_map[t], nodes->type_input + t * in))
+            KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "type %s is no element: use_econf_tebd needs its electron configuration",
+                    m->model->type_map[t]);
+done:
+    return status;
+}
+
+static double input_at(const kr_moment *m, const kr_moment_pair *pair, double r) {
+    const kr_descriptor *d = &m->model->descriptor;
+    return pair->inv_std[0] * (kr_switch(r, d->rcut_smth, d->rcut, NULL) / (r + d->env_protection) - pair->average);
+}
+
+kr_status kr_moment_nodes_prepare(kr_context *ctx, kr_moment *m) {
+    kr_status status = KR_OK;
+    kr_moment_nodes *nodes = m->nodes;
+    size_t n = (size_t)m->grid.n, ng = (size_t)m->ng;
+    for (int p = 0; p < m->nt * m->nt; p++) {
+        node_pair *np = &nodes->pair[p];
+        if (!m->pair[p].present || np->memory) continue;
+        if (!m->pair[p].c.data) KR_TRY(kr_moment_matrix_create(ctx, m, m->grid.n, m->ng, &m->pair[p].c));
+        KR_NEW(ctx, np->memory, n + 3 * n * ng + ng);
+        np->s = np->memory;
+        np->c = np->s + n;
+        np->bar = np->c + n * ng;
+        np->g = np->bar + n * ng;
+        np->factor = np->g + n * ng;
+        for (size_t q = 0; q < n; q++) np->s[q] = input_at(m, &m->pair[p], m->grid.node[q]);
+    }
+    int nthreads = kr_parallel_threads(ctx);
+    if (nthreads > nodes->nscratch) {
+        node_scratch *more = kr_calloc(ctx, (size_t)nthreads, sizeof *more);
+        if (!more) return KR_ERR_MEMORY;
+        if (nodes->scratch) memcpy(more, nodes->scratch, (size_t)nodes->nscratch * sizeof *more);
+        kr_free(nodes->scratch);
+        nodes->scratch = more;
+        nodes->nscratch = nthreads;
+    }
+done:
+    return status;
+}
+
+double *kr_moment_nodes_bar(const kr_moment *m, int ti, int tj) { return m->nodes->pair[ti * m->nt + tj].bar; }
+
+/* ---- values ---- */
+
+/* [E(tj), E(ti)], or E(tj) alone: returns its length. */
+static int type_row(const kr_moment *m, int ti, int tj, double *row) {
+    const kr_descriptor *d = &m->model->descriptor;
+    size_t dim = (size_t)d->tebd_dim;
+    memcpy(row, m->tebd + (size_t)tj * dim, dim * sizeof *row);
+    if (!d->type_one_side) memcpy(row + dim, m->tebd + (size_t)ti * dim, dim * sizeof *row);
+    return (int)(d->type_one_side ? dim : 2 * dim);
+}
+
+/* Net inputs of n nodes: s itself, or [s, type vectors] in scratch. */
+static kr_status net_rows(kr_context *ctx, const kr_moment *m, int ti, int tj, int n, const double *s,
+                          node_scratch *scratch, const double **rows) {
+    const kr_descriptor *d = &m->model->descriptor;
+    *rows = s;
+    if (!m->tebd || d->strip) return KR_OK;
+    size_t width = (size_t)d->embedding[0]->in;
+    kr_status status = kr_buffer_reserve(ctx, &scratch->row, (size_t)n * width, sizeof(double));
+    if (status < 0) return status;
+    double *row = scratch->row.data;
+    for (int q = 0; q < n; q++, row += width) {
+        row[0] = s[q];
+        type_row(m, ti, tj, row + 1);
+    }
+    *rows = scratch->row.data;
+    return KR_OK;
+}
+
+/* g [n][ng] at inputs s [n]; strip: before the factor, which goes to factor [ng]. */
+static kr_status net_values(kr_context *ctx, const kr_moment *m, int ti, int tj, int n, const double *s, double *g,
+                            double *factor, node_scratch *scratch) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &m->model->descriptor;
+    const kr_net *net = d->embedding[m->tebd ? 0 : kr_embedding_index(d, m->nt, ti, tj)];
+    const double *rows;
+    if (!net) { /* left out of the file: excluded or never used */
+        memset(g, 0, (size_t)n * (size_t)m->ng * sizeof *g);
+        return KR_OK;
+    }
+    KR_TRY(net_rows(ctx, m, ti, tj, n, s, scratch, &rows));
+    KR_TRY(kr_net_value(ctx, net, m->model->theta, n, rows, g, &scratch->ws));
+    if (!m->tebd || !d->strip) goto done;
+    KR_TRY(kr_buffer_reserve(ctx, &scratch->row, 2 * (size_t)d->tebd_dim, sizeof(double)));
+    type_row(m, ti, tj, scratch->row.data);
+    KR_TRY(kr_net_value(ctx, d->embedding_strip, m->model->theta, 1, scratch->row.data, factor, &scratch->ws));
+done:
+    return status;
+}
+
+static double strip_weight(const kr_moment *m, double w) { return m->model->descriptor.smooth_type_embedding ? w : 1; }
+
+/* Coefficients of one pair of types. */
+static kr_status pair_value(kr_context *ctx, kr_moment *m, int p, int thread) {
+    kr_status status = KR_OK;
+    kr_moment_nodes *nodes = m->nodes;
+    node_pair *np = &nodes->pair[p];
+    size_t n = (size_t)m->grid.n, ng = (size_t)m->ng;
+    int ti = p / m->nt, tj = p % m->nt, strip = m->tebd && m->model->descriptor.strip;
+    KR_TRY(net_values(ctx, m, ti, tj, m->grid.n, np->s, strip ? np->g : np->c, np->factor, &nodes->scratch[thread]));
+    for (size_t q = 0; q < n; q++)
+        for (size_t k = 0; k < ng; k++)
+            np->c[q * ng + k] =
+                nodes->scale *
+                (strip ? np->g[q * ng + k] * (1 + np->factor[k] * strip_weight(m, nodes->w[q])) : np->c[q * ng + k]);
+    kr_moment_grid_solve(&m->grid, m->ng, np->c);
+    m->kernels->pack(np->c, 0, m->grid.n, &m->pair[p].c);
+done:
+    return status;
+}
+
+static kr_status value_block(void *payload, kr_context *ctx, long p, int thread) {
+    kr_moment *m = ((node_run *)payload)->m;
+    return m->pair[p].present ? pair_value(ctx, m, (int)p, thread) : KR_OK;
+}
+
+/* Type vectors of this step. */
+static kr_status type_vectors(kr_context *ctx, kr_moment *m) {
+    if (!m->tebd) return KR_OK;
+    return kr_net_value(ctx, m->model->descriptor.type_embedding, m->model->theta, m->nt, m->nodes->type_input, m->tebd,
+                        &m->nodes->scratch[0].ws);
+}
+
+kr_status kr_moment_nodes_value(kr_context *ctx, kr_moment *m) {
+    kr_status status = KR_OK;
+    node_run run = {m, NULL, NULL};
+    KR_TRY(type_vectors(ctx, m));
+    KR_TRY(kr_parallel_blocks(ctx, (long)m->nt * m->nt, value_block, NULL, &run));
+done:
+    return status;
+}
+
+/* ---- gradients ---- */
+
+/* gx [n][1 + types] of [s, E(tj), E(ti)] → tebd_bar. */
+static void add_type_bar(kr_moment *m, int ti, int tj, int n, int width, int skip, const double *gx) {
+    size_t dim = (size_t)m->model->descriptor.tebd_dim;
+    int types = width - skip;
+    for (int q = 0; q < n; q++)
+        for (int k = 0; k < types; k++) {
+            size_t of = k < (int)dim ? (size_t)tj * dim + (size_t)k : (size_t)ti * dim + (size_t)k - dim;
+            m->nodes->tebd_bar[of] += gx[(size_t)q * (size_t)width + (size_t)(skip + k)];
+        }
+}
+
+static kr_status pair_gradient(kr_context *ctx, kr_moment *m, int ti, int tj, const kr_net *net, double *gtheta,
+                               node_scratch *scratch) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &m->model->descriptor;
+    node_pair *np = &m->nodes->pair[ti * m->nt + tj];
+    size_t n = (size_t)m->grid.n, ng = (size_t)m->ng;
+    const double *rows;
+    double *gx = NULL;
+    for (size_t k = 0; k < n * ng; k++) np->bar[k] *= m->nodes->scale;
+    kr_moment_grid_solve_transposed(&m->grid, m->ng, np->bar);
+    if (m->tebd && d->strip) {
+        size_t width = (size_t)d->embedding_strip->in;
+        KR_TRY(kr_buffer_reserve(ctx, &scratch->row, 2 * width + ng, sizeof(double)));
+        double *row = scratch->row.data, *fbar = row + 2 * width;
+        gx = row + width;
+        memset(row, 0, (2 * width + ng) * sizeof *row);
+        type_row(m, ti, tj, row);
+        for (size_t q = 0; q < n; q++)
+            for (size_t k = 0; k < ng; k++) {
+                double w = strip_weight(m, m->nodes->w[q]);
+                fbar[k] += np->bar[q * ng + k] * np->g[q * ng + k] * w;
+                np->bar[q * ng + k] *= 1 + np->factor[k] * w;
+            }
+        KR_TRY(kr_net_backprop(ctx, d->embedding_strip, m->model->theta, 1, row, fbar, NULL, NULL, gtheta, gx,
+                               &scratch->ws));
+        add_type_bar(m, ti, tj, 1, (int)width, 0, gx);
+        gx = NULL;
+    }
+    KR_TRY(net_rows(ctx, m, ti, tj, m->grid.n, np->s, scratch, &rows));
+    if (rows != np->s) {
+        KR_TRY(kr_buffer_reserve(ctx, &scratch->rbar, n * (size_t)net->in, sizeof(double)));
+        gx = scratch->rbar.data;
+        memset(gx, 0, n * (size_t)net->in * sizeof *gx);
+    }
+    KR_TRY(kr_net_backprop(ctx, net, m->model->theta, m->grid.n, rows, np->bar, NULL, NULL, gtheta, gx, &scratch->ws));
+    if (gx) add_type_bar(m, ti, tj, m->grid.n, net->in, 1, gx);
+done:
+    return status;
+}
+
+/* One net: all pairs of types that share it, in their order. */
+static kr_status gradient_block(void *payload, kr_context *ctx, long e, int thread) {
+    kr_status status = KR_OK;
+    node_run *run = payload;
+    kr_moment *m = run->m;
+    const kr_descriptor *d = &m->model->descriptor;
+    const kr_net *net = d->embedding[e];
+    for (int p = 0; net && p < m->nt * m->nt; p++) {
+        int ti = p / m->nt, tj = p % m->nt;
+        if (!m->pair[p].present || (!m->tebd && kr_embedding_index(d, m->nt, ti, tj) != e)) continue;
+        KR_TRY(pair_gradient(ctx, m, ti, tj, net, run->gtheta, &m->nodes->scratch[thread]));
+    }
+done:
+    return status;
+}
+
+kr_status kr_moment_nodes_gradient(kr_context *ctx, kr_moment *m, double *gtheta) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &m->model->descriptor;
+    node_run run = {m, gtheta, NULL};
+    size_t dim = (size_t)d->tebd_dim;
+    if (m->tebd) memset(m->nodes->tebd_bar, 0, (size_t)m->nt * dim * sizeof(double));
+    KR_TRY(kr_parallel_blocks(ctx, d->nembedding, gradient_block, NULL, &run));
+    if (!m->tebd) goto done;
+    for (int b = 0; b < m->nblocks; b++)
+        for (int k = 0; k < m->ntebd; k++)
+            m->nodes->tebd_bar[(size_t)m->block[b].type * dim + (size_t)k] += m->tebd_bar[b * m->ntebd + k];
+    KR_TRY(kr_net_backprop(ctx, d->type_embedding, m->model->theta, m->nt, m->nodes->type_input, m->nodes->tebd_bar,
+                           NULL, NULL, gtheta, NULL, &m->nodes->scratch[0].ws));
+done:
+    return status;
+}
+
+/* ---- between the nodes ---- */
+
+static kr_status error_block(void *payload, kr_context *ctx, long p, int thread) {
+    kr_status status = KR_OK;
+    node_run *run = payload;
+    kr_moment *m = run->m;
+    node_pair *np = &m->nodes->pair[p];
+    node_scratch *scratch = &m->nodes->scratch[thread];
+    size_t ng = (size_t)m->ng;
+    double *memory = NULL, b[6], largest = 0, most = 0;
+    int ti = (int)p / m->nt, tj = (int)p % m->nt;
+    if (!np->memory) return KR_OK;
+    KR_TRY(pair_value(ctx, m, (int)p, thread)); /* coefficients of the present θ */
+    KR_NEW(ctx, memory, ng * (1 + (size_t)m->grid.n) + ng);
+    double *g = memory, *factor = memory + ng * (size_t)m->grid.n;
+    kr_fast_basis(0.5, b);
+    for (int k = 0; k < m->grid.knots.nsegments; k++) {
+        const kr_fast_segment *seg = &m->grid.knots.segment[k];
+        for (int i = 0; i < seg->intervals; i++) {
+            double r = exp(seg->x_begin + (i + 0.5) / seg->inv_h), s = input_at(m, &m->pair[p], r), w;
+            KR_TRY(net_values(ctx, m, ti, tj, 1, &s, g, factor, scratch));
+            w = strip_weight(m, kr_switch(r, m->model->descriptor.rcut_smth, m->model->descriptor.rcut, NULL));
+            for (size_t c = 0; c < ng; c++) {
+                double exact = m->nodes->scale * g[c], spline = 0;
+                if (m->tebd && m->model->descriptor.strip) exact *= 1 + factor[c] * w;
+                for (size_t j = 0; j < 6; j++) spline += b[j] * np->c[((size_t)(seg->offset + i) + j) * ng + c];
+                largest = fmax(largest, fabs(spline - exact));
+                most = fmax(most, fabs(exact));
+            }
+        }
+    }
+    run->error[p] = most > 0 ? largest / most : 0;
+done:
+    kr_free(memory);
+    return status;
+}
+
+kr_status kr_moment_nodes_error(kr_context *ctx, kr_moment *m, double *error) {
+    kr_status status = KR_OK;
+    node_run run = {m, NULL, NULL};
+    *error = 0;
+    KR_NEW(ctx, run.error, (size_t)m->nt * (size_t)m->nt);
+    KR_TRY(type_vectors(ctx, m));
+    KR_TRY(kr_parallel_blocks(ctx, (long)m->nt * m->nt, error_block, NULL, &run));
+    for (int p = 0; p < m->nt * m->nt; p++) *error = fmax(*error, run.error[p]);
+done:
+    kr_free(run.error);
+    return status;
+}

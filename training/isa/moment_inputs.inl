@@ -1,0 +1,119 @@
+/* Inputs of the fitting net from T, and the ways back: everything in vectors of lanes, T as [channel][4][lanes].
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ *   D[a·axis + b] = Σ_c T[a][c] T[b][c], b < axis          Ḋ = Σ_c Ṫ[a][c] T[b][c] + T[a][c] Ṫ[b][c]
+ *   reverse(g, T)[a][c] = Σ_b g[ab] T[b][c] + [a < axis] Σ_a' g[a'a] T[a'][c]
+ *   gT = reverse(gD, T);   T̄ = reverse(D̄, T) + reverse(gD, Ṫ)
+ * Radial descriptors: D[a] = T[a][0]. */
+#include "core/isa/simd.h"
+#include "training/engine_moment.h"
+
+#if defined(KR_ISA_avx512)
+enum { AXIS_STEP = 4 }; /* columns whose sums are held in registers */
+#else
+enum { AXIS_STEP = 2 };
+#endif
+
+static void inputs_forward(const kr_moment *m, const real *t, real *d) {
+    const int axis = m->axis;
+    if (m->linear) {
+        for (int a = 0; a < m->ng; a++) kr_store(d + a * KR_LANES, kr_load(t + 4 * a * KR_LANES));
+        return;
+    }
+    for (int a = 0; a < m->ng; a += 2) {
+        const int two = a + 1 < m->ng;
+        const real *pa = t + 4 * a * KR_LANES, *pb = t;
+        real *out = d + a * axis * KR_LANES, *out2 = two ? out + axis * KR_LANES : out;
+        kr_vec x[4], y[4];
+        for (int c = 0; c < 4; c++) {
+            x[c] = kr_load(pa + c * KR_LANES);
+            y[c] = two ? kr_load(pa + (4 + c) * KR_LANES) : x[c];
+        }
+        for (int b = 0; b < axis; b++, pb += 4 * KR_LANES, out += KR_LANES, out2 += KR_LANES) {
+            kr_vec s = kr_splat(0), s2 = kr_splat(0);
+#pragma GCC unroll 4
+            for (int c = 0; c < 4; c++) {
+                kr_vec q = kr_load(pb + c * KR_LANES);
+                s += x[c] * q;
+                s2 += y[c] * q;
+            }
+            kr_store(out, s);
+            kr_store(out2, s2);
+        }
+    }
+}
+
+static void inputs_tangent(const kr_moment *m, const real *t, const real *td, real *d) {
+    const int axis = m->axis;
+    if (m->linear) {
+        inputs_forward(m, td, d);
+        return;
+    }
+    for (int a = 0; a < m->ng; a++) {
+        real *out = d + a * axis * KR_LANES;
+        const real *pb = t, *pd = td;
+        kr_vec x[4], y[4];
+        for (int c = 0; c < 4; c++) {
+            x[c] = kr_load(t + (4 * a + c) * KR_LANES);
+            y[c] = kr_load(td + (4 * a + c) * KR_LANES);
+        }
+        for (int b = 0; b < axis; b++, pb += 4 * KR_LANES, pd += 4 * KR_LANES, out += KR_LANES) {
+            kr_vec s = kr_splat(0), s2 = kr_splat(0);
+#pragma GCC unroll 4
+            for (int c = 0; c < 4; c++) {
+                s += y[c] * kr_load(pb + c * KR_LANES);
+                s2 += x[c] * kr_load(pd + c * KR_LANES);
+            }
+            kr_store(out, s + s2);
+        }
+    }
+}
+
+/* out += for columns b … b + nb − 1; nb is a constant of the caller. */
+KR_INLINE void reverse_columns(const kr_moment *m, const real *g, const real *t, int b, int nb, real *out) {
+    const int axis = m->axis;
+    kr_vec sum[AXIS_STEP][4];
+    const real *pb = t + 4 * b * KR_LANES;
+    for (int k = 0; k < nb; k++)
+        for (int c = 0; c < 4; c++) sum[k][c] = kr_splat(0);
+    const real *pa = t;
+    real *o = out;
+    g += b * KR_LANES;
+    for (int a = 0; a < m->ng; a++, pa += 4 * KR_LANES, o += 4 * KR_LANES, g += axis * KR_LANES) {
+        kr_vec x[4], y[4];
+#pragma GCC unroll 4
+        for (int c = 0; c < 4; c++) {
+            x[c] = kr_load(o + c * KR_LANES);
+            y[c] = kr_load(pa + c * KR_LANES);
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < nb; k++) {
+            kr_vec q = kr_load(g + k * KR_LANES);
+#pragma GCC unroll 4
+            for (int c = 0; c < 4; c++) {
+                x[c] += q * kr_load(pb + (4 * k + c) * KR_LANES);
+                sum[k][c] += q * y[c];
+            }
+        }
+#pragma GCC unroll 4
+        for (int c = 0; c < 4; c++) kr_store(o + c * KR_LANES, x[c]);
+    }
+    for (int k = 0; k < nb; k++)
+        for (int c = 0; c < 4; c++) {
+            real *to = out + (4 * (b + k) + c) * KR_LANES;
+            kr_store(to, kr_load(to) + sum[k][c]);
+        }
+}
+
+/* out [ng][4][lanes] (+)= reverse(g, t) */
+static void inputs_reverse(const kr_moment *m, const real *g, const real *t, real *out, int accumulate) {
+    if (!accumulate) memset(out, 0, 4 * (size_t)m->ng * KR_LANES * sizeof(real));
+    if (m->linear) {
+        if (accumulate) return; /* D is linear in T: the second term has nothing to say */
+        for (int a = 0; a < m->ng; a++) kr_store(out + 4 * a * KR_LANES, kr_load(g + a * KR_LANES));
+        return;
+    }
+    int b = 0;
+    for (; b + AXIS_STEP <= m->axis; b += AXIS_STEP) reverse_columns(m, g, t, b, AXIS_STEP, out);
+    for (; b < m->axis; b++) reverse_columns(m, g, t, b, 1, out);
+}

@@ -144,6 +144,7 @@ struct kr_moment {
     const kr_model *model;
     kr_engine_options options;
     const kr_moment_kernels *kernels;
+    const kr_dense *dense; /* double */
     int single, lanes;
     size_t word; /* bytes of a real */
     kr_moment_grid grid;
@@ -200,6 +201,13 @@ kr_status kr_moment_set_knots(kr_context *ctx, kr_moment *m, int knots);
 /* Batches (engine_moment_batch.c). */
 kr_status kr_moment_plan(kr_context *ctx, kr_moment *m, const kr_batch *batch);
 void kr_moment_fill_rows(kr_moment *m);
+
+/* An embedding net on n rows x [n][in], with a tape of so many doubles (engine_moment_tape.c): returns y [n][out]
+ * inside the tape; then adds to gtheta, and to gx [n][in] when not NULL, what ybar [n][out] gives. */
+size_t kr_moment_tape_doubles(const kr_net *net, int n);
+const double *kr_moment_tape_value(const kr_moment *m, const kr_net *net, int n, const double *x, double *tape);
+void kr_moment_tape_gradient(const kr_moment *m, const kr_net *net, int n, const double *x, const double *ybar,
+                             double *tape, double *gtheta, double *gx);
 
 /* Nets at the nodes (engine_moment_nodes.c). */
 kr_status kr_moment_nodes_create(kr_context *ctx, kr_moment *m);

@@ -192,6 +192,7 @@ kr_status kr_moment_create(kr_context *ctx, const kr_model *model, const kr_engi
     m->single = options->single;
     m->word = m->single ? sizeof(float) : sizeof(double);
     m->kernels = kr_moment_kernels_for(isa, m->single);
+    m->dense = kr_dense_for(isa, 0);
     m->lanes = m->kernels->lanes;
     m->nt = model->ntypes;
     m->ng = d->ng;

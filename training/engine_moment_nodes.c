@@ -18,10 +18,13 @@
 /* One pair of types. */
 typedef struct node_pair {
     double *memory;
-    double *s;       /* [n] net inputs at the nodes */
-    double *g;       /* [n][ng] net outputs of this step, only for strip */
-    double *factor;  /* [ng] strip net of this step */
-    double *c, *bar; /* [n][ng] values, then coefficients; C̄, then Ḡ */
+    const kr_net *net; /* NULL: left out of the file */
+    double *s;         /* [n] net inputs at the nodes */
+    double *rows;      /* [n][in] inputs of this step: s, or [s, type vectors] */
+    double *tape;      /* of this step */
+    const double *g;   /* [n][ng] net outputs, in the tape */
+    double *factor;    /* [ng] strip net of this step */
+    double *c, *bar;   /* [n][ng] values, then coefficients; C̄, then Ḡ */
 } node_pair;
 
 /* Scratch of a thread. */
@@ -97,16 +100,21 @@ kr_status kr_moment_nodes_prepare(kr_context *ctx, kr_moment *m) {
     kr_status status = KR_OK;
     kr_moment_nodes *nodes = m->nodes;
     size_t n = (size_t)m->grid.n, ng = (size_t)m->ng;
+    const kr_descriptor *d = &m->model->descriptor;
     for (int p = 0; p < m->nt * m->nt; p++) {
         node_pair *np = &nodes->pair[p];
         if (!m->pair[p].present || np->memory) continue;
+        np->net = d->embedding[m->tebd ? 0 : kr_embedding_index(d, m->nt, p / m->nt, p % m->nt)];
+        size_t in = m->tebd && !d->strip ? (size_t)d->embedding[0]->in : 0; /* rows of their own */
+        size_t tape = np->net ? kr_moment_tape_doubles(np->net, m->grid.n) : 0;
         if (!m->pair[p].c.data) KR_TRY(kr_moment_matrix_create(ctx, m, m->grid.n, m->ng, &m->pair[p].c));
-        KR_NEW(ctx, np->memory, n + 3 * n * ng + ng);
+        KR_NEW(ctx, np->memory, n + n * in + 2 * n * ng + ng + tape);
         np->s = np->memory;
-        np->c = np->s + n;
+        np->rows = in ? np->s + n : np->s;
+        np->c = np->s + n + n * in;
         np->bar = np->c + n * ng;
-        np->g = np->bar + n * ng;
-        np->factor = np->g + n * ng;
+        np->factor = np->bar + n * ng;
+        np->tape = np->factor + ng;
         for (size_t q = 0; q < n; q++) np->s[q] = input_at(m, &m->pair[p], m->grid.node[q]);
     }
     int nthreads = kr_parallel_threads(ctx);
@@ -153,6 +161,15 @@ static kr_status net_rows(kr_context *ctx, const kr_moment *m, int ti, int tj, i
     return KR_OK;
 }
 
+static kr_status strip_factor(kr_context *ctx, const kr_moment *m, int ti, int tj, double *factor,
+                              node_scratch *scratch) {
+    const kr_descriptor *d = &m->model->descriptor;
+    kr_status status = kr_buffer_reserve(ctx, &scratch->row, 2 * (size_t)d->tebd_dim, sizeof(double));
+    if (status < 0) return status;
+    type_row(m, ti, tj, scratch->row.data);
+    return kr_net_value(ctx, d->embedding_strip, m->model->theta, 1, scratch->row.data, factor, &scratch->ws);
+}
+
 /* g [n][ng] at inputs s [n]; strip: before the factor, which goes to factor [ng]. */
 static kr_status net_values(kr_context *ctx, const kr_moment *m, int ti, int tj, int n, const double *s, double *g,
                             double *factor, node_scratch *scratch) {
@@ -166,10 +183,7 @@ static kr_status net_values(kr_context *ctx, const kr_moment *m, int ti, int tj,
     }
     KR_TRY(net_rows(ctx, m, ti, tj, n, s, scratch, &rows));
     KR_TRY(kr_net_value(ctx, net, m->model->theta, n, rows, g, &scratch->ws));
-    if (!m->tebd || !d->strip) goto done;
-    KR_TRY(kr_buffer_reserve(ctx, &scratch->row, 2 * (size_t)d->tebd_dim, sizeof(double)));
-    type_row(m, ti, tj, scratch->row.data);
-    KR_TRY(kr_net_value(ctx, d->embedding_strip, m->model->theta, 1, scratch->row.data, factor, &scratch->ws));
+    if (m->tebd && d->strip) KR_TRY(strip_factor(ctx, m, ti, tj, factor, scratch));
 done:
     return status;
 }
@@ -179,16 +193,22 @@ static double strip_weight(const kr_moment *m, double w) { return m->model->desc
 /* Coefficients of one pair of types. */
 static kr_status pair_value(kr_context *ctx, kr_moment *m, int p, int thread) {
     kr_status status = KR_OK;
-    kr_moment_nodes *nodes = m->nodes;
-    node_pair *np = &nodes->pair[p];
-    size_t n = (size_t)m->grid.n, ng = (size_t)m->ng;
-    int ti = p / m->nt, tj = p % m->nt, strip = m->tebd && m->model->descriptor.strip;
-    KR_TRY(net_values(ctx, m, ti, tj, m->grid.n, np->s, strip ? np->g : np->c, np->factor, &nodes->scratch[thread]));
+    const kr_descriptor *d = &m->model->descriptor;
+    node_scratch *scratch = &m->nodes->scratch[thread];
+    node_pair *np = &m->nodes->pair[p];
+    size_t n = (size_t)m->grid.n, ng = (size_t)m->ng, in = np->net ? (size_t)np->net->in : 0;
+    int ti = p / m->nt, tj = p % m->nt, strip = m->tebd && d->strip;
+    for (size_t q = 0; np->rows != np->s && q < n; q++) {
+        np->rows[q * in] = np->s[q];
+        type_row(m, ti, tj, np->rows + q * in + 1);
+    }
+    np->g = np->net ? kr_moment_tape_value(m, np->net, m->grid.n, np->rows, np->tape) : NULL;
+    if (strip) KR_TRY(strip_factor(ctx, m, ti, tj, np->factor, scratch));
     for (size_t q = 0; q < n; q++)
-        for (size_t k = 0; k < ng; k++)
-            np->c[q * ng + k] =
-                nodes->scale *
-                (strip ? np->g[q * ng + k] * (1 + np->factor[k] * strip_weight(m, nodes->w[q])) : np->c[q * ng + k]);
+        for (size_t k = 0; k < ng; k++) {
+            double g = np->g ? m->nodes->scale * np->g[q * ng + k] : 0;
+            np->c[q * ng + k] = strip ? g * (1 + np->factor[k] * strip_weight(m, m->nodes->w[q])) : g;
+        }
     kr_moment_grid_solve(&m->grid, m->ng, np->c);
     m->kernels->pack(np->c, 0, m->grid.n, &m->pair[p].c);
 done:
@@ -229,13 +249,11 @@ static void add_type_bar(kr_moment *m, int ti, int tj, int n, int width, int ski
         }
 }
 
-static kr_status pair_gradient(kr_context *ctx, kr_moment *m, int ti, int tj, const kr_net *net, double *gtheta,
-                               node_scratch *scratch) {
+static kr_status pair_gradient(kr_context *ctx, kr_moment *m, int ti, int tj, double *gtheta, node_scratch *scratch) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &m->model->descriptor;
     node_pair *np = &m->nodes->pair[ti * m->nt + tj];
     size_t n = (size_t)m->grid.n, ng = (size_t)m->ng;
-    const double *rows;
     double *gx = NULL;
     for (size_t k = 0; k < n * ng; k++) np->bar[k] *= m->nodes->scale;
     kr_moment_grid_solve_transposed(&m->grid, m->ng, np->bar);
@@ -257,14 +275,13 @@ static kr_status pair_gradient(kr_context *ctx, kr_moment *m, int ti, int tj, co
         add_type_bar(m, ti, tj, 1, (int)width, 0, gx);
         gx = NULL;
     }
-    KR_TRY(net_rows(ctx, m, ti, tj, m->grid.n, np->s, scratch, &rows));
-    if (rows != np->s) {
-        KR_TRY(kr_buffer_reserve(ctx, &scratch->rbar, n * (size_t)net->in, sizeof(double)));
+    if (np->rows != np->s) {
+        KR_TRY(kr_buffer_reserve(ctx, &scratch->rbar, n * (size_t)np->net->in, sizeof(double)));
         gx = scratch->rbar.data;
-        memset(gx, 0, n * (size_t)net->in * sizeof *gx);
+        memset(gx, 0, n * (size_t)np->net->in * sizeof *gx);
     }
-    KR_TRY(kr_net_backprop(ctx, net, m->model->theta, m->grid.n, rows, np->bar, NULL, NULL, gtheta, gx, &scratch->ws));
-    if (gx) add_type_bar(m, ti, tj, m->grid.n, net->in, 1, gx);
+    kr_moment_tape_gradient(m, np->net, m->grid.n, np->rows, np->bar, np->tape, gtheta, gx);
+    if (gx) add_type_bar(m, ti, tj, m->grid.n, np->net->in, 1, gx);
 done:
     return status;
 }
@@ -279,7 +296,7 @@ static kr_status gradient_block(void *payload, kr_context *ctx, long e, int thre
     for (int p = 0; net && p < m->nt * m->nt; p++) {
         int ti = p / m->nt, tj = p % m->nt;
         if (!m->pair[p].present || (!m->tebd && kr_embedding_index(d, m->nt, ti, tj) != e)) continue;
-        KR_TRY(pair_gradient(ctx, m, ti, tj, net, run->gtheta, &m->nodes->scratch[thread]));
+        KR_TRY(pair_gradient(ctx, m, ti, tj, run->gtheta, &m->nodes->scratch[thread]));
     }
 done:
     return status;

@@ -35,6 +35,28 @@ static kr_status run_serial(kr_context *ctx, long nblocks, kr_block_fn block, kr
     return KR_OK;
 }
 
+/* Without an ordered callback no thread waits for another's turn. A thread takes blocks in ascending order and leaves
+ * out those above a failed one, so its context keeps the message of its lowest failure. */
+static void run_unordered(kr_context *ctx, long nblocks, int nthreads, kr_block_fn block, void *payload, run *shared) {
+#pragma omp parallel for schedule(monotonic : dynamic, 1) num_threads(nthreads)
+    for (long b = 0; b < nblocks; b++) {
+        int thread = kr_parallel_thread();
+        kr_context *mine = thread == 0 ? ctx : kr_context_child(ctx, thread - 1);
+        long failed;
+#pragma omp atomic read
+        failed = shared->failed;
+        kr_status status = b > failed ? KR_OK : block(payload, mine, b, thread);
+        if (status == KR_OK) continue;
+#pragma omp critical(kr_parallel_failure)
+        if (b < shared->failed) {
+            shared->status = status;
+            shared->thread = thread;
+#pragma omp atomic write
+            shared->failed = b;
+        }
+    }
+}
+
 kr_status kr_parallel_blocks(kr_context *ctx, long nblocks, kr_block_fn block, kr_ordered_fn ordered, void *payload) {
     if (nblocks < 0 || !block) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "%ld blocks, or no function to run them", nblocks);
     int nthreads = kr_parallel_threads(ctx);
@@ -44,6 +66,10 @@ kr_status kr_parallel_blocks(kr_context *ctx, long nblocks, kr_block_fn block, k
     if (reserved < 0) return reserved;
 
     run shared = {nblocks, KR_OK, 0};
+    if (!ordered) {
+        run_unordered(ctx, nblocks, nthreads, block, payload, &shared);
+        goto finish;
+    }
 #pragma omp parallel for ordered schedule(monotonic : dynamic, 1) num_threads(nthreads)
     for (long b = 0; b < nblocks; b++) {
         int thread = kr_parallel_thread();
@@ -61,9 +87,10 @@ kr_status kr_parallel_blocks(kr_context *ctx, long nblocks, kr_block_fn block, k
 #pragma omp atomic write
                 shared.failed = b;
             }
-            if (shared.status == KR_OK && ordered) ordered(payload, b, thread);
+            if (shared.status == KR_OK) ordered(payload, b, thread);
         }
     }
+finish:
     if (shared.status != KR_OK && shared.thread > 0)
         kr_context_take_message(ctx, kr_context_child(ctx, shared.thread - 1));
     return shared.status;

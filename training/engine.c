@@ -108,3 +108,5 @@ kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error) {
     if (error) *error = 0.0;
     return engine->kind->check ? engine->kind->check(ctx, engine->state, error) : KR_OK;
 }
+
+int kr_engine_knots(const kr_engine *engine) { return engine->kind->knots ? engine->kind->knots(engine->state) : 0; }

@@ -47,6 +47,7 @@ typedef struct kr_engine_kind {
     kr_status (*gradient)(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *fbar,
                           const double *wbar, double *gtheta);
     kr_status (*check)(kr_context *ctx, void *state, double *error);
+    int (*knots)(const void *state); /* NULL = no splines */
 } kr_engine_kind;
 
 int kr_engine_count(void);
@@ -71,5 +72,8 @@ kr_status kr_engine_gradient(kr_context *ctx, kr_engine *engine, const kr_batch 
 /* Moment form: largest relative difference of spline and nets between the nodes, at the present θ; knots are raised
  * when it exceeds the tolerance. Exact: 0. Called every few hundred steps. error may be NULL. */
 kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error);
+/* Spline nodes per type pair now, 0 for an engine without splines. A restart gives them back as options.knots: together
+ * with θ they decide every later bit. */
+int kr_engine_knots(const kr_engine *engine);
 
 #endif

@@ -361,5 +361,5 @@ done:
 }
 
 const kr_engine_kind kr_engine_exact = {
-    "exact", "embedding nets at every pair, double precision", refuses, create, destroy, value, gradient, NULL,
+    "exact", "embedding nets at every pair, double precision", refuses, create, destroy, value, gradient, NULL, NULL,
 };

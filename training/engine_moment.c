@@ -289,9 +289,15 @@ done:
     return status;
 }
 
-const kr_engine_kind kr_engine_moment = {
-    "moment",          "embedding nets at spline nodes only, everything else products of matrices",
-    kr_moment_refuses, kr_moment_create,
-    kr_moment_destroy, value,
-    gradient,          check,
-};
+static int knots_of(const void *state) { return ((const kr_moment *)state)->options.knots; }
+
+const kr_engine_kind kr_engine_moment = {.name = "moment",
+                                         .summary =
+                                             "embedding nets at spline nodes only, all else products of matrices",
+                                         .refuses = kr_moment_refuses,
+                                         .create = kr_moment_create,
+                                         .destroy = kr_moment_destroy,
+                                         .value = value,
+                                         .gradient = gradient,
+                                         .check = check,
+                                         .knots = knots_of};

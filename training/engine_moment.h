@@ -2,14 +2,18 @@
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * Every embedding output is a quintic B-spline in log r, G_m(r) = Σ_p C[p][m] B_p(log r), whose coefficients follow
- * from the net's values at n nodes, C = A⁻¹ net(s(r_q)). With moments that no weight enters, for centre i, neighbour
- * type t M[p][c] = Σ_j B_p R_jc,  Ṁ[p][c] = Σ_j B_p Ṙ_jc + B'_p ẋ_j R_jc       (tangent along v) T = Σ_t Cᵀ M,  D[ab] =
- * Σ_c T[a][c] T[b][c],  E = fitting net(D),  and the same way back to pair gradients. Ṫ = Σ_t Cᵀ Ṁ,  tangent and
- * adjoint of D and of the net;  C̄ = M T̄ᵀ + Ṁ gTᵀ,  A⁻ᵀ C̄ enters the nets at the nodes. Rows of a batch are its atoms by
- * type, in blocks of as many atoms as a vector has lanes; arrays of a block are [feature][lane], so all sweeps run over
- * vectors and all products read and write streams. Empty lanes have M = 0 and ē = 0 and add nothing to any gradient.
- * Features of a block are padded to an odd number of rows: with a power of two of lines the same feature of all blocks
- * would fall into the same set of the cache. */
+ * from the net's values at n nodes, C = A⁻¹ net(s(r_q)). With moments that no weight enters, for a centre and one
+ * neighbour type and along a tangent v,
+ *     M[p][c] = Σ_j B_p R_jc
+ *     Ṁ[p][c] = Σ_j B_p Ṙ_jc + B'_p ẋ_j R_jc
+ * forward and back to pair gradients are
+ *     T = Σ_t Cᵀ M,   D[ab] = Σ_c T[a][c] T[b][c],   E = fitting net(D)
+ * and the gradient of the loss is Ṫ = Σ_t Cᵀ Ṁ, tangent and adjoint of D and of the net, then
+ *     C̄ = M T̄ᵀ + Ṁ gTᵀ,   A⁻ᵀ C̄ enters the nets at the nodes.
+ * Rows of a batch are its atoms by type, in blocks of as many atoms as a vector has lanes; arrays of a block are
+ * [feature][lane], so all sweeps run over vectors and all products read and write streams. Empty lanes have M = 0
+ * and ē = 0 and add nothing to any gradient. Features of a block are padded to an odd number of rows: with a power
+ * of two of lines the same feature of all blocks would fall into the same set of the cache. */
 #ifndef KR_TRAINING_ENGINE_MOMENT_H
 #define KR_TRAINING_ENGINE_MOMENT_H
 

@@ -46,7 +46,8 @@ struct kr_moment_nodes {
 typedef struct node_run {
     kr_moment *m;
     double *gtheta;
-    double *error; /* [nt][nt] */
+    double *error; /* by pair of types, every stride-th one */
+    int stride;
 } node_run;
 
 void kr_moment_nodes_free(kr_moment *m) {
@@ -96,6 +97,19 @@ static double input_at(const kr_moment *m, const kr_moment_pair *pair, double r)
     return pair->inv_std[0] * (kr_switch(r, d->rcut_smth, d->rcut, NULL) / (r + d->env_protection) - pair->average);
 }
 
+static kr_status reserve_scratch(kr_context *ctx, kr_moment_nodes *nodes) {
+    int nthreads = kr_parallel_threads(ctx);
+    if (nthreads > nodes->nscratch) {
+        node_scratch *more = kr_calloc(ctx, (size_t)nthreads, sizeof *more);
+        if (!more) return KR_ERR_MEMORY;
+        if (nodes->scratch) memcpy(more, nodes->scratch, (size_t)nodes->nscratch * sizeof *more);
+        kr_free(nodes->scratch);
+        nodes->scratch = more;
+        nodes->nscratch = nthreads;
+    }
+    return KR_OK;
+}
+
 kr_status kr_moment_nodes_prepare(kr_context *ctx, kr_moment *m) {
     kr_status status = KR_OK;
     kr_moment_nodes *nodes = m->nodes;
@@ -117,15 +131,7 @@ kr_status kr_moment_nodes_prepare(kr_context *ctx, kr_moment *m) {
         np->tape = np->factor + ng;
         for (size_t q = 0; q < n; q++) np->s[q] = input_at(m, &m->pair[p], m->grid.node[q]);
     }
-    int nthreads = kr_parallel_threads(ctx);
-    if (nthreads > nodes->nscratch) {
-        node_scratch *more = kr_calloc(ctx, (size_t)nthreads, sizeof *more);
-        if (!more) return KR_ERR_MEMORY;
-        if (nodes->scratch) memcpy(more, nodes->scratch, (size_t)nodes->nscratch * sizeof *more);
-        kr_free(nodes->scratch);
-        nodes->scratch = more;
-        nodes->nscratch = nthreads;
-    }
+    KR_TRY(reserve_scratch(ctx, nodes));
 done:
     return status;
 }
@@ -229,7 +235,7 @@ static kr_status type_vectors(kr_context *ctx, kr_moment *m) {
 
 kr_status kr_moment_nodes_value(kr_context *ctx, kr_moment *m) {
     kr_status status = KR_OK;
-    node_run run = {m, NULL, NULL};
+    node_run run = {.m = m};
     KR_TRY(type_vectors(ctx, m));
     KR_TRY(kr_parallel_blocks(ctx, (long)m->nt * m->nt, value_block, NULL, &run));
 done:
@@ -305,7 +311,7 @@ done:
 kr_status kr_moment_nodes_gradient(kr_context *ctx, kr_moment *m, double *gtheta) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &m->model->descriptor;
-    node_run run = {m, gtheta, NULL};
+    node_run run = {.m = m, .gtheta = gtheta};
     size_t dim = (size_t)d->tebd_dim;
     if (m->tebd) memset(m->nodes->tebd_bar, 0, (size_t)m->nt * dim * sizeof(double));
     KR_TRY(kr_parallel_blocks(ctx, d->nembedding, gradient_block, NULL, &run));
@@ -321,49 +327,65 @@ done:
 
 /* ---- between the nodes ---- */
 
-static kr_status error_block(void *payload, kr_context *ctx, long p, int thread) {
+/* G of a pair of types at n distances, times scale. s [n] is scratch. */
+static kr_status exact_values(kr_context *ctx, const kr_moment *m, int p, int n, const double *r, double *s, double *g,
+                              double *factor, node_scratch *scratch) {
+    kr_status status = KR_OK;
+    const kr_descriptor *d = &m->model->descriptor;
+    size_t ng = (size_t)m->ng;
+    for (int q = 0; q < n; q++) s[q] = input_at(m, &m->pair[p], r[q]);
+    KR_TRY(net_values(ctx, m, p / m->nt, p % m->nt, n, s, g, factor, scratch));
+    for (size_t q = 0; q < (size_t)n; q++) {
+        double w = m->tebd && d->strip ? strip_weight(m, kr_switch(r[q], d->rcut_smth, d->rcut, NULL)) : 0;
+        for (size_t k = 0; k < ng; k++) g[q * ng + k] *= m->nodes->scale * (w != 0 ? 1 + factor[k] * w : 1);
+    }
+done:
+    return status;
+}
+
+/* A pair of types by itself: does not depend on the batches that came before, so a restart decides the same. */
+static kr_status error_block(void *payload, kr_context *ctx, long block, int thread) {
     kr_status status = KR_OK;
     node_run *run = payload;
     kr_moment *m = run->m;
-    node_pair *np = &m->nodes->pair[p];
-    node_scratch *scratch = &m->nodes->scratch[thread];
-    size_t ng = (size_t)m->ng;
+    int p = (int)block * run->stride, n = m->grid.n;
+    size_t ng = (size_t)m->ng, rows = (size_t)n;
     double *memory = NULL, b[6], largest = 0, most = 0;
-    int ti = (int)p / m->nt, tj = (int)p % m->nt;
-    if (!np->memory) return KR_OK;
-    KR_TRY(pair_value(ctx, m, (int)p, thread)); /* coefficients of the present θ */
-    KR_NEW(ctx, memory, ng * (1 + (size_t)m->grid.n) + ng);
-    double *g = memory, *factor = memory + ng * (size_t)m->grid.n;
+    KR_NEW(ctx, memory, 2 * rows + 2 * rows * ng + ng);
+    double *r = memory, *s = r + rows, *c = s + rows, *g = c + rows * ng, *factor = g + rows * ng;
+    KR_TRY(exact_values(ctx, m, p, n, m->grid.node, s, c, factor, &m->nodes->scratch[thread]));
+    kr_moment_grid_solve(&m->grid, m->ng, c);
     kr_fast_basis(0.5, b);
     for (int k = 0; k < m->grid.knots.nsegments; k++) {
         const kr_fast_segment *seg = &m->grid.knots.segment[k];
-        for (int i = 0; i < seg->intervals; i++) {
-            double r = exp(seg->x_begin + (i + 0.5) / seg->inv_h), s = input_at(m, &m->pair[p], r), w;
-            KR_TRY(net_values(ctx, m, ti, tj, 1, &s, g, factor, scratch));
-            w = strip_weight(m, kr_switch(r, m->model->descriptor.rcut_smth, m->model->descriptor.rcut, NULL));
-            for (size_t c = 0; c < ng; c++) {
-                double exact = m->nodes->scale * g[c], spline = 0;
-                if (m->tebd && m->model->descriptor.strip) exact *= 1 + factor[c] * w;
-                for (size_t j = 0; j < 6; j++) spline += b[j] * np->c[((size_t)(seg->offset + i) + j) * ng + c];
+        for (int i = 0; i < seg->intervals; i++) r[i] = exp(seg->x_begin + (i + 0.5) / seg->inv_h);
+        KR_TRY(exact_values(ctx, m, p, seg->intervals, r, s, g, factor, &m->nodes->scratch[thread]));
+        for (int i = 0; i < seg->intervals; i++)
+            for (size_t o = 0; o < ng; o++) {
+                double exact = g[(size_t)i * ng + o], spline = 0;
+                for (size_t j = 0; j < 6; j++) spline += b[j] * c[((size_t)(seg->offset + i) + j) * ng + o];
                 largest = fmax(largest, fabs(spline - exact));
                 most = fmax(most, fabs(exact));
             }
-        }
     }
-    run->error[p] = most > 0 ? largest / most : 0;
+    run->error[block] = most > 0 ? largest / most : 0;
 done:
     kr_free(memory);
     return status;
 }
 
 kr_status kr_moment_nodes_error(kr_context *ctx, kr_moment *m, double *error) {
+    enum { MOST_PAIRS = 256 }; /* with many types a part of the pairs tells enough */
     kr_status status = KR_OK;
-    node_run run = {m, NULL, NULL};
+    long pairs = (long)m->nt * m->nt;
+    node_run run = {.m = m, .stride = (int)((pairs + MOST_PAIRS - 1) / MOST_PAIRS)};
     *error = 0;
-    KR_NEW(ctx, run.error, (size_t)m->nt * (size_t)m->nt);
+    pairs = (pairs + run.stride - 1) / run.stride;
+    KR_NEW(ctx, run.error, (size_t)pairs);
+    KR_TRY(reserve_scratch(ctx, m->nodes));
     KR_TRY(type_vectors(ctx, m));
-    KR_TRY(kr_parallel_blocks(ctx, (long)m->nt * m->nt, error_block, NULL, &run));
-    for (int p = 0; p < m->nt * m->nt; p++) *error = fmax(*error, run.error[p]);
+    KR_TRY(kr_parallel_blocks(ctx, pairs, error_block, NULL, &run));
+    for (long p = 0; p < pairs; p++) *error = fmax(*error, run.error[p]);
 done:
     kr_free(run.error);
     return status;

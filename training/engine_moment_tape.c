@@ -1,7 +1,8 @@
 /* An embedding net on the rows of a pair of types, kept for the way back.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- *   z = x W + b,  s = σ(z),  y = u s + skip x;   z̄ = u σ' ȳ,  W̄ += xᵀ z̄,  b̄ += Σ z̄,  ū += Σ ȳ s,  x̄ = z̄ Wᵀ + skipᵀ ȳ
+ *   z = x W + b,  s = σ(z),  y = u s + skip x
+ *   z̄ = u σ' ȳ,  W̄ += xᵀ z̄,  b̄ += Σ z̄,  ū += Σ ȳ s,  x̄ = z̄ Wᵀ + skipᵀ ȳ
  * The same as kr_net_value and kr_net_backprop, which do not keep the forward sweep, with the vector tanh of
  * core/dense. Tape of a layer, [n][out] each: s, σ', y. */
 #include "core/error.h"

@@ -336,6 +336,33 @@ static void test_batch(void **state) {
     assert_true(for_all(2, check_batch) >= 3);
 }
 
+/* Against the engine that evaluates the nets at every pair: the difference falls with the number of nodes. */
+static void check_exact(fixture *f) {
+    const kr_engine_kind *exact = kr_engine_find("exact");
+    kr_engine_options options = {.r_low = 0.8};
+    kr_engine *e;
+    if (exact->refuses && exact->refuses(f->model)) return;
+    outcome reference = {.gtheta = malloc(f->model->ntheta * sizeof(double))};
+    kr_assert_ok(f->ctx, kr_engine_create(f->ctx, exact, f->model, &options, &e));
+    evaluate(f, e, &reference);
+    kr_engine_destroy(&e);
+    const int knots[3] = {64, 128, 400};
+    const double allowed[3] = {2e-2, 1e-3,
+                               1e-5}; /* of the largest entry; these random nets are sharper than trained ones */
+    for (int k = 0; k < 3; k++) {
+        options.knots = knots[k];
+        outcome o = outcome_of(f, &options);
+        compare(f, &o, &reference, allowed[k]);
+        free(o.gtheta);
+    }
+    free(reference.gtheta);
+}
+
+static void test_exact(void **state) {
+    (void)state;
+    assert_true(for_all(SEEDS, check_exact) >= 2 * SEEDS);
+}
+
 /* ---- knots, closest distance, failures ---- */
 
 /* The check sees the error that more knots lower, and raises them until it is below the tolerance. */
@@ -350,6 +377,16 @@ static void check_knots(fixture *f) {
         evaluate(f, e, &o);
         kr_assert_ok(f->ctx, kr_engine_check(f->ctx, e, &error));
     }
+    /* A new engine, as after a restart, sees the same without a batch. */
+    kr_engine_options again = options;
+    kr_engine *other;
+    double same;
+    again.knots = kr_engine_knots(e);
+    assert_true(again.knots > options.knots);
+    other = engine_of(f, &again);
+    kr_assert_ok(f->ctx, kr_engine_check(f->ctx, other, &same));
+    assert_true(same == error && kr_engine_knots(other) == again.knots);
+    kr_engine_destroy(&other);
     if (!(error <= options.tolerance && before > error)) {
         print_error("error %g at first, %g at last\n", before, error);
         fail();
@@ -444,9 +481,10 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),      cmocka_unit_test(test_gradient), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_kernels),     cmocka_unit_test(test_batch),    cmocka_unit_test(test_knots),
-        cmocka_unit_test(test_close_pairs), cmocka_unit_test(test_refusals), cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_values),     cmocka_unit_test(test_gradient),    cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_kernels),     cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_knots),      cmocka_unit_test(test_close_pairs), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,14 @@
 /* Pair work of the moment engine: packing, moments, their tangents, pair gradients, forces.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- *   R = (σ0 (s − avg), σ1 q x, σ2 q y, σ3 q z)            B_k(t) at cell + k, 120 times the basis
- *   M += B_k R;   Ṁ += B_k Ṙ + B'_k ẋ R,  ẋ = slope·ṙ,  ṙ = d·v,  Ṙ_0 = σ0 s' ṙ,  Ṙ_c = σ_c (q v_c + q' r d_c ṙ)
- *   g_R = Σ_k B_k gM_k,  g_x = slope Σ_k B'_k gM_k·R;   ∂E/∂r = (g_R0 σ0 s' + Σ_c σ_c g_Rc q' r d_c + g_x) d + σ_c q
- * g_Rc Below r_low (t < 0) the basis goes on linearly: C¹, so forces stay derivatives of the energy. Radial descriptors
- * have R = (1, 0, 0, 0) and Ṙ = 0. */
+ *   R = (σ0 (s − avg), σ1 q x, σ2 q y, σ3 q z);  B_k(t) acts on coefficient cell + k, 120 times the basis
+ *   M += B_k R
+ *   Ṁ += B_k Ṙ + B'_k ẋ R,  ẋ = slope·ṙ,  ṙ = d·v
+ *   Ṙ_0 = σ0 s' ṙ,  Ṙ_c = σ_c (q v_c + q' r d_c ṙ)
+ *   g_R = Σ_k B_k gM_k,  g_x = slope Σ_k B'_k gM_k·R
+ *   ∂E/∂r = (g_R0 σ0 s' + Σ_c σ_c g_Rc q' r d_c + g_x) d + σ_c q g_Rc
+ * Below r_low (t < 0) the basis goes on linearly: C¹, so forces stay derivatives of the energy. Radial
+ * descriptors have R = (1, 0, 0, 0) and Ṙ = 0. */
 #include "core/isa/simd.h"
 #include "training/engine_moment.h"
 

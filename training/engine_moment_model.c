@@ -15,7 +15,8 @@ KERNELS(avx512)
 
 const kr_moment_kernels *kr_moment_kernels_for(kr_isa isa, int single) {
 #if defined(__x86_64__)
-    if (isa == KR_ISA_AVX512) return single ? &kr_moment_f32_avx512 : &kr_moment_f64_avx512;
+    /* Sets beyond AVX-512 only add tiles for products of half precision. */
+    if (isa >= KR_ISA_AVX512) return single ? &kr_moment_f32_avx512 : &kr_moment_f64_avx512;
     if (isa == KR_ISA_AVX2) return single ? &kr_moment_f32_avx2 : &kr_moment_f64_avx2;
 #endif
     (void)isa;

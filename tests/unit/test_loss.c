@@ -35,8 +35,8 @@ static kr_status create(kr_context *ctx, const kr_model *model, const kr_engine_
 }
 static void destroy(void **state) { (void)state; }
 
-static const kr_engine_kind mirror = {"mirror", "returns what it is given", NULL, create, destroy, value, gradient,
-                                      NULL};
+static const kr_engine_kind mirror = {
+    "mirror", "returns what it is given", NULL, create, destroy, value, gradient, NULL, NULL};
 
 typedef struct fixture {
     kr_context *ctx;

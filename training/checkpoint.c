@@ -53,6 +53,7 @@ static kr_status make_state(kr_context *ctx, const kr_training *t, const kr_memb
     kr_make_int(&k, *state, "seed", t->input->training.seed);
     kr_make_int(&k, *state, "member", m->index);
     kr_make_string(&k, *state, "engine", t->engine_kind->name);
+    kr_make_int(&k, *state, "knots", kr_engine_knots(m->engine));
     kr_make_bool(&k, *state, "single", t->single);
     put_vector(&k, *state, "theta", n, m->theta);
     put_vector(&k, *state, "ema", n, m->ema);
@@ -207,6 +208,8 @@ kr_status kr_checkpoint_read(kr_context *ctx, kr_training *t, kr_member *m, cons
     if (engine && engine->kind == KR_TREE_STRING && strcmp(engine->string, t->engine_kind->name))
         kr_log(ctx, KR_LOG_WARNING, "the checkpoint was written with the engine %s, this run uses %s", engine->string,
                t->engine_kind->name);
+    else if (kr_tree_get(state, "knots") && integer_of(state, "knots") != kr_engine_knots(m->engine))
+        KR_TRY(kr_member_engine(ctx, t, m, (int)integer_of(state, "knots"))); /* splines that were refined on the way */
     if (integer_of(state, "last") != t->last)
         kr_log(ctx, KR_LOG_WARNING, "the run had %lld steps when the checkpoint was written, now it has %lld",
                (long long)integer_of(state, "last"), (long long)t->last);

@@ -99,7 +99,7 @@ static void test_lcurve(void **state) {
 }
 
 /* Two systems with probabilities, all averages, validation: as much state as a run can have. */
-static void write_input(const fixture *f, const char *extra, const char *own, char path[256]) {
+static void write_input_for(const fixture *f, const char *engine, const char *extra, const char *own, char path[256]) {
     char text[4096];
     snprintf(path, 256, "%s/run.json", f->folder);
     snprintf(
@@ -107,12 +107,15 @@ static void write_input(const fixture *f, const char *extra, const char *own, ch
         "{\"model\": {\"type_map\": [\"O\", \"H\"], \"descriptor\": {\"type\": \"se_e2_a\", \"rcut\": 3.5, "
         "\"rcut_smth\": 1.0, \"neuron\": [4, 8], \"axis_neuron\": 2, \"type_one_side\": true}, \"fitting_net\": "
         "{\"neuron\": [8, 8]}},\n\"learning_rate\": {\"start_lr\": 0.003, \"stop_lr\": 1e-5, \"decay_steps\": 5},\n"
-        "\"loss\": {},\n\"kramers\": {\"engine\": \"exact\"%s},\n\"training\": {\"training_data\": {\"systems\": "
+        "\"loss\": {},\n\"kramers\": {\"engine\": \"%s\"%s},\n\"training\": {\"training_data\": {\"systems\": "
         "[\"" FORMATS "/npy\", \"" FORMATS "/npy_nopbc\"], \"batch_size\": 2, \"sys_probs\": [0.7, 0.3]},\n"
         "\"validation_data\": {\"systems\": [\"" FORMATS "/npy_type_map_swapped\"], \"numb_btch\": 2},\n"
         "\"numb_steps\": 40, \"disp_freq\": 4, \"save_freq\": 10, \"max_ckpt_keep\": 2, \"seed\": 7%s}}",
-        own, extra);
+        engine, own, extra);
     write_text(path, text);
+}
+static void write_input(const fixture *f, const char *extra, const char *own, char path[256]) {
+    write_input_for(f, "exact", extra, own, path);
 }
 
 typedef struct stopper {
@@ -140,6 +143,12 @@ static kr_status run(fixture *f, const char *input, const char *folder, const ch
     kr_context_set_progress(f->ctx, NULL, NULL);
     kr_training_destroy(&t);
     return status;
+}
+
+/* Steps at which splines were refined are those at which this log line comes. */
+static void count_refined(kr_log_level level, const char *line, void *payload) {
+    (void)level;
+    *(int *)payload += strstr(line, "nodes") != NULL || strstr(line, "knots") != NULL;
 }
 
 /* Parameters of a model file, bit by bit, and the text of lcurve.out. */
@@ -192,6 +201,26 @@ static void test_restart(void **state) {
     kr_assert_ok(f->ctx, kr_training_create(f->ctx, input, &o, &t));
     assert_int_equal(kr_training_run(f->ctx, t, NULL, NULL), KR_ERR_FORMAT);
     kr_training_destroy(&t);
+}
+
+/* The moment form refines its splines on the way: a restart begins with those of the checkpoint. */
+static void test_restart_moment(void **state) {
+    fixture *f = *state;
+    char input[256], whole[128], parts[128];
+    int refined = 0;
+    static const char *const models[] = {"model.dp", "model.ckpt-40.dp", NULL};
+    write_input_for(f, "moment", "", ", \"spline_knots\": 24, \"spline_tolerance\": 1e-6, \"spline_check_freq\": 6",
+                    input);
+    snprintf(whole, sizeof whole, "%s/whole", f->folder);
+    snprintf(parts, sizeof parts, "%s/parts", f->folder);
+    kr_context_set_log(f->ctx, count_refined, &refined);
+    assert_int_equal(run(f, input, whole, NULL, -1, 1), KR_OK);
+    kr_context_set_log(f->ctx, NULL, NULL);
+    assert_true(refined > 0);
+    assert_int_equal(run(f, input, parts, NULL, 9, 1), KR_CANCELLED);
+    assert_int_equal(run(f, input, parts, "", 26, 1), KR_CANCELLED);
+    assert_int_equal(run(f, input, parts, "", -1, 1), KR_OK);
+    same_results(f, whole, parts, models);
 }
 
 static void test_ensemble(void **state) {
@@ -268,6 +297,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lcurve, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restart_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ensemble, setup, teardown),
         cmocka_unit_test_setup_teardown(test_patience, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bias, setup, teardown),

@@ -172,6 +172,7 @@ static kr_status step(kr_context *ctx, void *state, int64_t number, double lr, c
     double slope;
     s->objective = objective;
     s->origin = theta;
+    if (s->layout->mask) memcpy(s->trial, theta, s->layout->n * sizeof *theta); /* its frozen entries are never moved */
     if (!s->have || !objective->unchanged)
         KR_TRY(kr_optimizer_gradient(ctx, s->layout, objective, theta, &s->loss, s->gradient));
     s->have = status == KR_OK;

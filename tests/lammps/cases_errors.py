@@ -61,7 +61,7 @@ def error_words():
     one_error(m0() + " out_freq -1", "* * O H", "not '-1'")
     one_error(m0() + " relative -0.5", "* * O H", "relative needs a level >= 0", "not '-0.5'")
     one_error(m0() + " relative_v", "* * O H", "relative_v needs a level >= 0")
-    one_error(m0() + " table", "* * O H", "table needs a force tolerance > 0 in eV/A, off or deepmd")
+    one_error(m0() + " table", "* * O H", "table needs a force tolerance of 1e-12 to 1 eV/A, off or deepmd")
     one_error(m0() + " table 0", "* * O H", "not '0'")
     one_error(m0() + " table fine", "* * O H", "not 'fine'")
     one_error(m0() + " precision single", "* * O H", "precision needs double or mixed, not 'single'")

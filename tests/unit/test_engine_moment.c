@@ -347,8 +347,10 @@ static void check_exact(fixture *f) {
     evaluate(f, e, &reference);
     kr_engine_destroy(&e);
     const int knots[3] = {64, 128, 400};
-    const double allowed[3] = {2e-2, 1e-3,
-                               1e-5}; /* of the largest entry; these random nets are sharper than trained ones */
+    /* Of the largest entry; these random nets are sharper than trained ones. silut has a jump in its second derivative:
+     * there a spline converges with the second power of the interval only. */
+    const double smooth[3] = {2e-2, 1e-3, 1e-5}, kink[3] = {2e-2, 4e-3, 4e-4};
+    const double *allowed = f->model->descriptor.activation.kind == KR_ACT_SILUT ? kink : smooth;
     for (int k = 0; k < 3; k++) {
         options.knots = knots[k];
         outcome o = outcome_of(f, &options);

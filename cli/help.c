@@ -47,7 +47,8 @@ static void print_table(FILE *out, const cli_command *const *table) {
 }
 
 void cli_print_commands(FILE *out) {
-    fputs("usage: kramers COMMAND [arguments]\n\nLearned potentials and rare events: train, evaluate, label; committors, quasipotentials, rates.\n\n",
+    fputs("usage: kramers COMMAND [arguments]\n\nLearned potentials and rare events: train, evaluate, label; "
+          "committors, rates.\n\n",
           out);
     print_table(out, cli_commands);
     fputs("\n`kramers help COMMAND` or `kramers COMMAND --help` explains one; `kramers --version` tells the build.\n"

@@ -310,7 +310,7 @@ kr_status kr_dataset_check(kr_context *ctx, const kr_dataset *dataset, const kr_
     KR_TRY(check_rounding(ctx, &c));
     if (c.options->tolerance > 0) KR_TRY(kr_frame_table_group(ctx, t, c.options->tolerance, group, compare_equal, &c));
     KR_TRY(kr_check_work(ctx, &c));
-    qsort(c.report->finding, (size_t)c.report->nfindings, sizeof(kr_finding), by_kind);
+    if (c.report->nfindings) qsort(c.report->finding, (size_t)c.report->nfindings, sizeof(kr_finding), by_kind);
     *report = c.report;
     c.report = NULL;
 done:

@@ -111,12 +111,12 @@ static int choice_of(const char *allowed, const char *word, char first[TEXT_ROOM
 /* "> 0", ">= 1", "[0, 1)": is x inside? */
 static int in_range(const char *range, double x) {
     double low = -INFINITY, high = INFINITY;
-    char open = '[', close = ']';
+    char open[2] = "[", close[2] = "]";
     if (!range) return 1;
     if (sscanf(range, ">= %lf", &low) == 1) return x >= low;
     if (sscanf(range, "> %lf", &low) == 1) return x > low;
-    if (sscanf(range, "%1[[(]%lf, %lf%1[])]", &open, &low, &high, &close) < 4) return 1;
-    return (open == '[' ? x >= low : x > low) && (close == ']' ? x <= high : x < high);
+    if (sscanf(range, "%1[[(]%lf, %lf%1[])]", open, &low, &high, close) < 4) return 1;
+    return (open[0] == '[' ? x >= low : x > low) && (close[0] == ']' ? x <= high : x < high);
 }
 
 static int is_number(const kr_tree *value) {
@@ -241,10 +241,10 @@ done:
 }
 
 static void store(const kr_parameter *p, const kr_tree *value, void *target) {
-    void *field = (char *)target + p->offset;
     char word[TEXT_ROOM];
     int null = kr_tree_is_null(value);
     if (p->offset == KR_PARAMETER_UNUSED || !target) return;
+    void *field = (char *)target + p->offset;
     switch (p->type) {
     case KR_PARAMETER_FLAG:
         *(int *)field = null ? 0 : value->integer != 0;

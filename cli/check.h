@@ -10,8 +10,8 @@ typedef struct cli_check {
     kr_context *ctx;
     const kr_model *model;
     int natoms;
-    int ntypes;   /* types in the frames, the first of the model's */
-    int has_fast; /* 0: there is no fast path to compare */
+    int ntypes;       /* types in the frames, the first of the model's */
+    int has_fast;     /* 0: there is no fast path to compare */
     double tolerance; /* of the fast path, eV/Å */
     uint64_t random;  /* state of the generator */
     int open_frame;   /* 0: triclinic cell, 1: open cluster */

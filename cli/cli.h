@@ -96,7 +96,7 @@ int cli_interrupted(void);
 
 /* Progress on stderr: rate and time left, rewritten on a terminal, a plain line every ten seconds otherwise. */
 typedef struct cli_progress {
-    const char *what; /* "frames" */
+    const char *what;      /* "frames" */
     long total, first;     /* first: units that were done before (a restart) */
     double started, shown; /* s */
     int terminal, printed;

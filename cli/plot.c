@@ -4,8 +4,12 @@
 
 extern const cli_command cli_command_plot_lcurve, cli_command_plot_parity, cli_command_plot_rdf,
     cli_command_plot_thermo, cli_command_plot_map, cli_command_plot_rate;
-static const cli_command *const table[] = {&cli_command_plot_lcurve, &cli_command_plot_parity, &cli_command_plot_rdf,
-                                           &cli_command_plot_thermo, &cli_command_plot_map,    &cli_command_plot_rate,
+static const cli_command *const table[] = {&cli_command_plot_lcurve,
+                                           &cli_command_plot_parity,
+                                           &cli_command_plot_rdf,
+                                           &cli_command_plot_thermo,
+                                           &cli_command_plot_map,
+                                           &cli_command_plot_rate,
                                            NULL};
 
 const cli_command cli_command_plot = {

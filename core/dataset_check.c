@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/dataset_check.h"
 #include "core/memory.h"
+#include "core/statistics.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -166,16 +167,6 @@ done:
 
 /* ---- against the other frames ---- */
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *x, int n) {
-    qsort(x, (size_t)n, sizeof *x, by_value);
-    return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
-}
-
 static kr_status check_energies(kr_context *ctx, kr_check *c, double *scratch) {
     kr_status status = KR_OK;
     const kr_frame_table *t = c->table;
@@ -184,9 +175,8 @@ static kr_status check_energies(kr_context *ctx, kr_check *c, double *scratch) {
         for (int i = 0; i < t->nframes; i++)
             if (t->row[i].composition == k && isfinite(energy_of(c, i))) scratch[n++] = energy_of(c, i);
         if (n < 5) continue; /* no saying what is usual */
-        double middle = median(scratch, n);
-        for (int i = 0; i < n; i++) scratch[i] = fabs(scratch[i] - middle);
-        double sigma = 1.4826 * median(scratch, n);
+        double middle, sigma;
+        KR_TRY(kr_median_mad(ctx, n, scratch, &middle, &sigma));
         for (int i = 0; i < t->nframes; i++) {
             double off = t->row[i].composition == k ? energy_of(c, i) - middle : 0;
             if (!(fabs(off) > c->options->energy_sigma * sigma && fabs(off) > c->options->energy_least)) continue;
@@ -210,7 +200,7 @@ static kr_status check_forces(kr_context *ctx, kr_check *c) {
     for (int i = 0; i < t->nframes; i++) total += (size_t)t->row[i].natoms;
     KR_NEW(ctx, size, total);
     for (int e = 0; e < t->nelements; e++) {
-        double middle = 0;
+        double middle = 0, spread;
         for (int pass = 0; pass < 2; pass++) { /* the median first, then the comparison */
             int n = 0;
             for (int i = 0; i < t->nframes; i++) {
@@ -227,7 +217,7 @@ static kr_status check_forces(kr_context *ctx, kr_check *c) {
                 }
             }
             if (!n && pass == 0) break;
-            if (pass == 0) middle = median(size, n);
+            if (pass == 0) KR_TRY(kr_median_mad(ctx, n, size, &middle, &spread));
         }
     }
 done:

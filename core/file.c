@@ -197,3 +197,17 @@ void kr_file_abandon(kr_file_writer *writer) {
     kr_free(writer->path);
     *writer = (kr_file_writer){NULL, NULL, NULL};
 }
+
+kr_status kr_file_write(kr_context *ctx, const char *folder, const char *name, const char *text, size_t length) {
+    kr_status status = KR_OK;
+    kr_file_writer writer = {0};
+    char *path = kr_path_join(ctx, folder, name);
+    if (!path) return KR_ERR_MEMORY;
+    KR_TRY(kr_file_begin(ctx, path, &writer));
+    fwrite(text, 1, length, writer.stream); /* a failure shows at the commit */
+    KR_TRY(kr_file_commit(ctx, &writer));
+done:
+    kr_file_abandon(&writer);
+    kr_free(path);
+    return status;
+}

@@ -25,6 +25,8 @@ kr_status kr_file_reserve(kr_context *ctx, const char *path, kr_file_writer *wri
 kr_status kr_file_commit(kr_context *ctx, kr_file_writer *writer);
 /* Removes the temporary file; does nothing after a commit. */
 void kr_file_abandon(kr_file_writer *writer);
+/* A whole small file folder/name, begin to commit. */
+kr_status kr_file_write(kr_context *ctx, const char *folder, const char *name, const char *text, size_t length);
 
 /* For tests of interrupted programs: `point` is called right before and right after everything that makes a result
  * durable (renames here, commits of databases above). NULL switches it off. */

@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <locale.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,23 @@ kr_status kr_string_append(kr_context *ctx, kr_string *string, const char *text,
 
 kr_status kr_string_puts(kr_context *ctx, kr_string *string, const char *text) {
     return kr_string_append(ctx, string, text, strlen(text));
+}
+
+kr_status kr_string_printf(kr_context *ctx, kr_string *string, const char *format, ...) {
+    char text[1024];
+    va_list values;
+    va_start(values, format);
+    int n = vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    if (n < 0 || (size_t)n >= sizeof text) return KR_ERROR(ctx, KR_ERR_INTERNAL, "a piece of text is too long");
+    return kr_string_append(ctx, string, text, (size_t)n);
+}
+
+kr_status kr_string_quote(kr_context *ctx, kr_string *string, const char *text) {
+    kr_status status = kr_string_puts(ctx, string, "'");
+    for (; *text && status == KR_OK; text++)
+        status = *text == '\'' ? kr_string_puts(ctx, string, "'\\''") : kr_string_append(ctx, string, text, 1);
+    return status == KR_OK ? kr_string_puts(ctx, string, "'") : status;
 }
 
 /* strtod of a zero-terminated text in the "C" locale; glibc and musl give its object without allocating. */

@@ -14,6 +14,10 @@ typedef struct kr_string {
 } kr_string;
 kr_status kr_string_append(kr_context *ctx, kr_string *string, const char *text, size_t n);
 kr_status kr_string_puts(kr_context *ctx, kr_string *string, const char *text);
+/* Pieces of up to 1000 characters. */
+kr_status kr_string_printf(kr_context *ctx, kr_string *string, const char *format, ...) KR_PRINTF(3, 4);
+/* '…' for the shell. */
+kr_status kr_string_quote(kr_context *ctx, kr_string *string, const char *text);
 
 /* The shortest of 15, 16 and 17 digits that reads back to the same bits, always with '.' as decimal sign;
  * "nan", "inf", "-inf" for what is not finite. Returns text. */

@@ -207,36 +207,9 @@ kr_status kr_label_text(kr_context *ctx, const char *folder, const char *name, c
 }
 
 kr_status kr_label_write(kr_context *ctx, const char *folder, const char *name, const kr_string *text) {
-    kr_status status = KR_OK;
-    kr_file_writer writer = {0};
-    char *path = kr_path_join(ctx, folder, name);
-    if (!path) return KR_ERR_MEMORY;
-    KR_TRY(kr_file_begin(ctx, path, &writer));
-    fwrite(text->data, 1, text->length, writer.stream);
-    KR_TRY(kr_file_commit(ctx, &writer));
-done:
-    kr_file_abandon(&writer);
-    kr_free(path);
-    return status;
+    return kr_file_write(ctx, folder, name, text->data, text->length);
 }
 
 char *kr_label_path(kr_context *ctx, const char *base, const char *path) {
     return path[0] == '/' ? kr_strdup(ctx, path) : kr_path_join(ctx, base, path);
-}
-
-kr_status kr_string_printf(kr_context *ctx, kr_string *string, const char *format, ...) {
-    char text[1024];
-    va_list values;
-    va_start(values, format);
-    int n = vsnprintf(text, sizeof text, format, values);
-    va_end(values);
-    if (n < 0 || (size_t)n >= sizeof text) return KR_ERROR(ctx, KR_ERR_INTERNAL, "a piece of text is too long");
-    return kr_string_append(ctx, string, text, (size_t)n);
-}
-
-kr_status kr_string_quote(kr_context *ctx, kr_string *string, const char *text) {
-    kr_status status = kr_string_puts(ctx, string, "'");
-    for (; *text && status == KR_OK; text++)
-        status = *text == '\'' ? kr_string_puts(ctx, string, "'\\''") : kr_string_append(ctx, string, text, 1);
-    return status == KR_OK ? kr_string_puts(ctx, string, "'") : status;
 }

@@ -85,9 +85,5 @@ kr_status kr_label_text(kr_context *ctx, const char *folder, const char *name, c
 kr_status kr_label_write(kr_context *ctx, const char *folder, const char *name, const kr_string *text);
 /* Relative to base unless absolute; new string. */
 char *kr_label_path(kr_context *ctx, const char *base, const char *path);
-kr_status kr_string_printf(kr_context *ctx, kr_string *string, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* '…' for the shell. */
-kr_status kr_string_quote(kr_context *ctx, kr_string *string, const char *text);
 
 #endif

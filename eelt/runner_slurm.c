@@ -113,27 +113,6 @@ done:
 
 /* ---- submitting ---- */
 
-static kr_status write_text(kr_context *ctx, const char *folder, const char *name, const char *text) {
-    kr_status status = KR_OK;
-    kr_file_writer writer = {0};
-    char *path = kr_path_join(ctx, folder, name);
-    if (!path) return KR_ERR_MEMORY;
-    KR_TRY(kr_file_begin(ctx, path, &writer));
-    fputs(text, writer.stream);
-    KR_TRY(kr_file_commit(ctx, &writer));
-done:
-    kr_file_abandon(&writer);
-    kr_free(path);
-    return status;
-}
-
-static kr_status puts_quoted(kr_context *ctx, kr_string *out, const char *text) {
-    kr_status status = kr_string_puts(ctx, out, "'");
-    for (; *text && status == KR_OK; text++)
-        status = *text == '\'' ? kr_string_puts(ctx, out, "'\\''") : kr_string_append(ctx, out, text, 1);
-    return status == KR_OK ? kr_string_puts(ctx, out, "'") : status;
-}
-
 /* The script of an array: which folder belongs to which element. exec: Slurm's TERM reaches the supervisor. */
 static kr_status write_script(kr_context *ctx, const slurm *s, int n, const kr_job *jobs) {
     kr_status status = KR_OK;
@@ -148,17 +127,17 @@ static kr_status write_script(kr_context *ctx, const slurm *s, int n, const kr_j
     for (int i = 0; i < n; i++) {
         snprintf(number, sizeof number, "%d) folder=", i);
         KR_TRY(kr_string_puts(ctx, &out, number));
-        KR_TRY(puts_quoted(ctx, &out, jobs[i].folder));
+        KR_TRY(kr_string_quote(ctx, &out, jobs[i].folder));
         KR_TRY(kr_string_puts(ctx, &out, ";;\n"));
     }
     KR_TRY(kr_string_puts(ctx, &out, "esac\nexec "));
-    KR_TRY(puts_quoted(ctx, &out, s->program));
+    KR_TRY(kr_string_quote(ctx, &out, s->program));
     KR_TRY(kr_string_puts(ctx, &out, " eelt exec \"$folder\"\n"));
-    KR_TRY(write_text(ctx, jobs[0].folder, "slurm.sh", out.data));
+    KR_TRY(kr_file_write(ctx, jobs[0].folder, "slurm.sh", out.data, out.length));
     for (int i = 0; i < n; i++) {
         char line[160];
         snprintf(line, sizeof line, "%s %d\n", jobs[0].name, n > 1 ? i : -1);
-        KR_TRY(write_text(ctx, jobs[i].folder, "slurm.job", line));
+        KR_TRY(kr_file_write(ctx, jobs[i].folder, "slurm.job", line, strlen(line)));
     }
 done:
     kr_free(out.data);

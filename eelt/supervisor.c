@@ -80,21 +80,6 @@ done:
     return status;
 }
 
-/* One small file by rename. */
-static kr_status write_small(kr_context *ctx, const char *folder, const char *name, const char *text) {
-    kr_status status = KR_OK;
-    kr_file_writer writer = {0};
-    char *path = kr_path_join(ctx, folder, name);
-    if (!path) return KR_ERR_MEMORY;
-    KR_TRY(kr_file_begin(ctx, path, &writer));
-    fputs(text, writer.stream);
-    KR_TRY(kr_file_commit(ctx, &writer));
-done:
-    kr_file_abandon(&writer);
-    kr_free(path);
-    return status;
-}
-
 static kr_status remove_small(kr_context *ctx, const char *folder, const char *name) {
     char *path = kr_path_join(ctx, folder, name);
     if (!path) return KR_ERR_MEMORY;
@@ -225,10 +210,10 @@ static kr_status write_result(kr_context *ctx, const char *folder, const kr_usag
              "\"maxrss_kB\": %" PRId64 "}\n",
              kr_outcome_word(usage->outcome), usage->exit_status, usage->signal, usage->wall_s, usage->cpu_s,
              usage->maxrss_kB);
-    kr_status status = write_small(ctx, folder, "usage.json", text);
+    kr_status status = kr_file_write(ctx, folder, "usage.json", text, strlen(text));
     if (status != KR_OK) return status;
     snprintf(text, sizeof text, "%d %d %s\n", usage->exit_status, usage->signal, kr_outcome_word(usage->outcome));
-    return write_small(ctx, folder, "rc", text);
+    return kr_file_write(ctx, folder, "rc", text, strlen(text));
 }
 
 static kr_status write_identity(kr_context *ctx, const char *folder, int64_t command) {
@@ -237,7 +222,7 @@ static kr_status write_identity(kr_context *ctx, const char *folder, int64_t com
     kr_process_self(&self);
     kr_process_of(command, &other);
     snprintf(text, sizeof text, "%s\n%s\n", kr_process_format(&self, a), kr_process_format(&other, b));
-    return write_small(ctx, folder, "supervisor", text);
+    return kr_file_write(ctx, folder, "supervisor", text, strlen(text));
 }
 
 /* Makes the file `supervisor` with this text unless it is there: of several processes exactly one wins. */

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Trains by the recipes of this folder and prints errors on held-out frames beside wall and process time.
 
-usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--seeds N]
-       study.py elements [--elements Cu,Si,Mo,Li] [--steps N] [--set ...] [--threads N]
+usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--seeds N] [--label NAME]
+       study.py elements [--elements Cu,Si,Mo,Li] [--steps N] [...]
+       study.py acac [--steps N] [...]
 
 The data are in KRAMERS_DATA (default ../shared/data), runs in KRAMERS_BENCH_WORK (default build/bench). --set changes
 a key of the recipe, for example --set optimizer.type=SOAP or --set training.training_data.batch_size=4. One line per
-run; published errors of other potentials stand below those of the elements (MAE over the test frames).
+run, and one more for averaged weights (training.enable_ema). Published errors of other potentials stand below those of
+the elements (MAE over the test frames).
 SPDX-License-Identifier: BSD-3-Clause
 """
 import argparse
@@ -51,7 +53,8 @@ def change(recipe, assignment):
 def schedule(recipe, steps):
     recipe["training"]["numb_steps"] = steps
     recipe["training"]["disp_freq"] = max(1, steps // 10)
-    recipe["learning_rate"]["decay_steps"] = max(1, steps // 100)
+    if recipe["learning_rate"].get("type", "exp") == "exp":
+        recipe["learning_rate"]["decay_steps"] = max(1, steps // 100)
 
 
 def place_data(recipe):
@@ -81,10 +84,9 @@ def train(program, recipe, folder, threads):
     return time.monotonic() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def errors(program, folder, system):
+def errors(program, model, system):
     """(MAE, RMSE) of energy in meV/atom and of force components in eV/Å."""
-    out = subprocess.run([program, "test", "-m", os.path.join(folder, "model.dp"), "-s", system], text=True,
-                         capture_output=True)
+    out = subprocess.run([program, "test", "-m", model, "-s", system], text=True, capture_output=True)
     text = out.stdout + out.stderr
     found = {}
     for name in ("Energy MAE/Natoms", "Energy RMSE/Natoms", "Force  MAE", "Force  RMSE"):
@@ -103,38 +105,59 @@ def report(name, steps, wall, cpu, result):
           flush=True)
 
 
-def main():
+# What is trained: recipe, test data, steps.
+STUDIES = {
+    "water": ("water.json", "water/data_3", "8000"),
+    "elements": ("element.json", "zuo2020/{}_test.xyz", "20000"),
+    "acac": ("acac.json", "acac/test_MD_300K.xyz", "20000"),
+}
+
+
+def read_recipe(what, name, steps, seed, assignments):
+    with open(os.path.join(HERE, STUDIES[what][0])) as f:
+        recipe = json.loads(f.read().replace("ELEMENT", name))
+    recipe["training"]["seed"] += seed
+    recipe["model"]["descriptor"]["seed"] += seed
+    recipe["model"]["fitting_net"]["seed"] += seed
+    for assignment in assignments:
+        change(recipe, assignment)
+    schedule(recipe, steps)
+    place_data(recipe)
+    return recipe
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["water", "elements"])
+    parser.add_argument("what", choices=list(STUDIES))
     parser.add_argument("--steps", default=None)
     parser.add_argument("--elements", default="Cu,Si,Mo,Li")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
-    a = parser.parse_args()
+    parser.add_argument("--label", default="", help="added to the name of the run and of its folder")
+    return parser.parse_args()
+
+
+def main():
+    a = arguments()
     program = os.path.join(kr_bench.BUILD, "cli", "kramers")
     if not os.path.exists(program):
         sys.exit(f"{program} is missing: cmake --preset release && cmake --build --preset release")
     print(f"{'run':24s} {'steps':>8s} {'wall s':>9s} {'cpu s':>9s} {'E MAE':>9s} {'E RMSE':>9s} {'F MAE':>9s} "
           f"{'F RMSE':>9s}   (meV/atom, eV/A)")
-    names = ["water"] if a.what == "water" else a.elements.split(",")
-    steps = [int(n) for n in (a.steps or ("8000" if a.what == "water" else "20000")).split(",")]
+    names = a.elements.split(",") if a.what == "elements" else [a.what]
     for name in names:
-        for n in steps:
+        test = os.path.join(kr_bench.DATA, STUDIES[a.what][1].format(name))
+        for n in [int(n) for n in (a.steps or STUDIES[a.what][2]).split(",")]:
             for seed in range(a.seeds):
-                with open(os.path.join(HERE, "water.json" if a.what == "water" else "element.json")) as f:
-                    recipe = json.loads(f.read().replace("ELEMENT", name))
-                schedule(recipe, n)
-                recipe["training"]["seed"] += seed
-                recipe["model"]["descriptor"]["seed"] += seed
-                recipe["model"]["fitting_net"]["seed"] += seed
-                for assignment in a.set:
-                    change(recipe, assignment)
-                place_data(recipe)
-                folder = os.path.join(kr_bench.WORK, "training", f"{name}_{n}_{seed}")
+                recipe = read_recipe(a.what, name, n, seed, a.set)
+                run = f"{name}{'_' if a.label else ''}{a.label}"
+                folder = os.path.join(kr_bench.WORK, "training", f"{run}_{n}_{seed}")
                 wall, cpu = train(program, recipe, folder, a.threads)
-                test = "water/data_3" if a.what == "water" else f"zuo2020/{name}_test.xyz"
-                report(name, n, wall, cpu, errors(program, folder, os.path.join(kr_bench.DATA, test)))
+                for suffix in ("", "-ema"):
+                    model = os.path.join(folder, f"model{suffix}.dp")
+                    if os.path.exists(model):
+                        report(run + suffix, n, wall, cpu, errors(program, model, test))
         for other, (energy, force) in PUBLISHED.get(name, {}).items():
             print(f"  {other:60s}{energy:9.3f} {'':9s} {force:9.4f}")
 

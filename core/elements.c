@@ -29,7 +29,16 @@ static const struct {
     {"Cn", 285},    {"Nh", 286},    {"Fl", 289},    {"Mc", 290},    {"Lv", 293},    {"Ts", 294},    {"Og", 294},
 };
 
+/* pm; Cordero et al., Dalton Trans. 2008, 2832. */
+static const short radius[97] = {0,   31,  28,  128, 96,  84,  76,  71,  66,  57,  58,  166, 141, 121, 111, 107, 105,
+                                 102, 106, 203, 176, 170, 160, 153, 139, 139, 132, 126, 124, 132, 122, 122, 120, 119,
+                                 120, 120, 116, 220, 195, 190, 175, 164, 154, 147, 146, 142, 139, 145, 144, 142, 139,
+                                 139, 138, 139, 140, 244, 215, 207, 204, 203, 201, 199, 198, 198, 196, 194, 192, 192,
+                                 189, 190, 187, 187, 175, 170, 162, 151, 144, 141, 136, 136, 132, 145, 146, 148, 140,
+                                 150, 150, 260, 221, 215, 206, 200, 196, 190, 187, 180, 169};
+
 const char *kr_element_symbol(int z) { return z >= 1 && z <= 118 ? table[z].symbol : NULL; }
+double kr_element_radius(int z) { return z >= 1 && z <= 96 ? 0.01 * radius[z] : 0; }
 double kr_element_mass(int z) { return z >= 1 && z <= 118 ? table[z].mass : 0; }
 
 int kr_element_number(const char *symbol, size_t n) {

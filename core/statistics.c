@@ -78,13 +78,13 @@ double kr_upper_limit(long k, long n, double confidence) {
     return k < n ? kr_beta_inverse((double)(k + 1), (double)(n - k), confidence) : 1;
 }
 
-void kr_interval_wilson(long k, long n, double confidence, double *low, double *high) {
+void kr_interval_wilson(double k, double n, double confidence, double *low, double *high) {
     *low = 0;
     *high = 1;
-    if (n <= 0) return;
-    double z = kr_normal_quantile(0.5 + 0.5 * confidence), size = (double)n, p = (double)k / size;
-    double middle = (p + z * z / (2 * size)) / (1 + z * z / size);
-    double half = z / (1 + z * z / size) * sqrt(p * (1 - p) / size + z * z / (4 * size * size));
+    if (!(n > 0)) return;
+    double z = kr_normal_quantile(0.5 + 0.5 * confidence), p = k / n;
+    double middle = (p + z * z / (2 * n)) / (1 + z * z / n);
+    double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
     *low = k == 0 ? 0 : fmax(0, middle - half);
     *high = k == n ? 1 : fmin(1, middle + half);
 }

@@ -17,8 +17,8 @@ double kr_normal_quantile(double p);
 void kr_interval_exact(long k, long n, double confidence, double *low, double *high);
 /* One-sided upper limit of the same kind: P(p ≤ high) ≥ confidence. 0 of n: 1 − (1 − confidence)^(1/n). */
 double kr_upper_limit(long k, long n, double confidence);
-/* Wilson 1927. */
-void kr_interval_wilson(long k, long n, double confidence, double *low, double *high);
+/* Wilson 1927; counts may be effective ones, so not whole numbers. */
+void kr_interval_wilson(double k, double n, double confidence, double *low, double *high);
 /* Upper limit of Σ weight[s] p[s], weights sum up to 1, strata with k[s] of n[s]: Wilson's interval at the effective
  * sample size of the stratified estimate (Franco et al. 2019), never below the weighted sum of what the strata exclude.
  * A stratum with n = 0 counts as p = 1. */

@@ -8,9 +8,12 @@
 #include <kramers/devi_file.h>
 #include <kramers/deviation.h>
 #include <kramers/eelt.h>
+#include <kramers/examine.h>
+#include <kramers/features.h>
 #include <kramers/model.h>
 #include <kramers/potential.h>
 #include <kramers/sampling.h>
+#include <kramers/select.h>
 #include <kramers/status.h>
 #include <kramers/system.h>
 #include <kramers/training.h>

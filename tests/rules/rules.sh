@@ -21,7 +21,8 @@ allowed() {
         core) echo '^core/' ;;
         potential) echo '^(core|potential)/' ;;
         training) echo "^(core|potential|training)/" ;;
-        sampling | coarse | eelt) echo "^(core|$1)/" ;;
+        eelt) echo "^(core|potential|eelt)/" ;;
+        sampling | coarse) echo "^(core|$1)/" ;;
         cli | plugins) echo '^[a-z0-9_]+\.(h|def)$' ;;
         include | examples) echo '^$' ;;
     esac

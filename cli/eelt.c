@@ -1,5 +1,6 @@
 /* kramers eelt: labelling of many frames by electronic-structure programs.
  * SPDX-License-Identifier: BSD-3-Clause */
+#include "eelt.h"
 #include "inputs.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -200,12 +201,13 @@ static const cli_command command_retry = {
     .run = retry,
 };
 
-static const cli_command *const commands[] = {&command_label, &command_status, &command_retry, &command_exec, NULL};
+static const cli_command *const commands[] = {&cli_eelt_check, &command_label, &command_status,
+                                              &command_retry,  &command_exec,  NULL};
 
 extern const cli_command cli_command_eelt;
 const cli_command cli_command_eelt = {
     .name = "eelt",
-    .summary = "Label structures by electronic-structure programs",
+    .summary = "Make a potential: explore, examine, label, train; label structures",
     .usage = "COMMAND",
     .sub = commands,
 };

@@ -21,6 +21,8 @@ struct kr_context {
     void *log_payload;
     kr_progress_fn progress;
     void *progress_payload;
+    kr_mistake_fn mistake;
+    void *mistake_payload;
     int nthreads;
     int is_child;
     kr_context **child; /* [nchildren] one per worker, grow-only */
@@ -50,6 +52,23 @@ void kr_context_destroy(kr_context **ctx) {
     kr_free((*ctx)->child);
     kr_free(*ctx);
     *ctx = NULL;
+}
+
+void kr_context_set_mistake(kr_context *ctx, kr_mistake_fn mistake, void *payload) {
+    if (!ctx) return;
+    ctx->mistake = mistake;
+    ctx->mistake_payload = payload;
+}
+
+kr_mistake_fn kr_context_get_mistake(const kr_context *ctx, void **payload) {
+    *payload = ctx ? ctx->mistake_payload : NULL;
+    return ctx ? ctx->mistake : NULL;
+}
+
+int kr_context_mistake(kr_context *ctx) {
+    if (!ctx || !ctx->mistake) return 0;
+    ctx->mistake(ctx, ctx->mistake_payload);
+    return 1;
 }
 
 const char *kr_context_message(const kr_context *ctx) { return ctx ? ctx->message : ""; }

@@ -26,6 +26,14 @@ void kr_log(kr_context *ctx, kr_log_level level, const char *format, ...) KR_PRI
 /* Calls the progress function; KR_CANCELLED when it asks to stop. */
 kr_status kr_progress(kr_context *ctx, const char *what, long done, long total);
 
+/* For checks that want every mistake, not the first one: `mistake` is called with the failure in the context wherever
+ * reading can go on after it (core/parameters.h). NULL switches it off. */
+typedef void (*kr_mistake_fn)(kr_context *ctx, void *payload);
+void kr_context_set_mistake(kr_context *ctx, kr_mistake_fn mistake, void *payload);
+kr_mistake_fn kr_context_get_mistake(const kr_context *ctx, void **payload);
+/* Tells the failure that was just set; 0 when nobody collects. */
+int kr_context_mistake(kr_context *ctx);
+
 /* For parallel regions (core/parallel.c uses them for you): n children of ctx, each for one worker thread; their log
  * lines reach the parent's log function one at a time, messages are taken over by kr_context_take_message. */
 kr_status kr_context_reserve_children(kr_context *ctx, int n);

@@ -269,15 +269,50 @@ static void store(const kr_parameter *p, const kr_tree *value, void *target) {
     }
 }
 
-kr_status kr_parameters_read(kr_context *ctx, const kr_parameter *table, const kr_tree *given, const char *where,
-                             void *target, kr_tree **complete) {
+/* Is this a mistake that somebody collects? Then reading goes on. */
+static kr_status told(kr_context *ctx, kr_status status, int *mistakes) {
+    if ((status != KR_ERR_FORMAT && status != KR_ERR_UNSUPPORTED) || !kr_context_mistake(ctx)) return status;
+    (*mistakes)++;
+    return KR_OK;
+}
+
+/* What was not given → default. */
+static kr_status settle(kr_context *ctx, const kr_parameter *p, const kr_tree *given, const char *where, void *target,
+                        kr_tree *complete, int *mistakes) {
     kr_status status = KR_OK;
     kr_tree *initial = NULL;
+    char place[48];
+    const kr_tree *value = kr_tree_get(complete, p->name);
+    if (!value && !p->initial && !kr_tree_get(given, p->name)) /* given but wrong: was told already */
+        KR_TRY(told(
+            ctx,
+            KR_ERROR(ctx, KR_ERR_FORMAT, "%s: key \"%s\" is missing%s", where, p->name, kr_tree_place(given, place)),
+            mistakes));
+    if (!value && p->initial && *p->initial) {
+        KR_TRY(kr_json_parse(ctx, p->initial, strlen(p->initial), p->name, &initial));
+        initial->line = initial->column = 0;
+        KR_TRY(kr_tree_add(ctx, complete, p->name, &initial));
+        value = kr_tree_get(complete, p->name);
+    }
+    store(p, value, target);
+done:
+    kr_tree_destroy(&initial);
+    return status;
+}
+
+kr_status kr_parameters_survey(kr_context *ctx, const kr_parameter *table, const kr_tree *given, const char *where,
+                               void *target, kr_tree **complete, int *mistakes) {
+    kr_status status = KR_OK;
     char place[48], found[TEXT_ROOM];
     *complete = NULL;
-    if (given && given->kind != KR_TREE_MAP)
-        KR_FAIL(ctx, KR_ERR_FORMAT, "%s: found %s, expected { ... }%s", where, show(given, found),
-                kr_tree_place(given, place));
+    *mistakes = 0;
+    if (given && given->kind != KR_TREE_MAP) {
+        KR_TRY(told(ctx,
+                    KR_ERROR(ctx, KR_ERR_FORMAT, "%s: found %s, expected { ... }%s", where, show(given, found),
+                             kr_tree_place(given, place)),
+                    mistakes));
+        given = NULL;
+    }
     KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, complete));
     if (given) {
         (*complete)->line = given->line;
@@ -286,27 +321,23 @@ kr_status kr_parameters_read(kr_context *ctx, const kr_parameter *table, const k
     for (int i = 0; given && i < given->count; i++) {
         if (given->key[i][0] == '_') continue;
         const kr_parameter *p = find(table, given->key[i]);
-        if (!p) {
-            status = unknown_key(ctx, table, given, i, where);
-            goto done;
-        }
-        KR_TRY(take(ctx, p, given->child[i], where, *complete));
+        status = p ? take(ctx, p, given->child[i], where, *complete) : unknown_key(ctx, table, given, i, where);
+        KR_TRY(told(ctx, status, mistakes));
     }
-    for (const kr_parameter *p = table; p->name; p++) {
-        const kr_tree *value = kr_tree_get(*complete, p->name);
-        if (!value && !p->initial)
-            KR_FAIL(ctx, KR_ERR_FORMAT, "%s: key \"%s\" is missing%s", where, p->name, kr_tree_place(given, place));
-        if (!value && *p->initial) {
-            KR_TRY(kr_json_parse(ctx, p->initial, strlen(p->initial), p->name, &initial));
-            initial->line = initial->column = 0;
-            KR_TRY(kr_tree_add(ctx, *complete, p->name, &initial));
-            value = kr_tree_get(*complete, p->name);
-        }
-        store(p, value, target);
-    }
+    for (const kr_parameter *p = table; p->name; p++) KR_TRY(settle(ctx, p, given, where, target, *complete, mistakes));
 done:
-    kr_tree_destroy(&initial);
     if (status < 0) kr_tree_destroy(complete);
+    return status;
+}
+
+kr_status kr_parameters_read(kr_context *ctx, const kr_parameter *table, const kr_tree *given, const char *where,
+                             void *target, kr_tree **complete) {
+    int mistakes;
+    kr_status status = kr_parameters_survey(ctx, table, given, where, target, complete, &mistakes);
+    if (status == KR_OK && mistakes) {
+        kr_tree_destroy(complete);
+        status = kr_context_status(ctx);
+    }
     return status;
 }
 

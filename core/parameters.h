@@ -52,6 +52,11 @@ typedef struct kr_parameter {
  * with canonical names and defaults, in the order of the input, then of the table; it owns what target points to. */
 kr_status kr_parameters_read(kr_context *ctx, const kr_parameter *table, const kr_tree *given, const char *where,
                              void *target, kr_tree **complete);
+/* With a function for mistakes in the context (kr_context_set_mistake), all mistakes of the section are told before
+ * kr_parameters_read fails. This one does not fail then: what does not fit takes its default, what is missing is null,
+ * *mistakes counts them. Without such a function it fails at the first, as the other does. */
+kr_status kr_parameters_survey(kr_context *ctx, const kr_parameter *table, const kr_tree *given, const char *where,
+                               void *target, kr_tree **complete, int *mistakes);
 /* Puts a completed section in the place of the raw one: complete[key] ← *child (taken). */
 kr_status kr_parameters_nest(kr_context *ctx, kr_tree *complete, const char *key, kr_tree **child);
 

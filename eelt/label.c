@@ -195,11 +195,9 @@ done:
 static kr_status run_queue(kr_context *ctx, labelling *l, const kr_label_options *options, kr_ledger *ledger,
                            kr_label_report *report, kr_status *verdict) {
     kr_status status = KR_OK;
-    void *runner = NULL;
     kr_queue_result result;
     const kr_work work = {"label", l, prepare, collect, record, clean};
-    KR_TRY(l->input.runner->create(ctx, l->input.runner_options, options->program, &runner));
-    *verdict = kr_queue_run(ctx, ledger, l->input.runner, runner, &work, &l->input.queue, &result);
+    *verdict = kr_job_run(ctx, &l->input.job, ledger, options->program, &work, &result);
     report->attempts = (long)result.attempts;
     size_t used = 0;
     for (int c = 1; c < KR_OUTCOME_COUNT && used < sizeof report->failures; c++)
@@ -207,8 +205,6 @@ static kr_status run_queue(kr_context *ctx, labelling *l, const kr_label_options
             used += (size_t)snprintf(report->failures + used, sizeof report->failures - used, "%s%s %" PRId64,
                                      used ? ", " : "", kr_outcome_word((kr_outcome)c), result.failures[c]);
     if (*verdict < 0) status = *verdict;
-done:
-    if (runner) l->input.runner->destroy(&runner);
     return status;
 }
 

@@ -3,8 +3,8 @@
 #ifndef KR_EELT_LABEL_INPUT_H
 #define KR_EELT_LABEL_INPUT_H
 
+#include "eelt/job_input.h"
 #include "eelt/labeller.h"
-#include "eelt/queue.h"
 
 typedef struct kr_label_input {
     char *base;           /* folder of the input file: relative paths refer to it */
@@ -12,9 +12,7 @@ typedef struct kr_label_input {
     char *text;           /* completed input, for the ledger */
     uint64_t seed;
     kr_labeller *labeller;
-    const kr_runner_kind *runner;
-    kr_tree *runner_options; /* MAP or NULL */
-    kr_queue_options queue;
+    kr_job_input job;
 } kr_label_input;
 
 /* Strict; errors name file, line and column. */

@@ -3,6 +3,7 @@
 #ifndef KRAMERS_H
 #define KRAMERS_H
 
+#include <kramers/campaign.h>
 #include <kramers/context.h>
 #include <kramers/dataset_tools.h>
 #include <kramers/devi_file.h>

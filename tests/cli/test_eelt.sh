@@ -54,7 +54,7 @@ cmp -s c1.xyz c2.xyz || fail "labels of the store differ"
 # mistakes are named with their place
 bad_input() { printf '%s\n' "$2" >wrong.json; code 1 "$1" eelt label wrong.json frames.xyz --check; }
 bad_input 'wrong.json:2' '{"label": '
-bad_input "'labell'" '{"labell": {}}'
+bad_input '"labell"' '{"labell": {}}'
 bad_input 'label' '{}'
 bad_input "engine is 'vasp'" '{"label": {"engine": "vasp"}}'
 bad_input 'template' '{"label": {"engine": "qe"}}'

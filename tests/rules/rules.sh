@@ -21,7 +21,7 @@ allowed() {
         core) echo '^core/' ;;
         potential) echo '^(core|potential)/' ;;
         training) echo "^(core|potential|training)/" ;;
-        eelt) echo "^(core|potential|eelt)/" ;;
+        eelt) echo "^(core|potential|training|eelt)/" ;;
         sampling | coarse) echo "^(core|$1)/" ;;
         cli | plugins) echo '^[a-z0-9_]+\.(h|def)$' ;;
         include | examples) echo '^$' ;;
@@ -49,7 +49,7 @@ rule_layers() {
 }
 
 # Headers of the C library and of POSIX; what is in neither list is somebody else's and has one owner file.
-system_headers='assert|complex|ctype|dirent|errno|fcntl|fenv|float|inttypes|limits|locale|math|poll|pthread|sched|setjmp|signal|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|termios|time|unistd|wchar|immintrin|sys/[a-z]+'
+system_headers='assert|complex|ctype|fnmatch|glob|dirent|errno|fcntl|fenv|float|inttypes|limits|locale|math|poll|pthread|sched|setjmp|signal|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|termios|time|unistd|wchar|immintrin|sys/[a-z]+'
 rule_third_party() {
     local header owners
     while read -r header; do

@@ -1,0 +1,223 @@
+/* Everything that is known of a campaign before it starts.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "core/error.h"
+#include "core/file.h"
+#include "core/frames.h"
+#include "core/memory.h"
+#include "eelt/config_training.h"
+#include "eelt/spawn.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+typedef struct printer {
+    void (*line)(const char *text, void *payload);
+    void *payload;
+} printer;
+
+static void say(const printer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(const printer *p, const char *format, ...) {
+    char text[1000];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    if (p->line) p->line(text, p->payload);
+}
+
+/* ---- data ---- */
+
+static int knows(const kr_config *c, const char *name) {
+    for (int i = 0; i < c->nelements; i++)
+        if (!strcmp(c->element[i], name)) return 1;
+    return 0;
+}
+
+/* Elements of a set against campaign.elements; only those that atoms have. */
+static kr_status check_elements(kr_context *ctx, const kr_config *c, const kr_dataset *data, const char *where,
+                                const char *key, const kr_tree *node) {
+    for (int s = 0; s < data->nsystems && c->nelements; s++) {
+        const kr_system *system = data->system[s];
+        size_t n = (size_t)system->natoms * (size_t)(system->mixed ? system->nframes : 1);
+        for (size_t i = 0; i < n && system->ntypes; i++) {
+            if (system->type[i] < 0 || knows(c, system->type_map[system->type[i]])) continue;
+            return kr_config_told(ctx, kr_parameter_fail(ctx, where, key, node,
+                                                         "%s has the element %s, which is not in campaign.elements",
+                                                         system->name, system->type_map[system->type[i]]));
+        }
+    }
+    return KR_OK;
+}
+
+static kr_status check_set(kr_context *ctx, const kr_config *c, const kr_tree *list, const char *key, long *frames) {
+    kr_status status = KR_OK;
+    kr_dataset *data = NULL;
+    char *path = NULL;
+    *frames = 0;
+    for (int i = 0; list && i < list->count; i++) {
+        const kr_tree *node = list->child[i];
+        path = kr_label_path(ctx, c->base, node->string);
+        if (!path) KR_TRY(KR_ERR_MEMORY);
+        status = kr_dataset_read(ctx, path, NULL, c->nelements, c->element, &data);
+        if (status < 0) {
+            char place[48];
+            kr_error_prefix(ctx, "data.%s%s", key, kr_tree_place(node, place));
+            KR_TRY(kr_config_told(ctx, status));
+        } else {
+            int labelled = data->nsystems > 0;
+            for (int s = 0; s < data->nsystems; s++) {
+                *frames += data->system[s]->nframes;
+                labelled &= data->system[s]->label[KR_LABEL_ENERGY] && data->system[s]->label[KR_LABEL_FORCE];
+            }
+            if (!labelled)
+                KR_TRY(kr_config_told(
+                    ctx, kr_parameter_fail(ctx, "data", key, node, "'%s' has no energies and forces", node->string)));
+            KR_TRY(check_elements(ctx, c, data, "data", key, node));
+        }
+        kr_dataset_destroy(&data);
+        kr_free(path);
+        path = NULL;
+    }
+    status = KR_OK;
+done:
+    kr_dataset_destroy(&data);
+    kr_free(path);
+    return status;
+}
+
+static kr_status check_data(kr_context *ctx, const kr_config *c, const printer *p) {
+    kr_status status = KR_OK;
+    long frames[3];
+    KR_TRY(check_set(ctx, c, c->data.initial, "initial", &frames[0]));
+    KR_TRY(check_set(ctx, c, c->data.validation, "validation", &frames[1]));
+    KR_TRY(check_set(ctx, c, c->data.test, "test", &frames[2]));
+    say(p, "data: %ld frames to begin with, %ld for validation, %ld for tests", frames[0], frames[1], frames[2]);
+done:
+    return status;
+}
+
+/* ---- labels ---- */
+
+/* The inputs for the first structure of every system, written into a folder that vanishes again. */
+static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_config_system *s) {
+    kr_status status = KR_OK;
+    kr_folder_writer folder = {0};
+    kr_frames frames = {0};
+    kr_frame frame;
+    kr_string command = {0};
+    char *path = kr_path_join(ctx, c->base, "eelt-check");
+    if (!path) return KR_ERR_MEMORY;
+    KR_TRY(kr_folder_begin(ctx, path, 1, &folder));
+    KR_TRY(kr_frames_begin(ctx, s->starts, &frames));
+    KR_TRY(kr_frames_get(ctx, &frames, 0, 0, &frame));
+    kr_label_frame label = {&frame, (const char *const *)frames.names.name};
+    status = kr_labeller_prepare(ctx, c->labeller, &label, 0, folder.temporary, &command);
+    if (status < 0) {
+        char place[48];
+        kr_error_prefix(ctx, "label%s: system \"%s\"", kr_tree_place(c->top.label, place), s->name);
+        if (status == KR_ERR_ARGUMENT) status = KR_ERR_FORMAT;
+        status = kr_config_told(ctx, status);
+    }
+done:
+    kr_free(command.data);
+    kr_frames_clear(&frames);
+    kr_folder_abandon(&folder);
+    kr_free(path);
+    return status;
+}
+
+/* The first word of a command must be a program of this machine when tasks run here. */
+static kr_status check_command(kr_context *ctx, const kr_config *c) {
+    kr_status status = KR_OK;
+    const kr_tree *command = kr_tree_get(c->top.label, "command");
+    const kr_runner_kind *runner = c->job[KR_CONFIG_LABEL].runner;
+    char word[256], script[300], *text = NULL, *complaint = NULL;
+    int code;
+    if (!command || command->kind != KR_TREE_STRING || !runner || strcmp(runner->name, "local")) return KR_OK;
+    if (sscanf(command->string, "%255[A-Za-z0-9_./+-]", word) != 1) return KR_OK;
+    snprintf(script, sizeof script, "command -v '%s'", word);
+    const char *const argument[] = {"/bin/sh", "-c", script, NULL};
+    KR_TRY(kr_capture(ctx, argument, 10, &text, &complaint, &code));
+    if (code != 0)
+        KR_TRY(
+            kr_config_told(ctx, kr_parameter_fail(ctx, "label", "command", command, "there is no program '%s'", word)));
+done:
+    kr_free(text);
+    kr_free(complaint);
+    return status;
+}
+
+static kr_status check_systems(kr_context *ctx, kr_config *c, const printer *p) {
+    kr_status status = KR_OK;
+    KR_TRY(kr_config_starts(ctx, c));
+    for (int i = 0; i < c->nsystems; i++) {
+        const kr_config_system *s = &c->system[i];
+        char where[64];
+        snprintf(where, sizeof where, "explore.systems[%d]", i);
+        if (!s->nstarts) continue; /* was told */
+        say(p, "system %s: %ld start structures, %d atoms in the first", s->name, s->nstarts,
+            s->starts->system[0]->natoms);
+        KR_TRY(check_elements(ctx, c, s->starts, where, s->generate ? "generate" : "files", s->node));
+        if (c->labeller) KR_TRY(dry_run(ctx, c, s));
+    }
+    if (c->top.label) KR_TRY(check_command(ctx, c));
+done:
+    return status;
+}
+
+/* ---- numbers ---- */
+
+static void count_runs(const kr_config *c, long *cells, long *runs, double *steps, double *samples) {
+    *cells = *runs = 0;
+    *steps = *samples = 0;
+    for (int i = 0; i < c->nstages; i++) {
+        const kr_config_stage *s = &c->stage[i];
+        long here = 0;
+        for (int k = 0; k < c->nsystems; k++) here += s->uses && s->uses[k] ? (long)s->nT * s->nP : 0;
+        *cells += here;
+        *runs += here * s->replicas;
+        *steps += (double)here * s->replicas * (double)s->steps;
+        *samples += (double)here * s->replicas * (double)s->steps / s->sample_every;
+    }
+}
+
+static kr_status say_numbers(kr_context *ctx, const kr_config *c, const printer *p) {
+    long cells, runs, atoms = 0;
+    double steps, samples;
+    struct statvfs disk;
+    count_runs(c, &cells, &runs, &steps, &samples);
+    for (int i = 0; i < c->nsystems; i++)
+        for (int s = 0; c->system[i].starts && s < c->system[i].starts->nsystems; s++)
+            if (c->system[i].starts->system[s]->natoms > atoms) atoms = c->system[i].starts->system[s]->natoms;
+    say(p, "all stages: %ld cells (system, T, P), %ld runs of %.4g steps together, %.4g samples", cells, runs, steps,
+        samples);
+    say(p, "an iteration: %d models, at most %ld runs, at most %d candidates and %d failed frames labelled",
+        c->model.ensemble, runs, c->select.per_iteration, c->select.failed);
+    if (c->budget.labels != KR_PARAMETER_NULL)
+        say(p, "at most %" PRId64 " labels, and %d for the certificate", c->budget.labels, c->audit.certificate);
+    /* A run leaves about 100 bytes a sample and, of its candidates (a tenth, say), 120 bytes an atom. */
+    double need = (samples * (100 + 0.1 * 120 * (double)atoms)) * c->campaign.max_iterations / 1e9;
+    if (statvfs(c->base, &disk) == 0) {
+        double free_GB = (double)disk.f_bavail * (double)disk.f_frsize / 1e9;
+        say(p, "disk: about %.2g GB for %d iterations, %.3g GB are free", need, c->campaign.max_iterations, free_GB);
+        if (need + c->campaign.disk_free > free_GB)
+            return kr_config_told(ctx,
+                                  KR_ERROR(ctx, KR_ERR_IO,
+                                           "disk: about %.2g GB are needed and %g GB must stay free, %.3g GB are free",
+                                           need, c->campaign.disk_free, free_GB));
+    }
+    return KR_OK;
+}
+
+kr_status kr_config_check(kr_context *ctx, kr_config *c, void (*line)(const char *text, void *payload), void *payload) {
+    kr_status status = KR_OK;
+    const printer p = {line, payload};
+    KR_TRY(kr_config_training_check(ctx, c));
+    KR_TRY(check_data(ctx, c, &p));
+    KR_TRY(check_systems(ctx, c, &p));
+    KR_TRY(say_numbers(ctx, c, &p));
+done:
+    return status;
+}

@@ -1,0 +1,209 @@
+/* The sections explore, examine and select of eelt.json.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "core/error.h"
+#include "core/memory.h"
+#include "eelt/config.h"
+#include <fnmatch.h>
+#include <glob.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- ranges ---- */
+
+static int is_number(const kr_tree *t) {
+    return (t->kind == KR_TREE_INT || t->kind == KR_TREE_REAL) && isfinite(t->real);
+}
+
+/* [300, [300, 900]]: numbers and ramps. */
+static kr_status read_ranges(kr_context *ctx, const kr_tree *list, double least, const char *where, const char *key,
+                             int *n, kr_range **ranges) {
+    kr_status status = KR_OK;
+    *n = 0;
+    *ranges = NULL;
+    if (!list) return KR_OK; /* was told */
+    int count = list->kind == KR_TREE_LIST ? list->count : 1;
+    KR_NEW(ctx, *ranges, (size_t)count);
+    if (!count) KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, key, list, "the list is empty")));
+    for (int i = 0; i < count; i++) {
+        const kr_tree *item = list->kind == KR_TREE_LIST ? list->child[i] : list;
+        const kr_tree *pair[2] = {item, item};
+        if (item->kind == KR_TREE_LIST && item->count == 2) pair[0] = item->child[0], pair[1] = item->child[1];
+        if (!is_number(pair[0]) || !is_number(pair[1]) || pair[0]->real < least || pair[1]->real < least) {
+            KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, key, item,
+                                                         "expected numbers >= %g or pairs of them (ramps)", least)));
+            continue;
+        }
+        (*ranges)[*n].value[0] = pair[0]->real;
+        (*ranges)[(*n)++].value[1] = pair[1]->real;
+    }
+done:
+    return status;
+}
+
+/* ---- systems ---- */
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static kr_status read_system(kr_context *ctx, kr_config *c, const kr_tree *node, int i) {
+    kr_status status = KR_OK;
+    kr_config_system *s = &c->system[i];
+    char where[64];
+    snprintf(where, sizeof where, "explore.systems[%d]", i);
+    s->node = node;
+    if (node->kind == KR_TREE_STRING) {
+        s->name = base_name(node->string);
+        s->files = node;
+    } else {
+        int mistakes;
+        KR_TRY(kr_parameters_survey(ctx, kr_config_system_table, node, where, s, &s->complete, &mistakes));
+        if (!s->files == !s->generate && !mistakes)
+            KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, "", node, "expected either files or generate")));
+        const kr_tree *kind = s->generate ? kr_tree_get(s->generate, "kind") : NULL;
+        if (!s->name && kind && kind->kind == KR_TREE_STRING) s->name = kind->string;
+        if (!s->name && s->files && s->files->count) s->name = base_name(s->files->child[0]->string);
+        if (!s->name) s->name = "system";
+    }
+    for (int k = 0; k < i; k++)
+        if (!strcmp(c->system[k].name, s->name))
+            KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, "name", node, "\"%s\" is there twice", s->name)));
+done:
+    return status;
+}
+
+static kr_status read_list(kr_context *ctx, const kr_tree *list, const char *key, int *n) {
+    *n = 0;
+    if (!list) return KR_OK; /* missing: was told */
+    if (list->kind != KR_TREE_LIST || !list->count)
+        return kr_config_told(ctx,
+                              kr_parameter_fail(ctx, "explore", key, list, "expected a list with one entry or more"));
+    *n = list->count;
+    return KR_OK;
+}
+
+/* ---- stages ---- */
+
+static kr_status read_stage(kr_context *ctx, kr_config *c, const kr_tree *node, int i) {
+    kr_status status = KR_OK;
+    kr_config_stage *s = &c->stage[i];
+    char where[64];
+    snprintf(where, sizeof where, "explore.stages[%d]", i);
+    KR_TRY(kr_config_section(ctx, c, kr_config_stage_table, node, where, s));
+    KR_TRY(read_ranges(ctx, s->T, 1e-3, where, "T_K", &s->nT, &s->T_K));
+    KR_TRY(read_ranges(ctx, s->P, -1e6, where, "P_GPa", &s->nP, &s->P_GPa));
+    KR_NEW(ctx, s->uses, (size_t)c->nsystems + 1);
+    for (int g = 0; s->systems && g < s->systems->count; g++) {
+        int found = 0;
+        for (int k = 0; k < c->nsystems; k++)
+            if (!fnmatch(s->systems->child[g]->string, c->system[k].name, 0)) found = s->uses[k] = 1;
+        if (!found && c->nsystems)
+            KR_TRY(kr_config_told(ctx,
+                                  kr_parameter_fail(ctx, where, "systems", s->systems->child[g],
+                                                    "no system has a name like \"%s\"", s->systems->child[g]->string)));
+    }
+done:
+    return status;
+}
+
+/* {"engine": …, options…}, with the places of the input. */
+static kr_status make_engine(kr_context *ctx, kr_config *c) {
+    kr_status status = KR_OK;
+    kr_tree *copy = NULL;
+    const kr_tree *options = c->explore.options, *given = kr_tree_get(c->top.explore, "engine");
+    if (options && options->kind == KR_TREE_MAP)
+        KR_TRY(kr_tree_copy(ctx, options, &c->engine));
+    else
+        KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &c->engine));
+    KR_TRY(kr_tree_new_string(ctx, c->explore.engine, &copy));
+    if (given) copy->line = given->line, copy->column = given->column;
+    KR_TRY(kr_tree_set(ctx, c->engine, "engine", &copy));
+done:
+    kr_tree_destroy(&copy);
+    return status;
+}
+
+kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
+    kr_status status = KR_OK;
+    KR_TRY(kr_config_section(ctx, c, kr_config_explore_table, c->top.explore, "explore", &c->explore));
+    KR_TRY(make_engine(ctx, c));
+    KR_TRY(read_list(ctx, c->explore.systems, "systems", &c->nsystems));
+    KR_NEW(ctx, c->system, (size_t)c->nsystems);
+    for (int i = 0; i < c->nsystems; i++) KR_TRY(read_system(ctx, c, c->explore.systems->child[i], i));
+    KR_TRY(read_list(ctx, c->explore.stages, "stages", &c->nstages));
+    KR_NEW(ctx, c->stage, (size_t)c->nstages);
+    for (int i = 0; i < c->nstages; i++) KR_TRY(read_stage(ctx, c, c->explore.stages->child[i], i));
+    KR_TRY(kr_config_section(ctx, c, kr_config_examine_table, c->top.examine, "examine", &c->examine));
+    KR_TRY(kr_config_section(ctx, c, kr_config_trust_table, c->examine.trust, "examine.trust", &c->trust));
+    if (c->trust.f_lo >= c->trust.f_hi)
+        KR_TRY(
+            kr_config_told(ctx, kr_parameter_fail(ctx, "examine.trust", "f_lo_eV_per_A", c->examine.trust,
+                                                  "%g is not below f_hi_eV_per_A, %g", c->trust.f_lo, c->trust.f_hi)));
+    KR_TRY(kr_config_section(ctx, c, kr_config_select_table, c->top.select, "select", &c->select));
+done:
+    return status;
+}
+
+void kr_config_free_explore(kr_config *c) {
+    for (int i = 0; i < c->nsystems && c->system; i++) {
+        kr_tree_destroy(&c->system[i].complete);
+        kr_dataset_destroy(&c->system[i].starts);
+    }
+    for (int i = 0; i < c->nstages && c->stage; i++) {
+        kr_free(c->stage[i].T_K);
+        kr_free(c->stage[i].P_GPa);
+        kr_free(c->stage[i].uses);
+    }
+    kr_free(c->system);
+    kr_free(c->stage);
+    kr_tree_destroy(&c->engine);
+}
+
+/* ---- start structures ---- */
+
+/* All files that one pattern names, in the order of their names. */
+static kr_status read_files(kr_context *ctx, const kr_config *c, kr_config_system *s, const kr_tree *pattern) {
+    kr_status status = KR_OK;
+    kr_dataset *part = NULL;
+    glob_t found = {0};
+    char place[48];
+    char *path = kr_label_path(ctx, c->base, pattern->string);
+    if (!path) return KR_ERR_MEMORY;
+    if (glob(path, 0, NULL, &found) != 0)
+        KR_FAIL(ctx, KR_ERR_IO, "explore.systems: no file is named '%s'%s", path, kr_tree_place(pattern, place));
+    for (size_t f = 0; f < found.gl_pathc; f++) {
+        status = kr_dataset_read(ctx, found.gl_pathv[f], s->format, c->nelements, c->element, &part);
+        if (status < 0) kr_error_prefix(ctx, "explore.systems%s", kr_tree_place(pattern, place));
+        KR_TRY(status);
+        for (int k = 0; k < part->nsystems; k++) {
+            s->nstarts += part->system[k]->nframes;
+            KR_TRY(kr_dataset_append(ctx, s->starts, &part->system[k]));
+        }
+        part->nsystems = 0;
+        kr_dataset_destroy(&part);
+    }
+done:
+    kr_dataset_destroy(&part);
+    globfree(&found);
+    kr_free(path);
+    return status;
+}
+
+kr_status kr_config_starts(kr_context *ctx, kr_config *c) {
+    kr_status status = KR_OK;
+    for (int i = 0; i < c->nsystems; i++) {
+        kr_config_system *s = &c->system[i];
+        if (s->starts) continue;
+        KR_TRY(kr_dataset_create(ctx, &s->starts));
+        if (!s->files) continue;
+        int n = s->files->kind == KR_TREE_LIST ? s->files->count : 1;
+        for (int f = 0; f < n; f++) {
+            const kr_tree *pattern = s->files->kind == KR_TREE_LIST ? s->files->child[f] : s->files;
+            KR_TRY(kr_config_told(ctx, read_files(ctx, c, s, pattern)));
+        }
+    }
+done:
+    return status;
+}

@@ -1,0 +1,28 @@
+/* Campaigns: explore with the current models, examine, select, label, train, until the potential is accurate everywhere
+ * on a window of temperature and pressure, and a certificate says so.
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One file, eelt.json (docs/campaigns.md), describes a campaign; its folder holds everything else: the ledger, models,
+ * runs, labels, report. A run that was killed at whatever moment goes on where it was. */
+#ifndef KRAMERS_CAMPAIGN_H
+#define KRAMERS_CAMPAIGN_H
+
+#include <kramers/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Hears one mistake of the input: a line with its place, and a hint ("" = none). */
+typedef void (*kr_campaign_mistake_fn)(const char *text, const char *hint, void *payload);
+typedef void (*kr_campaign_line_fn)(const char *text, void *payload);
+
+/* Reads eelt.json and everything it names, starts nothing. Every mistake is told to `mistake`, facts to `line` (either
+ * may be NULL). *count: mistakes. Fails only when it cannot go on (a file that is no JSON, memory). */
+kr_status kr_campaign_check(kr_context *ctx, const char *input, kr_campaign_mistake_fn mistake,
+                            kr_campaign_line_fn line, void *payload, int *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,70 @@
+# kramers eelt check: all mistakes of a campaign's input at once, with place and nearest key.
+# SPDX-License-Identifier: BSD-3-Clause
+. "$(dirname "$0")/lib.sh"
+ok data convert "$kit/formats/npy" start.xyz --frames 0
+good() { cat <<'JSON'
+{
+  "campaign": {"name": "water", "folder": "run", "elements": ["O", "H"]},
+  "model": {"ensemble": 2, "training": {
+    "model": {"descriptor": {"type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "neuron": [4, 8], "axis_neuron": 2,
+                             "sel": "auto"}, "fitting_net": {"neuron": [8, 8]}},
+    "learning_rate": {"start_lr": 0.001, "stop_lr": 1e-6},
+    "training": {"numb_steps": 100}}},
+  "explore": {
+    "engine": "builtin",
+    "systems": ["start.xyz"],
+    "stages": [{"T_K": [300, [300, 600]], "ensemble": "nvt", "steps": 1000, "replicas": 2}]
+  },
+  "examine": {"trust": {"f_lo_eV_per_A": 0.05, "f_hi_eV_per_A": 0.25}},
+  "select": {"per_iteration": 20},
+  "label": {"engine": "command", "command": "cat in.xyz"},
+  "audit": {"per_iteration": 10},
+  "jobs": {"train": {"slots": 2}, "label": {"slots": 2}}
+}
+JSON
+}
+good >eelt.json
+ok eelt check eelt.json
+has err 'nothing wrong found'
+has out '2 cells (system, T, P), 4 runs of 4000 steps'
+[ ! -d run ] || fail "check made the campaign's folder"
+
+# ten mistakes in one file, each named with its place
+good | sed -e 's/"name": "water"/"nam": "water"/' -e 's/"H"\]/"H", "Qq"]/' -e 's/"ensemble": 2/"ensemble": 0/' \
+    -e 's/"rcut":/"rcutt":/' -e 's/"numb_steps"/"numb_stepps"/' -e 's/start.xyz/missing_*.xyz/' \
+    -e 's/"ensemble": "nvt"/"ensemble": "nvtt"/' -e 's/\[300, 600\]/"hot"/' -e 's/"f_lo_eV_per_A": 0.05/"f_lo_eV_per_A": 0.5/' \
+    -e 's/"engine": "command"/"engine": "comand"/' -e 's/"train":/"trian":/' >bad.json
+code 1 '11 mistakes' eelt check bad.json
+while read -r words; do has err "$words"; done <<'TEXT'
+campaign: unknown key "nam" (line 2, column 23)
+did you mean "name"
+campaign.elements: "Qq" is no element (line 2
+model.ensemble: found 0, expected an integer \[1, 32\] (line 3
+model.descriptor: unknown key "rcutt" (line 4
+did you mean "rcut"
+training: unknown key "numb_stepps" (line 7
+did you mean "numb_steps"
+no file is named './missing_\*.xyz' (line 10
+ensemble: found "nvtt".*(line 11
+did you mean "nvt"
+T_K: expected numbers.*(line 11
+f_lo_eV_per_A: 0.5 is not below f_hi_eV_per_A, 0.25 (line 13
+engine is 'comand'.*(line 15
+did you mean 'command'
+jobs: unknown key "trian" (line 17
+TEXT
+
+# what only a look at the files can tell
+good | sed 's/"elements": \["O", "H"\]/"elements": ["O"]/' >bad.json
+code 1 'start.xyz has the element H, which is not in campaign.elements (line 10' eelt check bad.json
+good | sed 's/"cat in.xyz"/"no_such_program in.xyz"/' >bad.json
+code 1 "label.command: there is no program 'no_such_program' (line 15" eelt check bad.json
+printf '3\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nO 0 0 0\nH 1 0 0\nH 0 1 0\n' >bare.xyz
+good | sed 's/"audit"/"data": {"initial": ["bare.xyz"]}, "audit"/' >bad.json
+code 1 "data.initial: 'bare.xyz' has no energies and forces (line 16" eelt check bad.json
+echo '{"campaign": ' >bad.json
+code 1 'bad.json:' eelt check bad.json
+echo '{}' >bad.json
+code 1 'section "label" is missing' eelt check bad.json
+code 1 'absent.json' eelt check absent.json
+finish

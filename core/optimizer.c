@@ -1,7 +1,9 @@
 /* The list of optimizers, the handle around one of them, and the pieces of θ that move.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/optimizer.h"
-#include "core/optimizer_parts.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/optimizer_state.h"
 #include "core/text.h"
 #include <math.h>
 #include <string.h>
@@ -92,7 +94,7 @@ kr_status kr_optimizer_create(kr_context *ctx, const kr_optimizer_kind *kind, co
     KR_NEW(ctx, o, 1);
     o->kind = kind;
     KR_TRY(make_layout(ctx, n, nblocks, block, mask, &o->layout));
-    KR_TRY(kind->create(ctx, options, &o->layout, &o->state));
+    KR_TRY(kr_optimizer_state_create(ctx, kind, options, &o->layout, &o->state));
     *optimizer = o;
     o = NULL;
 done:
@@ -103,7 +105,7 @@ done:
 void kr_optimizer_destroy(kr_optimizer **optimizer) {
     if (!optimizer || !*optimizer) return;
     kr_optimizer *o = *optimizer;
-    if (o->state) o->kind->destroy(&o->state);
+    kr_optimizer_state_destroy(o->kind, &o->state);
     kr_free(o->layout.block);
     kr_free(o->layout.mask);
     kr_free(o->layout.piece);
@@ -131,9 +133,9 @@ kr_status kr_optimizer_save(kr_context *ctx, const kr_optimizer *optimizer, kr_t
     KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
     KR_TRY(kr_tree_new_string(ctx, optimizer->kind->name, &child));
     KR_TRY(kr_tree_set(ctx, map, "kind", &child));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "parameters", (int64_t)optimizer->layout.n));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "moving", (int64_t)optimizer->layout.moving));
-    KR_TRY(optimizer->kind->save(ctx, optimizer->state, &child));
+    KR_TRY(kr_optimizer_put_counter(ctx, map, "parameters", (int64_t)optimizer->layout.n));
+    KR_TRY(kr_optimizer_put_counter(ctx, map, "moving", (int64_t)optimizer->layout.moving));
+    KR_TRY(kr_optimizer_state_save(ctx, optimizer->kind, optimizer->state, &child));
     KR_TRY(kr_tree_set(ctx, map, "state", &child));
     *tree = map;
     map = NULL;
@@ -152,14 +154,14 @@ kr_status kr_optimizer_load(kr_context *ctx, kr_optimizer *optimizer, const kr_t
     if (strcmp(kind, optimizer->kind->name) != 0)
         KR_FAIL(ctx, KR_ERR_FORMAT, "the saved state belongs to the optimizer %s, this one is %s", kind,
                 optimizer->kind->name);
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "parameters", 0, INT64_MAX, &n));
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "moving", 0, INT64_MAX, &moving));
+    KR_TRY(kr_optimizer_take_counter(ctx, tree, "parameters", INT64_MAX, &n));
+    KR_TRY(kr_optimizer_take_counter(ctx, tree, "moving", INT64_MAX, &moving));
     if ((size_t)n != optimizer->layout.n || (size_t)moving != optimizer->layout.moving)
         KR_FAIL(ctx, KR_ERR_FORMAT,
                 "the saved state of %s has %lld parameters of which %lld move, the network has %zu and %zu", kind,
                 (long long)n, (long long)moving, optimizer->layout.n, optimizer->layout.moving);
     KR_TRY(kr_tree_need(ctx, tree, "state", &state));
-    KR_TRY(optimizer->kind->load(ctx, optimizer->state, state));
+    KR_TRY(kr_optimizer_state_load(ctx, optimizer->kind, optimizer->state, state));
 done:
     if (status < 0) kr_error_prefix(ctx, "state of the optimizer");
     return status;

@@ -45,24 +45,34 @@ typedef struct kr_optimizer_layout {
 } kr_optimizer_layout;
 enum { KR_OPTIMIZER_PIECE = 1 << 14 };
 
+/* One array, counter or number of an optimizer's state, zero at the start: the frame allocates, saves, loads, frees. */
+typedef struct kr_optimizer_item {
+    const char *name; /* in saved states; NULL: scratch, which is not saved */
+    enum { KR_ITEM_F64, KR_ITEM_F32, KR_ITEM_COUNTER } type;
+    size_t n;
+    void *place;  /* address of the pointer to the array; of the numbers themselves when inside; of an int64_t */
+    int inside;   /* the numbers are members of the state */
+    int64_t most; /* of a counter */
+} kr_optimizer_item;
+enum { KR_OPTIMIZER_ITEMS = 16 }; /* at most */
+
 typedef struct kr_optimizer_kind {
     const char *name, *aliases; /* "AdamW", "adamw adam_w": words, compared without regard to case */
     const char *summary, *reference;
     const struct kr_parameter *parameters; /* table of its options (parameters.h) */
     int full_batch;                        /* wants the same batch, best the whole data set, at every step (L-BFGS) */
     int measurements;                      /* uses kr_objective.measure instead of a gradient */
-    /* options: a MAP (borrowed, strict keys, "type" is let through) or NULL = defaults. The layout is borrowed and
-     * outlives the state. */
-    kr_status (*create)(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state);
-    void (*destroy)(void **state);
+    size_t size;                           /* of the state, which begins with zeros and the options */
+    /* Checks the options; what the items' sizes depend on. The layout is borrowed and outlives the state. */
+    kr_status (*prepare)(kr_context *ctx, const kr_optimizer_layout *layout, void *state);
+    int (*items)(void *state, kr_optimizer_item *list); /* returns their number */
+    void (*start)(void *state);                         /* first values that are not zero; NULL: none */
+    void (*release)(void *state);                       /* what prepare allocated; NULL: nothing */
     /* One step with learning rate lr at `step` (counted from 0). theta [n] in and out; loss (never NULL) of the
      * point where the gradient was taken. KR_NOT_CONVERGED: no further progress is possible from here (L-BFGS at a
      * minimum, or a line search that ends at rounding errors); theta is good. */
     kr_status (*step)(kr_context *ctx, void *state, int64_t step, double lr, const kr_objective *objective,
                       double *theta, double *loss);
-    kr_status (*save)(kr_context *ctx, const void *state, kr_tree **tree);
-    /* After a failure the state is of no more use. */
-    kr_status (*load)(kr_context *ctx, void *state, const kr_tree *tree);
 } kr_optimizer_kind;
 
 int kr_optimizer_count(void);
@@ -79,7 +89,8 @@ const kr_optimizer_kind *kr_optimizer_get_kind(const kr_optimizer *optimizer);
  * in part then. The same bits for any number of threads. No memory is allocated after the first step. */
 kr_status kr_optimizer_step(kr_context *ctx, kr_optimizer *optimizer, int64_t step, double lr,
                             const kr_objective *objective, double *theta, double *loss);
-/* A MAP with the kind's name, n and the state; loading refuses what another kind or another network has saved. */
+/* A MAP with the kind's name, n and the state; loading refuses what another kind or another network has saved;
+ * after a failure the optimizer is of no more use. */
 kr_status kr_optimizer_save(kr_context *ctx, const kr_optimizer *optimizer, kr_tree **tree);
 kr_status kr_optimizer_load(kr_context *ctx, kr_optimizer *optimizer, const kr_tree *tree);
 

@@ -9,6 +9,7 @@
  * Sources: Kingma & Ba, arXiv 1412.6980; Loshchilov & Hutter, arXiv 1711.05101. */
 #include "core/optimizer_parts.h"
 #include "core/parallel.h"
+#include <string.h>
 
 typedef struct adam {
     const kr_optimizer_layout *layout;
@@ -23,15 +24,6 @@ typedef struct adam {
     kr_adam_step how;
     double *theta;
 } adam;
-
-static void destroy(void **state) {
-    adam *s = *state;
-    kr_free(s->gradient);
-    kr_free(s->m);
-    kr_free(s->v);
-    kr_free(s);
-    *state = NULL;
-}
 
 static const kr_parameter parameters[] = {
     KR_OPTIMIZER_TYPE,
@@ -73,35 +65,30 @@ static const kr_parameter parameters[] = {
      .help = "keep the means in single precision"},
     {0}};
 
-static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, int decoupled,
-                        void **state) {
-    kr_status status = KR_OK;
-    void *made = NULL;
-    adam *s = NULL;
-    KR_NEW(ctx, s, 1);
-    made = s;
+static kr_status prepare_adam(kr_context *ctx, const kr_optimizer_layout *layout, void *state) {
+    (void)ctx;
+    adam *s = state;
     s->layout = layout;
-    s->decoupled = decoupled;
-    KR_TRY(kr_optimizer_options(ctx, parameters, options, s));
     s->kernel = kr_adam_kernel(s->single);
-    KR_NEW(ctx, s->gradient, layout->n);
-    size_t size = s->single ? sizeof(float) : sizeof(double);
-    s->m = kr_calloc(ctx, layout->n, size);
-    s->v = s->m ? kr_calloc(ctx, layout->n, size) : NULL;
-    if (!s->v) status = KR_ERR_MEMORY;
-done:
-    if (status < 0 && made) destroy(&made);
-    *state = made;
-    return status;
+    return KR_OK;
 }
 
-static kr_status create_adam(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state) {
-    return create(ctx, options, layout, 0, state);
+static kr_status prepare_adamw(kr_context *ctx, const kr_optimizer_layout *layout, void *state) {
+    ((adam *)state)->decoupled = 1;
+    return prepare_adam(ctx, layout, state);
 }
 
-static kr_status create_adamw(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout,
-                              void **state) {
-    return create(ctx, options, layout, 1, state);
+static int items(void *state, kr_optimizer_item *list) {
+    adam *s = state;
+    const size_t n = s->layout ? s->layout->n : 0;
+    const kr_optimizer_item all[] = {
+        {"updates", KR_ITEM_COUNTER, 1, &s->updates, .most = INT64_MAX},
+        {"m", s->single ? KR_ITEM_F32 : KR_ITEM_F64, n, .place = &s->m},
+        {"v", s->single ? KR_ITEM_F32 : KR_ITEM_F64, n, .place = &s->v},
+        {NULL, KR_ITEM_F64, n, .place = &s->gradient},
+    };
+    memcpy(list, all, sizeof all);
+    return sizeof all / sizeof *all;
 }
 
 static kr_status update(void *payload, kr_context *ctx, long block, int thread) {
@@ -134,31 +121,6 @@ done:
     return status;
 }
 
-static kr_status save(kr_context *ctx, const void *state, kr_tree **tree) {
-    kr_status status = KR_OK;
-    const adam *s = state;
-    kr_tree *map = NULL;
-    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "updates", s->updates));
-    KR_TRY(kr_optimizer_put(ctx, map, "m", s->single, s->layout->n, s->m));
-    KR_TRY(kr_optimizer_put(ctx, map, "v", s->single, s->layout->n, s->v));
-    *tree = map;
-    map = NULL;
-done:
-    kr_tree_destroy(&map);
-    return status;
-}
-
-static kr_status load(kr_context *ctx, void *state, const kr_tree *tree) {
-    kr_status status = KR_OK;
-    adam *s = state;
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "updates", 0, INT64_MAX, &s->updates));
-    KR_TRY(kr_optimizer_take(ctx, tree, "m", s->single, s->layout->n, s->m));
-    KR_TRY(kr_optimizer_take(ctx, tree, "v", s->single, s->layout->n, s->v));
-done:
-    return status;
-}
-
 extern const kr_optimizer_kind kr_optimizer_adam, kr_optimizer_adamw;
 
 const kr_optimizer_kind kr_optimizer_adam = {.name = "Adam",
@@ -166,19 +128,17 @@ const kr_optimizer_kind kr_optimizer_adam = {.name = "Adam",
                                              .parameters = parameters,
                                              .summary = "steps scaled by running means of gradient and square",
                                              .reference = "Kingma and Ba 2014, arXiv 1412.6980",
-                                             .create = create_adam,
-                                             .destroy = destroy,
-                                             .step = step,
-                                             .save = save,
-                                             .load = load};
+                                             .size = sizeof(adam),
+                                             .prepare = prepare_adam,
+                                             .items = items,
+                                             .step = step};
 
 const kr_optimizer_kind kr_optimizer_adamw = {.name = "AdamW",
                                               .aliases = "",
                                               .parameters = parameters,
                                               .summary = "Adam with decay of the weights apart from the gradient",
                                               .reference = "Loshchilov and Hutter 2017, arXiv 1711.05101",
-                                              .create = create_adamw,
-                                              .destroy = destroy,
-                                              .step = step,
-                                              .save = save,
-                                              .load = load};
+                                              .size = sizeof(adam),
+                                              .prepare = prepare_adamw,
+                                              .items = items,
+                                              .step = step};

@@ -13,8 +13,8 @@ typedef struct lbfgs {
     const kr_optimizer_layout *layout;
     int history, evaluations; /* options */
     double sufficient, curvature;
-    int pairs, oldest; /* pairs in use, ring */
-    int have;          /* loss and gradient belong to the θ that the last step left */
+    int64_t pairs, oldest; /* pairs in use, ring */
+    int64_t have;          /* loss and gradient belong to the θ that the last step left */
     double loss;
     double *gradient, *direction, *trial, *trial_gradient; /* [n] */
     double *s, *y, *rho;                                   /* [history][n], 1/(s·y) [history] */
@@ -55,46 +55,37 @@ static const kr_parameter parameters[] = {KR_OPTIMIZER_TYPE,
                                            .help = "second Wolfe condition"},
                                           {0}};
 
-static void destroy(void **state) {
-    lbfgs *s = *state;
-    kr_free(s->gradient);
-    kr_free(s->direction);
-    kr_free(s->trial);
-    kr_free(s->trial_gradient);
-    kr_free(s->s);
-    kr_free(s->y);
-    kr_free(s->rho);
-    kr_free(s->alpha);
-    kr_free(s->partial);
-    kr_free(s);
-    *state = NULL;
+static kr_status prepare(kr_context *ctx, const kr_optimizer_layout *layout, void *state) {
+    lbfgs *s = state;
+    if (s->sufficient >= s->curvature)
+        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "sufficient_decrease %g must be below curvature %g", s->sufficient,
+                        s->curvature);
+    if (layout->n && (size_t)s->history > SIZE_MAX / layout->n)
+        return KR_ERROR(ctx, KR_ERR_MEMORY, "a history of %d times %zu parameters", s->history, layout->n);
+    s->layout = layout;
+    return KR_OK;
 }
 
-static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state) {
-    kr_status status = KR_OK;
-    void *made = NULL;
-    lbfgs *s = NULL;
-    KR_NEW(ctx, s, 1);
-    made = s;
-    s->layout = layout;
-    KR_TRY(kr_optimizer_options(ctx, parameters, options, s));
-    if (s->sufficient >= s->curvature)
-        KR_FAIL(ctx, KR_ERR_ARGUMENT, "sufficient_decrease %g must be below curvature %g", s->sufficient, s->curvature);
-    size_t n = layout->n, m = (size_t)s->history;
-    if (n && m > SIZE_MAX / n) KR_FAIL(ctx, KR_ERR_MEMORY, "a history of %zu times %zu parameters", m, n);
-    KR_NEW(ctx, s->gradient, n);
-    KR_NEW(ctx, s->direction, n);
-    KR_NEW(ctx, s->trial, n);
-    KR_NEW(ctx, s->trial_gradient, n);
-    KR_NEW(ctx, s->s, m * n);
-    KR_NEW(ctx, s->y, m * n);
-    KR_NEW(ctx, s->rho, m);
-    KR_NEW(ctx, s->alpha, m);
-    KR_NEW(ctx, s->partial, (size_t)layout->npieces);
-done:
-    if (status < 0 && made) destroy(&made);
-    *state = made;
-    return status;
+static int items(void *state, kr_optimizer_item *list) {
+    lbfgs *s = state;
+    const size_t n = s->layout ? s->layout->n : 0, m = (size_t)s->history;
+    const kr_optimizer_item all[] = {
+        {"pairs", KR_ITEM_COUNTER, 1, &s->pairs, .most = s->history},
+        {"oldest", KR_ITEM_COUNTER, 1, &s->oldest, .most = s->history - 1},
+        {"have", KR_ITEM_COUNTER, 1, &s->have, .most = 1},
+        {"loss", KR_ITEM_F64, 1, &s->loss, .inside = 1},
+        {"gradient", KR_ITEM_F64, n, .place = &s->gradient},
+        {"s", KR_ITEM_F64, m * n, .place = &s->s},
+        {"y", KR_ITEM_F64, m * n, .place = &s->y},
+        {"rho", KR_ITEM_F64, m, .place = &s->rho},
+        {NULL, KR_ITEM_F64, n, .place = &s->direction},
+        {NULL, KR_ITEM_F64, n, .place = &s->trial},
+        {NULL, KR_ITEM_F64, n, .place = &s->trial_gradient},
+        {NULL, KR_ITEM_F64, m, .place = &s->alpha},
+        {NULL, KR_ITEM_F64, s->layout ? (size_t)s->layout->npieces : 0, .place = &s->partial},
+    };
+    memcpy(list, all, sizeof all);
+    return sizeof all / sizeof *all;
 }
 
 static kr_status dot(kr_context *ctx, const lbfgs *s, const double *a, const double *b, double *out) {
@@ -107,7 +98,7 @@ static kr_status find_direction(kr_context *ctx, lbfgs *s) {
     const kr_optimizer_layout *layout = s->layout;
     double *d = s->direction, value;
     KR_TRY(kr_optimizer_axpby(ctx, layout, -1, s->gradient, 0, d));
-    for (int k = s->pairs - 1; k >= 0; k--) {
+    for (int64_t k = s->pairs - 1; k >= 0; k--) {
         size_t slot = (size_t)((s->oldest + k) % s->history), at = slot * layout->n;
         KR_TRY(dot(ctx, s, s->s + at, d, &value));
         s->alpha[k] = s->rho[slot] * value;
@@ -118,7 +109,7 @@ static kr_status find_direction(kr_context *ctx, lbfgs *s) {
         KR_TRY(dot(ctx, s, s->y + at, s->y + at, &value));
         KR_TRY(kr_optimizer_axpby(ctx, layout, 1 / (s->rho[slot] * value), d, 0, d));
     }
-    for (int k = 0; k < s->pairs; k++) {
+    for (int64_t k = 0; k < s->pairs; k++) {
         size_t slot = (size_t)((s->oldest + k) % s->history), at = slot * layout->n;
         KR_TRY(dot(ctx, s, s->y + at, d, &value));
         KR_TRY(kr_optimizer_axpby(ctx, layout, s->alpha[k] - s->rho[slot] * value, s->s + at, 1, d));
@@ -145,7 +136,7 @@ done:
 /* The pair of the step t that was taken replaces the oldest one, unless its curvature is none. */
 static kr_status remember(kr_context *ctx, lbfgs *s, double t) {
     kr_status status = KR_OK;
-    int slot = (s->oldest + s->pairs) % s->history;
+    int64_t slot = (s->oldest + s->pairs) % s->history;
     double *ds = s->s + (size_t)slot * s->layout->n, *dy = s->y + (size_t)slot * s->layout->n, sy, yy;
     int full = s->pairs == s->history;
     KR_TRY(kr_optimizer_axpby(ctx, s->layout, t, s->direction, 0, ds));
@@ -211,47 +202,6 @@ done:
     return status;
 }
 
-static kr_status save(kr_context *ctx, const void *state, kr_tree **tree) {
-    kr_status status = KR_OK;
-    const lbfgs *s = state;
-    size_t n = s->layout->n, m = (size_t)s->history;
-    kr_tree *map = NULL;
-    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "pairs", s->pairs));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "oldest", s->oldest));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "have", s->have));
-    KR_TRY(kr_optimizer_put(ctx, map, "loss", 0, 1, &s->loss));
-    KR_TRY(kr_optimizer_put(ctx, map, "gradient", 0, n, s->gradient));
-    KR_TRY(kr_optimizer_put(ctx, map, "s", 0, m * n, s->s));
-    KR_TRY(kr_optimizer_put(ctx, map, "y", 0, m * n, s->y));
-    KR_TRY(kr_optimizer_put(ctx, map, "rho", 0, m, s->rho));
-    *tree = map;
-    map = NULL;
-done:
-    kr_tree_destroy(&map);
-    return status;
-}
-
-static kr_status load(kr_context *ctx, void *state, const kr_tree *tree) {
-    kr_status status = KR_OK;
-    lbfgs *s = state;
-    size_t n = s->layout->n, m = (size_t)s->history;
-    int64_t pairs, oldest, have;
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "pairs", 0, s->history, &pairs));
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "oldest", 0, s->history - 1, &oldest));
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "have", 0, 1, &have));
-    KR_TRY(kr_optimizer_take(ctx, tree, "loss", 0, 1, &s->loss));
-    KR_TRY(kr_optimizer_take(ctx, tree, "gradient", 0, n, s->gradient));
-    KR_TRY(kr_optimizer_take(ctx, tree, "s", 0, m * n, s->s));
-    KR_TRY(kr_optimizer_take(ctx, tree, "y", 0, m * n, s->y));
-    KR_TRY(kr_optimizer_take(ctx, tree, "rho", 0, m, s->rho));
-    s->pairs = (int)pairs;
-    s->oldest = (int)oldest;
-    s->have = (int)have;
-done:
-    return status;
-}
-
 extern const kr_optimizer_kind kr_optimizer_lbfgs;
 const kr_optimizer_kind kr_optimizer_lbfgs = {
     .name = "LBFGS",
@@ -260,9 +210,8 @@ const kr_optimizer_kind kr_optimizer_lbfgs = {
     .reference = "Liu and Nocedal 1989, Math. Program. 45, 503",
     .parameters = parameters,
     .full_batch = 1,
-    .create = create,
-    .destroy = destroy,
+    .size = sizeof(lbfgs),
+    .prepare = prepare,
+    .items = items,
     .step = step,
-    .save = save,
-    .load = load,
 };

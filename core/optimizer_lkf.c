@@ -30,14 +30,14 @@ typedef struct lkf {
     size_t triangles; /* length of P */
     size_t *index;    /* [moving] entry of θ */
     kr_kalman_fn sweep;
-    double lambda, pending; /* of the next update; a of the last one, which P still lacks */
-    double pending_lambda;
+    double filter[3];  /* LAMBDA …: of the next update; a of the last one, which P still lacks; its λ */
     double *gradient;  /* [n] */
     double *part;      /* [nblocks] h·P h */
     void *p;           /* [triangles] */
     void *h, *k, *old; /* [moving]: present gradient, P h, the k that P still lacks */
     double *theta, step;
 } lkf;
+enum { LAMBDA, PENDING, PENDING_LAMBDA };
 
 static const kr_parameter parameters[] = {KR_OPTIMIZER_TYPE,
                                           {.name = "kf_blocksize",
@@ -72,20 +72,6 @@ static const kr_parameter parameters[] = {KR_OPTIMIZER_TYPE,
                                            .initial = "false",
                                            .help = "covariance in single precision"},
                                           {0}};
-
-static void destroy(void **state) {
-    lkf *s = *state;
-    kr_free(s->block);
-    kr_free(s->index);
-    kr_free(s->gradient);
-    kr_free(s->part);
-    kr_free(s->p);
-    kr_free(s->h);
-    kr_free(s->k);
-    kr_free(s->old);
-    kr_free(s);
-    *state = NULL;
-}
 
 /* Where the named block, or the gap between two, that holds `from` ends. */
 static size_t next_border(const kr_optimizer_layout *layout, size_t from) {
@@ -144,16 +130,18 @@ static void set(const lkf *s, void *array, size_t i, double value) {
         ((double *)array)[i] = value;
 }
 
-static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state) {
+static void release(void *state) {
+    lkf *s = state;
+    kr_free(s->block);
+    kr_free(s->index);
+    kr_free(s->p);
+}
+
+static kr_status prepare(kr_context *ctx, const kr_optimizer_layout *layout, void *state) {
     kr_status status = KR_OK;
-    void *made = NULL;
-    lkf *s = NULL;
-    KR_NEW(ctx, s, 1);
-    made = s;
+    lkf *s = state;
+    const size_t size = s->single ? sizeof(float) : sizeof(double);
     s->layout = layout;
-    KR_TRY(kr_optimizer_options(ctx, parameters, options, s));
-    s->lambda = s->lambda0;
-    s->pending_lambda = 1;
     s->sweep = choose(s->single);
     s->nblocks = cut(s);
     KR_NEW(ctx, s->block, (size_t)s->nblocks);
@@ -161,25 +149,39 @@ static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimi
     KR_NEW(ctx, s->index, layout->moving);
     for (size_t i = 0, m = 0; i < layout->n; i++)
         if (!layout->mask || layout->mask[i]) s->index[m++] = i;
-    KR_NEW(ctx, s->gradient, layout->n);
-    KR_NEW(ctx, s->part, (size_t)s->nblocks);
-    size_t size = s->single ? sizeof(float) : sizeof(double);
-    s->h = kr_calloc(ctx, layout->moving, size);
-    s->k = s->h ? kr_calloc(ctx, layout->moving, size) : NULL;
-    s->old = s->k ? kr_calloc(ctx, layout->moving, size) : NULL;
-    s->p = s->old ? kr_calloc(ctx, s->triangles, size) : NULL;
+    s->p = kr_calloc(ctx, s->triangles, size);
     if (!s->p) {
         status = KR_ERR_MEMORY;
         kr_error_hint(ctx, "the covariance of %zu parameters in blocks of %d takes %.2g GB; a smaller kf_blocksize",
                       layout->moving, s->blocksize, 1e-9 * (double)s->triangles * (double)size);
-        goto done;
     }
+done:
+    return status;
+}
+
+static int items(void *state, kr_optimizer_item *list) {
+    lkf *s = state;
+    const size_t n = s->layout ? s->layout->n : 0, moving = s->layout ? s->layout->moving : 0;
+    const int type = s->single ? KR_ITEM_F32 : KR_ITEM_F64;
+    const kr_optimizer_item all[] = {
+        {"lambda", KR_ITEM_F64, 3, s->filter, .inside = 1},
+        {"gain", type, moving, .place = &s->old},
+        {"covariance", type, s->triangles, s->p, .inside = 1}, /* made by prepare */
+        {NULL, type, moving, .place = &s->h},
+        {NULL, type, moving, .place = &s->k},
+        {NULL, KR_ITEM_F64, n, .place = &s->gradient},
+        {NULL, KR_ITEM_F64, (size_t)s->nblocks, .place = &s->part},
+    };
+    memcpy(list, all, sizeof all);
+    return sizeof all / sizeof *all;
+}
+
+static void start(void *state) {
+    lkf *s = state;
+    s->filter[LAMBDA] = s->lambda0;
+    s->filter[PENDING_LAMBDA] = 1;
     for (int b = 0; b < s->nblocks; b++)
         for (size_t i = 0; i < (size_t)s->block[b].n; i++) set(s, s->p, s->block[b].at + i * (i + 3) / 2, s->p0);
-done:
-    if (status < 0 && made) destroy(&made);
-    *state = made;
-    return status;
 }
 
 static kr_status sweep_block(void *payload, kr_context *ctx, long b, int thread) {
@@ -190,7 +192,7 @@ static kr_status sweep_block(void *payload, kr_context *ctx, long b, int thread)
     const size_t *index = s->index + block->begin;
     for (size_t i = 0; i < n; i++) set(s, s->h, block->begin + i, s->gradient[index[i]]);
     char *h = (char *)s->h + at, *k = (char *)s->k + at, *old = (char *)s->old + at;
-    s->sweep(block->n, (char *)s->p + block->at * size, old, s->pending, s->pending_lambda, h, k);
+    s->sweep(block->n, (char *)s->p + block->at * size, old, s->filter[PENDING], s->filter[PENDING_LAMBDA], h, k);
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += s->single ? (double)((float *)h)[i] * (double)((float *)k)[i] : ((double *)h)[i] * ((double *)k)[i];
@@ -215,15 +217,15 @@ static kr_status move_block(void *payload, kr_context *ctx, long b, int thread) 
 static kr_status update(kr_context *ctx, lkf *s, double lr, double innovation) {
     kr_status status = KR_OK;
     KR_TRY(kr_parallel_blocks(ctx, s->nblocks, sweep_block, NULL, s));
-    double a = 1.0 / (s->nblocks * s->lambda + kr_sum(s->nblocks, s->part));
+    double a = 1.0 / (s->nblocks * s->filter[LAMBDA] + kr_sum(s->nblocks, s->part));
     s->step = lr * a * innovation;
     KR_TRY(kr_parallel_blocks(ctx, s->nblocks, move_block, NULL, s));
     void *swap = s->old;
     s->old = s->k;
     s->k = swap;
-    s->pending = a;
-    s->pending_lambda = s->lambda;
-    s->lambda = s->nu * s->lambda + 1 - s->nu;
+    s->filter[PENDING] = a;
+    s->filter[PENDING_LAMBDA] = s->filter[LAMBDA];
+    s->filter[LAMBDA] = s->nu * s->filter[LAMBDA] + 1 - s->nu;
 done:
     return status;
 }
@@ -248,36 +250,6 @@ done:
     return status;
 }
 
-static kr_status save(kr_context *ctx, const void *state, kr_tree **tree) {
-    kr_status status = KR_OK;
-    const lkf *s = state;
-    const double scalars[3] = {s->lambda, s->pending, s->pending_lambda};
-    kr_tree *map = NULL;
-    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_TRY(kr_optimizer_put(ctx, map, "lambda", 0, 3, scalars));
-    KR_TRY(kr_optimizer_put(ctx, map, "gain", s->single, s->layout->moving, s->old));
-    KR_TRY(kr_optimizer_put(ctx, map, "covariance", s->single, s->triangles, s->p));
-    *tree = map;
-    map = NULL;
-done:
-    kr_tree_destroy(&map);
-    return status;
-}
-
-static kr_status load(kr_context *ctx, void *state, const kr_tree *tree) {
-    kr_status status = KR_OK;
-    lkf *s = state;
-    double scalars[3];
-    KR_TRY(kr_optimizer_take(ctx, tree, "lambda", 0, 3, scalars));
-    KR_TRY(kr_optimizer_take(ctx, tree, "gain", s->single, s->layout->moving, s->old));
-    KR_TRY(kr_optimizer_take(ctx, tree, "covariance", s->single, s->triangles, s->p));
-    s->lambda = scalars[0];
-    s->pending = scalars[1];
-    s->pending_lambda = scalars[2];
-done:
-    return status;
-}
-
 extern const kr_optimizer_kind kr_optimizer_lkf;
 const kr_optimizer_kind kr_optimizer_lkf = {
     .name = "LKF",
@@ -286,9 +258,10 @@ const kr_optimizer_kind kr_optimizer_lkf = {
     .reference = "Hu et al. 2023, arXiv 2212.06989",
     .parameters = parameters,
     .measurements = 1,
-    .create = create,
-    .destroy = destroy,
+    .size = sizeof(lkf),
+    .prepare = prepare,
+    .items = items,
+    .start = start,
+    .release = release,
     .step = step,
-    .save = save,
-    .load = load,
 };

@@ -8,6 +8,7 @@
  * Sources: Jordan et al. 2024 (Muon); Liu et al. 2025, arXiv 2502.16982 (size of the steps). */
 #include "core/optimizer_matrix.h"
 #include <math.h>
+#include <string.h>
 
 typedef struct muon {
     const kr_optimizer_layout *layout;
@@ -65,38 +66,29 @@ static const kr_parameter parameters[] = {
      .help = "vectors: added to the root of the mean square"},
     {0}};
 
-static void destroy(void **state) {
-    muon *s = *state;
-    kr_optimizer_matrices_free(&s->matrices);
-    kr_free(s->gradient);
-    kr_free(s->m);
-    kr_free(s->v);
-    kr_free(s->momenta);
-    kr_free(s->direction);
-    kr_free(s->scratch);
-    kr_free(s);
-    *state = NULL;
+static kr_status prepare(kr_context *ctx, const kr_optimizer_layout *layout, void *state) {
+    muon *s = state;
+    s->layout = layout;
+    return kr_optimizer_matrices_find(ctx, layout, &s->matrices);
 }
 
-static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state) {
-    kr_status status = KR_OK;
-    void *made = NULL;
-    muon *s = NULL;
-    KR_NEW(ctx, s, 1);
-    made = s;
-    s->layout = layout;
-    KR_TRY(kr_optimizer_options(ctx, parameters, options, s));
-    KR_TRY(kr_optimizer_matrices_find(ctx, layout, &s->matrices));
-    KR_NEW(ctx, s->gradient, layout->n);
-    KR_NEW(ctx, s->m, layout->n);
-    KR_NEW(ctx, s->v, layout->n);
-    KR_NEW(ctx, s->momenta, s->matrices.total);
-    KR_NEW(ctx, s->direction, s->matrices.largest);
-    KR_NEW(ctx, s->scratch, 3 * s->matrices.largest); /* the small side squared is no larger than the matrix */
-done:
-    if (status < 0 && made) destroy(&made);
-    *state = made;
-    return status;
+static void release(void *state) { kr_optimizer_matrices_free(&((muon *)state)->matrices); }
+
+static int items(void *state, kr_optimizer_item *list) {
+    muon *s = state;
+    const size_t n = s->layout ? s->layout->n : 0, largest = s->matrices.largest;
+    const kr_optimizer_item all[] = {
+        {"updates", KR_ITEM_COUNTER, 1, &s->updates, .most = INT64_MAX},
+        {"momenta", KR_ITEM_F32, s->matrices.total, .place = &s->momenta},
+        {"m", KR_ITEM_F64, n, .place = &s->m},
+        {"v", KR_ITEM_F64, n, .place = &s->v},
+        {NULL, KR_ITEM_F64, n, .place = &s->gradient},
+        {NULL, KR_ITEM_F32, largest, .place = &s->direction},
+        {NULL, KR_ITEM_F32, 3 * largest,
+         .place = &s->scratch}, /* the small side squared is no larger than the matrix */
+    };
+    memcpy(list, all, sizeof all);
+    return sizeof all / sizeof *all;
 }
 
 static kr_status step_matrix(kr_context *ctx, muon *s, const kr_optimizer_matrix *x, double lr, double *theta) {
@@ -138,33 +130,6 @@ done:
     return status;
 }
 
-static kr_status save(kr_context *ctx, const void *state, kr_tree **tree) {
-    kr_status status = KR_OK;
-    const muon *s = state;
-    kr_tree *map = NULL;
-    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "updates", s->updates));
-    KR_TRY(kr_optimizer_put(ctx, map, "momenta", 1, s->matrices.total, s->momenta));
-    KR_TRY(kr_optimizer_put(ctx, map, "m", 0, s->layout->n, s->m));
-    KR_TRY(kr_optimizer_put(ctx, map, "v", 0, s->layout->n, s->v));
-    *tree = map;
-    map = NULL;
-done:
-    kr_tree_destroy(&map);
-    return status;
-}
-
-static kr_status load(kr_context *ctx, void *state, const kr_tree *tree) {
-    kr_status status = KR_OK;
-    muon *s = state;
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "updates", 0, INT64_MAX, &s->updates));
-    KR_TRY(kr_optimizer_take(ctx, tree, "momenta", 1, s->matrices.total, s->momenta));
-    KR_TRY(kr_optimizer_take(ctx, tree, "m", 0, s->layout->n, s->m));
-    KR_TRY(kr_optimizer_take(ctx, tree, "v", 0, s->layout->n, s->v));
-done:
-    return status;
-}
-
 extern const kr_optimizer_kind kr_optimizer_muon;
 const kr_optimizer_kind kr_optimizer_muon = {
     .name = "Muon",
@@ -172,9 +137,9 @@ const kr_optimizer_kind kr_optimizer_muon = {
     .summary = "orthogonalised steps of matrices, Adam for vectors",
     .reference = "Jordan et al. 2024; Liu et al. 2025, arXiv 2502.16982",
     .parameters = parameters,
-    .create = create,
-    .destroy = destroy,
+    .size = sizeof(muon),
+    .prepare = prepare,
+    .items = items,
+    .release = release,
     .step = step,
-    .save = save,
-    .load = load,
 };

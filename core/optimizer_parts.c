@@ -61,69 +61,6 @@ done:
     return status;
 }
 
-/* ---- saved state ---- */
-
-kr_status kr_optimizer_put(kr_context *ctx, kr_tree *map, const char *key, int single, size_t n, const void *data) {
-    kr_status status = KR_OK;
-    kr_tree *array = NULL;
-    if (single) {
-        KR_TRY(kr_tree_new_array(ctx, KR_FLOAT32, 1, &n, NULL, &array));
-        for (size_t i = 0; i < n; i++) array->data[i] = ((const float *)data)[i];
-    } else {
-        KR_TRY(kr_tree_new_array(ctx, KR_FLOAT64, 1, &n, data, &array));
-    }
-    KR_TRY(kr_tree_set(ctx, map, key, &array));
-done:
-    kr_tree_destroy(&array);
-    return status;
-}
-
-kr_status kr_optimizer_take(kr_context *ctx, const kr_tree *map, const char *key, int single, size_t n, void *data) {
-    kr_status status = KR_OK;
-    const kr_tree *array;
-    KR_TRY(kr_tree_need(ctx, map, key, &array));
-    size_t have = array->kind == KR_TREE_ARRAY ? kr_tree_array_size(array) : 0;
-    if (array->kind != KR_TREE_ARRAY || have != n)
-        KR_FAIL(ctx, KR_ERR_FORMAT, "\"%s\" has %zu numbers, expected %zu", key, have, n);
-    for (size_t i = 0; i < n; i++) {
-        if (single)
-            ((float *)data)[i] = (float)array->data[i];
-        else
-            ((double *)data)[i] = array->data[i];
-    }
-done:
-    return status;
-}
-
-kr_status kr_optimizer_put_int(kr_context *ctx, kr_tree *map, const char *key, int64_t value) {
-    kr_status status = KR_OK;
-    kr_tree *child = NULL;
-    KR_TRY(kr_tree_new_int(ctx, value, &child));
-    KR_TRY(kr_tree_set(ctx, map, key, &child));
-done:
-    return status;
-}
-
-kr_status kr_optimizer_take_int(kr_context *ctx, const kr_tree *map, const char *key, int64_t low, int64_t high,
-                                int64_t *value) {
-    kr_status status = KR_OK;
-    const kr_tree *child;
-    KR_TRY(kr_tree_need(ctx, map, key, &child));
-    if (child->kind != KR_TREE_INT || child->integer < low || child->integer > high)
-        KR_FAIL(ctx, KR_ERR_FORMAT, "\"%s\" must be a whole number from %lld to %lld", key, (long long)low,
-                (long long)high);
-    *value = child->integer;
-done:
-    return status;
-}
-
-kr_status kr_optimizer_options(kr_context *ctx, const kr_parameter *table, const kr_tree *options, void *state) {
-    kr_tree *complete = NULL;
-    kr_status status = kr_parameters_read(ctx, table, options, "optimizer", state, &complete);
-    kr_tree_destroy(&complete);
-    return status;
-}
-
 /* ---- vectors ---- */
 
 typedef struct vectors {

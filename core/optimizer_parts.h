@@ -1,4 +1,4 @@
-/* What the kinds of optimizers share: checked gradients, saved arrays, the Adam update of a range.
+/* What the kinds of optimizers share: checked gradients, vectors, the Adam update of a range.
  * SPDX-License-Identifier: BSD-3-Clause */
 #ifndef KR_CORE_OPTIMIZER_PARTS_H
 #define KR_CORE_OPTIMIZER_PARTS_H
@@ -15,15 +15,6 @@ kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layo
 kr_status kr_optimizer_measure(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
                                int group, const double *theta, double *innovation, double *gradient);
 
-/* Saved state: arrays of double, or of float when `single`, and counters, in a MAP. */
-kr_status kr_optimizer_put(kr_context *ctx, kr_tree *map, const char *key, int single, size_t n, const void *data);
-kr_status kr_optimizer_take(kr_context *ctx, const kr_tree *map, const char *key, int single, size_t n, void *data);
-kr_status kr_optimizer_put_int(kr_context *ctx, kr_tree *map, const char *key, int64_t value);
-kr_status kr_optimizer_take_int(kr_context *ctx, const kr_tree *map, const char *key, int64_t low, int64_t high,
-                                int64_t *value);
-
-/* Options by the kind's table into its state; without texts and lists, which would not outlive the call. */
-kr_status kr_optimizer_options(kr_context *ctx, const kr_parameter *table, const kr_tree *options, void *state);
 /* First line of the kinds' tables of options: the key that chose the kind may stay where it was. */
 #define KR_OPTIMIZER_TYPE                                                                                \
     {                                                                                                    \

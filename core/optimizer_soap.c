@@ -20,7 +20,7 @@ typedef struct soap {
     double *gradient, *m, *v;    /* [n]; m and v outside of the matrices only */
     float *mean, *square;        /* [matrices.total]: M, S */
     size_t *side[2];             /* [matrices.count] where L and U, R and V begin; unused when not turned */
-    size_t sides;                /* their length together */
+    size_t sides, longest;       /* their length together; the longest turned side */
     float *covariance, *basis;   /* [sides]: L and R; U and V */
     float *g, *turned, *scratch; /* [largest matrix] each; scratch holds a square too */
     double *values;              /* [longest turned side] */
@@ -74,60 +74,66 @@ static const kr_parameter parameters[] = {KR_OPTIMIZER_TYPE,
                                            .help = "longer sides of a matrix stay in their own basis"},
                                           {0}};
 
-static void destroy(void **state) {
-    soap *s = *state;
-    kr_optimizer_matrices_free(&s->matrices);
-    void *arrays[] = {s->gradient,   s->m,     s->v, s->mean,   s->square,  s->side[0], s->side[1],
-                      s->covariance, s->basis, s->g, s->turned, s->scratch, s->values,  s->order};
-    for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) kr_free(arrays[k]);
-    kr_free(s);
-    *state = NULL;
-}
-
 static int length(const kr_optimizer_matrix *x, int side) { return side ? x->columns : x->rows; }
 
-static kr_status create(kr_context *ctx, const kr_tree *options, const kr_optimizer_layout *layout, void **state) {
+static void release(void *state) {
+    soap *s = state;
+    kr_optimizer_matrices_free(&s->matrices);
+    kr_free(s->side[0]);
+    kr_free(s->side[1]);
+    kr_free(s->order);
+}
+
+static kr_status prepare(kr_context *ctx, const kr_optimizer_layout *layout, void *state) {
     kr_status status = KR_OK;
-    void *made = NULL;
-    soap *s = NULL;
-    size_t longest = 0;
-    KR_NEW(ctx, s, 1);
-    made = s;
+    soap *s = state;
     s->layout = layout;
-    KR_TRY(kr_optimizer_options(ctx, parameters, options, s));
     KR_TRY(kr_optimizer_matrices_find(ctx, layout, &s->matrices));
-    size_t count = (size_t)s->matrices.count;
     for (int side = 0; side < 2; side++) {
-        KR_NEW(ctx, s->side[side], count);
-        for (size_t k = 0; k < count; k++) {
+        KR_NEW(ctx, s->side[side], (size_t)s->matrices.count);
+        for (int k = 0; k < s->matrices.count; k++) {
             size_t d = (size_t)length(&s->matrices.matrix[k], side);
             if (d > (size_t)s->largest) continue;
             s->side[side][k] = s->sides;
             s->sides += d * d;
-            if (d > longest) longest = d;
+            if (d > s->longest) s->longest = d;
         }
     }
-    KR_NEW(ctx, s->gradient, layout->n);
-    KR_NEW(ctx, s->m, layout->n);
-    KR_NEW(ctx, s->v, layout->n);
-    KR_NEW(ctx, s->mean, s->matrices.total);
-    KR_NEW(ctx, s->square, s->matrices.total);
-    KR_NEW(ctx, s->covariance, s->sides);
-    KR_NEW(ctx, s->basis, s->sides);
-    KR_NEW(ctx, s->g, s->matrices.largest);
-    KR_NEW(ctx, s->turned, s->matrices.largest);
-    KR_NEW(ctx, s->scratch, s->matrices.largest > longest * longest ? s->matrices.largest : longest * longest);
-    KR_NEW(ctx, s->values, longest);
-    KR_NEW(ctx, s->order, longest);
+    KR_NEW(ctx, s->order, s->longest);
+done:
+    return status;
+}
+
+static int items(void *state, kr_optimizer_item *list) {
+    soap *s = state;
+    const size_t n = s->layout ? s->layout->n : 0, total = s->matrices.total, largest = s->matrices.largest;
+    const size_t square = s->longest * s->longest;
+    const kr_optimizer_item all[] = {
+        {"updates", KR_ITEM_COUNTER, 1, &s->updates, .most = INT64_MAX},
+        {"mean", KR_ITEM_F32, total, .place = &s->mean},
+        {"square", KR_ITEM_F32, total, .place = &s->square},
+        {"covariance", KR_ITEM_F32, s->sides, .place = &s->covariance},
+        {"basis", KR_ITEM_F32, s->sides, .place = &s->basis},
+        {"m", KR_ITEM_F64, n, .place = &s->m},
+        {"v", KR_ITEM_F64, n, .place = &s->v},
+        {NULL, KR_ITEM_F64, n, .place = &s->gradient},
+        {NULL, KR_ITEM_F32, largest, .place = &s->g},
+        {NULL, KR_ITEM_F32, largest, .place = &s->turned},
+        {NULL, KR_ITEM_F32, largest > square ? largest : square, .place = &s->scratch},
+        {NULL, KR_ITEM_F64, s->longest, .place = &s->values},
+    };
+    memcpy(list, all, sizeof all);
+    return sizeof all / sizeof *all;
+}
+
+/* Bases begin as unit matrices. */
+static void start(void *state) {
+    soap *s = state;
     for (int side = 0; side < 2; side++)
-        for (size_t k = 0; k < count; k++) {
+        for (int k = 0; k < s->matrices.count; k++) {
             size_t d = (size_t)length(&s->matrices.matrix[k], side);
             for (size_t i = 0; d <= (size_t)s->largest && i < d; i++) s->basis[s->side[side][k] + i * d + i] = 1;
         }
-done:
-    if (status < 0 && made) destroy(&made);
-    *state = made;
-    return status;
 }
 
 /* out = U in Vᵀ, or Uᵀ in V when back. in and out may be the same. */
@@ -213,54 +219,6 @@ done:
     return status;
 }
 
-/* The arrays that make up the state: name, single or double, length, place. */
-typedef struct saved {
-    const char *name;
-    int single;
-    size_t n;
-    void *data;
-} saved;
-enum { NSAVED = 6 };
-
-static void list_saved(const soap *s, saved list[NSAVED]) {
-    const saved all[NSAVED] = {{"mean", 1, s->matrices.total, s->mean},
-                               {"square", 1, s->matrices.total, s->square},
-                               {"covariance", 1, s->sides, s->covariance},
-                               {"basis", 1, s->sides, s->basis},
-                               {"m", 0, s->layout->n, s->m},
-                               {"v", 0, s->layout->n, s->v}};
-    memcpy(list, all, sizeof all);
-}
-
-static kr_status save(kr_context *ctx, const void *state, kr_tree **tree) {
-    kr_status status = KR_OK;
-    const soap *s = state;
-    saved list[NSAVED];
-    kr_tree *map = NULL;
-    list_saved(s, list);
-    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_TRY(kr_optimizer_put_int(ctx, map, "updates", s->updates));
-    for (int k = 0; k < NSAVED; k++)
-        KR_TRY(kr_optimizer_put(ctx, map, list[k].name, list[k].single, list[k].n, list[k].data));
-    *tree = map;
-    map = NULL;
-done:
-    kr_tree_destroy(&map);
-    return status;
-}
-
-static kr_status load(kr_context *ctx, void *state, const kr_tree *tree) {
-    kr_status status = KR_OK;
-    soap *s = state;
-    saved list[NSAVED];
-    list_saved(s, list);
-    KR_TRY(kr_optimizer_take_int(ctx, tree, "updates", 0, INT64_MAX, &s->updates));
-    for (int k = 0; k < NSAVED; k++)
-        KR_TRY(kr_optimizer_take(ctx, tree, list[k].name, list[k].single, list[k].n, list[k].data));
-done:
-    return status;
-}
-
 extern const kr_optimizer_kind kr_optimizer_soap;
 const kr_optimizer_kind kr_optimizer_soap = {
     .name = "SOAP",
@@ -268,9 +226,10 @@ const kr_optimizer_kind kr_optimizer_soap = {
     .summary = "Adam in the eigenbasis of the gradient's covariances for matrices",
     .reference = "Vyas et al. 2024, arXiv 2409.11321",
     .parameters = parameters,
-    .create = create,
-    .destroy = destroy,
+    .size = sizeof(soap),
+    .prepare = prepare,
+    .items = items,
+    .start = start,
+    .release = release,
     .step = step,
-    .save = save,
-    .load = load,
 };

@@ -74,8 +74,8 @@ void kr_interval_exact(long k, long n, double confidence, double *low, double *h
     *high = k < n ? kr_beta_inverse((double)(k + 1), (double)(n - k), 1 - side) : 1;
 }
 
-double kr_upper_limit(long k, long n, double confidence) {
-    return k < n ? kr_beta_inverse((double)(k + 1), (double)(n - k), confidence) : 1;
+double kr_upper_limit(double k, double n, double confidence) {
+    return k < n ? kr_beta_inverse(k + 1, n - k, confidence) : 1;
 }
 
 void kr_interval_wilson(double k, double n, double confidence, double *low, double *high) {
@@ -89,32 +89,31 @@ void kr_interval_wilson(double k, double n, double confidence, double *low, doub
     *high = k == n ? 1 : fmin(1, middle + half);
 }
 
-double kr_upper_limit_stratified(int nstrata, const double *weight, const long *k, const long *n, double confidence) {
+double kr_upper_limit_stratified(int nstrata, const double *weight, const double *k, const double *n,
+                                 double confidence) {
     double p = 0, variance = 0, unseen = 0, worst = 0, total = 0;
     for (int s = 0; s < nstrata; s++) {
-        if (n[s] == 0) {
+        if (!(n[s] > 0)) {
             unseen += weight[s];
             continue;
         }
         /* Variances of strata from shrunken rates: 0 of n does not mean that nothing is uncertain. */
-        double size = (double)n[s], rate = ((double)k[s] + 0.5) / (size + 1);
-        p += weight[s] * (double)k[s] / size;
-        variance += weight[s] * weight[s] * rate * (1 - rate) / size;
-        total += size;
-        worst = fmax(worst, weight[s] / size);
+        double rate = (k[s] + 0.5) / (n[s] + 1);
+        p += weight[s] * k[s] / n[s];
+        variance += weight[s] * weight[s] * rate * (1 - rate) / n[s];
+        total += n[s];
+        worst = fmax(worst, weight[s] / n[s]);
     }
     if (total == 0) return 1;
     if (nstrata == 1) return kr_upper_limit(k[0], n[0], confidence);
     double seen = 1 - unseen, share = p / seen, shrunk = 0;
     for (int s = 0; s < nstrata; s++)
-        if (n[s]) shrunk += weight[s] / seen * ((double)k[s] + 0.5) / ((double)n[s] + 1);
+        if (n[s] > 0) shrunk += weight[s] / seen * (k[s] + 0.5) / (n[s] + 1);
     double effective = shrunk * (1 - shrunk) / (variance / (seen * seen));
     if (!(effective < total)) effective = total;
     if (effective > seen / worst) effective = seen / worst; /* no better than the thinnest stratum everywhere */
     /* The exact limit with real-valued counts. */
-    double successes = share * effective;
-    double limit = successes < effective ? kr_beta_inverse(successes + 1, effective - successes, confidence) : 1;
-    return fmin(1, unseen + seen * limit);
+    return fmin(1, unseen + seen * kr_upper_limit(share * effective, effective, confidence));
 }
 
 /* ---- ranks ---- */

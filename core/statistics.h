@@ -15,14 +15,16 @@ double kr_normal_quantile(double p);
 /* Two-sided interval of a probability, k successes of n, confidence e.g. 0.95. Clopper and Pearson 1934: coverage never
  * below nominal. n = 0 gives [0, 1]. */
 void kr_interval_exact(long k, long n, double confidence, double *low, double *high);
-/* One-sided upper limit of the same kind: P(p ≤ high) ≥ confidence. 0 of n: 1 − (1 − confidence)^(1/n). */
-double kr_upper_limit(long k, long n, double confidence);
+/* One-sided upper limit of the same kind: P(p ≤ high) ≥ confidence. 0 of n: 1 − (1 − confidence)^(1/n). Counts may be
+ * effective ones. */
+double kr_upper_limit(double k, double n, double confidence);
 /* Wilson 1927; counts may be effective ones, so not whole numbers. */
 void kr_interval_wilson(double k, double n, double confidence, double *low, double *high);
 /* Upper limit of Σ weight[s] p[s], weights sum up to 1, strata with k[s] of n[s]: Wilson's interval at the effective
  * sample size of the stratified estimate (Franco et al. 2019), never below the weighted sum of what the strata exclude.
  * A stratum with n = 0 counts as p = 1. */
-double kr_upper_limit_stratified(int nstrata, const double *weight, const long *k, const long *n, double confidence);
+double kr_upper_limit_stratified(int nstrata, const double *weight, const double *k, const double *n,
+                                 double confidence);
 
 /* Ranks from 1, ties get their mean. rank [n]. */
 kr_status kr_ranks(kr_context *ctx, long n, const double *value, double *rank);

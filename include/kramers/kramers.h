@@ -3,6 +3,7 @@
 #ifndef KRAMERS_H
 #define KRAMERS_H
 
+#include <kramers/audit.h>
 #include <kramers/campaign.h>
 #include <kramers/context.h>
 #include <kramers/dataset_tools.h>

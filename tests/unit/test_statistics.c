@@ -55,7 +55,7 @@ static void test_stratified(void **state) {
     kr_stream stream = {5, 77};
     const double weight[3] = {0.6, 0.3, 0.1};
     const double rates[5][3] = {{0.02, 0.02, 0.02}, {0.01, 0.1, 0.3}, {0.3, 0.01, 0}, {0, 0, 0.05}, {0.2, 0.3, 0.1}};
-    const long sizes[3][3] = {{20, 20, 20}, {60, 30, 10}, {100, 10, 5}};
+    const double sizes[3][3] = {{20, 20, 20}, {60, 30, 10}, {100, 10, 5}};
     uint64_t draw = 0;
     for (int r = 0; r < 5; r++)
         for (int s = 0; s < 3; s++) {
@@ -63,20 +63,19 @@ static void test_stratified(void **state) {
             int covered = 0, trials = 2000;
             for (int c = 0; c < 3; c++) truth += weight[c] * rates[r][c];
             for (int t = 0; t < trials; t++) {
-                long k[3] = {0, 0, 0};
+                double k[3] = {0, 0, 0};
                 for (int c = 0; c < 3; c++)
-                    for (long i = 0; i < sizes[s][c]; i++)
+                    for (int i = 0; i < (int)sizes[s][c]; i++)
                         k[c] += kr_random_uniform(stream, draw++, 0, 0) < rates[r][c];
                 covered += kr_upper_limit_stratified(3, weight, k, sizes[s], 0.95) >= truth;
             }
             if (covered < 0.93 * trials) print_error("rates %d sizes %d: coverage %d of %d\n", r, s, covered, trials);
             assert_true(covered >= 0.93 * trials);
         }
-    const long none[3] = {0, 0, 0}, some[3] = {50, 50, 0};
+    const double none[3] = {0, 0, 0}, some[3] = {50, 50, 0};
     kr_assert_near(kr_upper_limit_stratified(3, weight, none, none, 0.95), 1, 0, 0);
     assert_true(kr_upper_limit_stratified(3, weight, none, some, 0.95) > 0.1); /* what was not looked at counts */
-    const double all = 1;
-    const long k = 3, n = 70;
+    const double all = 1, k = 3, n = 70;
     kr_assert_near(kr_upper_limit_stratified(1, &all, &k, &n, 0.95), kr_upper_limit(3, 70, 0.95), 0, 0);
 }
 

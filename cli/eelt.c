@@ -201,8 +201,8 @@ static const cli_command command_retry = {
     .run = retry,
 };
 
-static const cli_command *const commands[] = {&cli_eelt_check, &command_label, &command_status,
-                                              &command_retry,  &command_exec,  NULL};
+static const cli_command *const commands[] = {
+    &cli_eelt_check, &command_label, &command_status, &command_retry, &command_exec, &cli_eelt_explore, NULL};
 
 extern const cli_command cli_command_eelt;
 const cli_command cli_command_eelt = {

@@ -5,6 +5,6 @@
 
 #include "cli.h"
 
-extern const cli_command cli_eelt_check;
+extern const cli_command cli_eelt_check, cli_eelt_explore;
 
 #endif

@@ -166,6 +166,25 @@ done:
     return status;
 }
 
+kr_status kr_tree_without(kr_context *ctx, const kr_tree *map, int n, const char *const *dropped, kr_tree **copy) {
+    kr_status status = KR_OK;
+    kr_tree *child = NULL;
+    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, copy));
+    (*copy)->line = map->line;
+    (*copy)->column = map->column;
+    for (int i = 0; map->kind == KR_TREE_MAP && i < map->count; i++) {
+        int drop = 0;
+        for (int k = 0; k < n; k++) drop |= !strcmp(map->key[i], dropped[k]);
+        if (drop) continue;
+        KR_TRY(kr_tree_copy(ctx, map->child[i], &child));
+        KR_TRY(kr_tree_set(ctx, *copy, map->key[i], &child));
+    }
+done:
+    kr_tree_destroy(&child);
+    if (status != KR_OK) kr_tree_destroy(copy);
+    return status;
+}
+
 const kr_tree *kr_tree_get(const kr_tree *map, const char *key) {
     if (!map || map->kind != KR_TREE_MAP) return NULL;
     for (int i = 0; i < map->count; i++)

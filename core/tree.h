@@ -55,6 +55,8 @@ kr_status kr_tree_append(kr_context *ctx, kr_tree *list, kr_tree **child);
 kr_status kr_tree_set(kr_context *ctx, kr_tree *map, const char *key, kr_tree **child);
 /* kr_tree_set without the search for an equal key: the caller knows that it is new. */
 kr_status kr_tree_add(kr_context *ctx, kr_tree *map, const char *key, kr_tree **child);
+/* A copy of a MAP without the keys dropped [n]. */
+kr_status kr_tree_without(kr_context *ctx, const kr_tree *map, int n, const char *const *dropped, kr_tree **copy);
 
 /* Look-up: NULL when absent or when `map` is no MAP. */
 const kr_tree *kr_tree_get(const kr_tree *map, const char *key);

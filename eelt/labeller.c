@@ -61,23 +61,6 @@ static const kr_parameter limit_table[] = {{.name = "net_force_eV_per_A",
                                             .help = "refuse a label without stress"},
                                            {0}};
 
-/* `object` without the keys that are no options of the kind. */
-static kr_status options_of(kr_context *ctx, const kr_tree *object, kr_tree **options) {
-    kr_status status = KR_OK;
-    kr_tree *copy = NULL;
-    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, options));
-    (*options)->line = object->line;
-    (*options)->column = object->column;
-    for (int i = 0; i < object->count; i++) {
-        if (!strcmp(object->key[i], "engine") || !strcmp(object->key[i], "checks")) continue;
-        KR_TRY(kr_tree_copy(ctx, object->child[i], &copy));
-        KR_TRY(kr_tree_set(ctx, *options, object->key[i], &copy));
-    }
-done:
-    kr_tree_destroy(&copy);
-    return status;
-}
-
 kr_status kr_labeller_create(kr_context *ctx, const kr_tree *object, const char *base, kr_labeller **labeller) {
     kr_status status = KR_OK;
     kr_labeller *l = NULL;
@@ -98,7 +81,7 @@ kr_status kr_labeller_create(kr_context *ctx, const kr_tree *object, const char 
         KR_TRY(KR_ERR_FORMAT);
     }
     KR_TRY(kr_parameters_read(ctx, limit_table, kr_tree_get(object, "checks"), "label.checks", &l->limits, &complete));
-    KR_TRY(options_of(ctx, object, &options));
+    KR_TRY(kr_tree_without(ctx, object, 2, (const char *const[]){"engine", "checks"}, &options));
     KR_TRY(l->kind->create(ctx, options, base, &l->state));
     *labeller = l;
     l = NULL;

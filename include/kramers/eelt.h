@@ -42,6 +42,10 @@ kr_status kr_label_dataset(kr_context *ctx, const kr_label_options *options, con
 /* Runs the task of a folder under its limits: what `kramers eelt exec FOLDER` does. */
 kr_status kr_task_execute(kr_context *ctx, const char *folder);
 
+/* Makes or continues the exploration that is described in a folder (explore.json): what `kramers eelt explore FOLDER`
+ * does. KR_CANCELLED: stopped by the progress function; the same call goes on. */
+kr_status kr_explore_execute(kr_context *ctx, const char *folder);
+
 /* Lines that tell the state of a campaign's folder: tasks by state, failures by class, last events. */
 kr_status kr_campaign_status(kr_context *ctx, const char *folder, void (*line)(const char *text, void *payload),
                              void *payload);

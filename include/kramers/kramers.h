@@ -19,5 +19,6 @@
 #include <kramers/status.h>
 #include <kramers/system.h>
 #include <kramers/training.h>
+#include <kramers/watch.h>
 
 #endif

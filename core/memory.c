@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 static atomic_long fail_countdown; /* 0 = off */
 static atomic_long live;
@@ -20,6 +23,22 @@ static int must_fail(void) {
     return atomic_fetch_sub(&fail_countdown, 1) == 1;
 }
 
+enum { HUGE_PAGE = 2 << 20 };
+
+/* Large arrays lie on huge pages where the system has them on request: sweeps over all parameters of a network, or all
+ * frames of a block, would else wait for the address tables. */
+static void *allocate(size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (bytes >= (size_t)2 * HUGE_PAGE) {
+        size_t whole = bytes / HUGE_PAGE * HUGE_PAGE;
+        void *pointer = aligned_alloc(HUGE_PAGE, bytes);
+        if (pointer) (void)madvise(pointer, whole, MADV_HUGEPAGE); /* a wish: nothing depends on it */
+        return pointer;
+    }
+#endif
+    return aligned_alloc(KR_ALIGN, bytes);
+}
+
 void *kr_malloc(kr_context *ctx, size_t count, size_t size) {
     if (size && count > (PTRDIFF_MAX - KR_ALIGN) / size) { /* no object may be larger than PTRDIFF_MAX */
         KR_ERROR(ctx, KR_ERR_MEMORY, "%zu elements of %zu bytes are more than the address space holds", count, size);
@@ -27,7 +46,7 @@ void *kr_malloc(kr_context *ctx, size_t count, size_t size) {
     }
     size_t bytes = count * size;
     size_t rounded = bytes ? (bytes + KR_ALIGN - 1) / KR_ALIGN * KR_ALIGN : KR_ALIGN;
-    void *pointer = must_fail() ? NULL : aligned_alloc(KR_ALIGN, rounded);
+    void *pointer = must_fail() ? NULL : allocate(rounded);
     if (!pointer) {
         KR_ERROR(ctx, KR_ERR_MEMORY, "cannot allocate %zu bytes", bytes);
         return NULL;

@@ -92,10 +92,11 @@ static int items(void *state, kr_optimizer_item *list) {
 }
 
 static kr_status update(void *payload, kr_context *ctx, long block, int thread) {
-    (void)ctx;
     (void)thread;
     adam *s = payload;
     const kr_span *piece = &s->layout->piece[block];
+    kr_status status = kr_optimizer_check_piece(ctx, s->layout, block, s->gradient);
+    if (status != KR_OK) return status;
     size_t begin = piece->begin, size = s->single ? sizeof(float) : sizeof(double);
     s->kernel(&s->how, piece->count, s->theta + begin, s->gradient + begin, (char *)s->m + begin * size,
               (char *)s->v + begin * size);
@@ -107,7 +108,7 @@ static kr_status step(kr_context *ctx, void *state, int64_t number, double lr, c
     (void)number;
     kr_status status = KR_OK;
     adam *s = state;
-    KR_TRY(kr_optimizer_gradient(ctx, s->layout, objective, theta, loss, s->gradient));
+    KR_TRY(kr_optimizer_evaluate(ctx, objective, theta, loss, s->gradient));
     if (status != KR_OK) goto done;
     s->updates++;
     s->how = kr_adam_at(s->beta1, s->beta2, s->epsilon, s->epsilon_hat, s->updates, lr);

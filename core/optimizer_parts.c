@@ -8,33 +8,37 @@
 
 /* ---- checked gradients ---- */
 
-static kr_status check_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const double *gradient) {
-    for (int p = 0; p < layout->npieces; p++) {
-        const double *g = gradient + layout->piece[p].begin;
-        size_t n = layout->piece[p].count;
-        /* 0·g is 0, or NaN when g is not finite: one sum says whether to look closer. Four sums, so that the loop
-         * does not wait for its own additions. */
-        double sum[4] = {0};
-        size_t i = 0;
-        for (; i + 4 <= n; i += 4)
-            for (size_t k = 0; k < 4; k++) sum[k] += 0.0 * g[i + k];
-        for (; i < n; i++) sum[0] += 0.0 * g[i];
-        if (sum[0] + sum[1] + sum[2] + sum[3] == 0.0) continue;
-        for (i = 0; i < n && isfinite(g[i]); i++) continue;
-        size_t at = layout->piece[p].begin + i;
-        for (int b = 0; b < layout->nblocks; b++) {
-            const kr_block *block = &layout->block[b];
-            if (at >= block->offset && at < block->offset + block->count)
-                return KR_ERROR(ctx, KR_ERR_NUMERIC, "the gradient of %s[%zu] is %g", block->name, at - block->offset,
-                                gradient[at]);
-        }
-        return KR_ERROR(ctx, KR_ERR_NUMERIC, "the gradient of parameter %zu is %g", at, gradient[at]);
+kr_status kr_optimizer_check_piece(kr_context *ctx, const kr_optimizer_layout *layout, long p, const double *gradient) {
+    const double *g = gradient + layout->piece[p].begin;
+    size_t n = layout->piece[p].count;
+    /* 0·g is 0, or NaN when g is not finite: one sum says whether to look closer. Four sums, so that the loop
+     * does not wait for its own additions. */
+    double sum[4] = {0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t k = 0; k < 4; k++) sum[k] += 0.0 * g[i + k];
+    for (; i < n; i++) sum[0] += 0.0 * g[i];
+    if (sum[0] + sum[1] + sum[2] + sum[3] == 0.0) return KR_OK;
+    for (i = 0; i < n && isfinite(g[i]); i++) continue;
+    size_t at = layout->piece[p].begin + i;
+    for (int b = 0; b < layout->nblocks; b++) {
+        const kr_block *block = &layout->block[b];
+        if (at >= block->offset && at < block->offset + block->count)
+            return KR_ERROR(ctx, KR_ERR_NUMERIC, "the gradient of %s[%zu] is %g", block->name, at - block->offset,
+                            gradient[at]);
     }
-    return KR_OK;
+    return KR_ERROR(ctx, KR_ERR_NUMERIC, "the gradient of parameter %zu is %g", at, gradient[at]);
 }
 
-kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
-                                const double *theta, double *loss, double *gradient) {
+static kr_status check_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const double *gradient) {
+    kr_status status = KR_OK;
+    for (int p = 0; p < layout->npieces && status == KR_OK; p++)
+        status = kr_optimizer_check_piece(ctx, layout, p, gradient);
+    return status;
+}
+
+kr_status kr_optimizer_evaluate(kr_context *ctx, const kr_objective *objective, const double *theta, double *loss,
+                                double *gradient) {
     kr_status status = KR_OK;
     if (!objective->evaluate) KR_FAIL(ctx, KR_ERR_ARGUMENT, "this optimizer needs a loss with its gradient");
     KR_TRY(objective->evaluate(ctx, objective->payload, theta, loss, gradient));
@@ -42,11 +46,15 @@ kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layo
     if (!isfinite(*loss)) {
         KR_ERROR(ctx, status = KR_ERR_NUMERIC, "the loss is %g", *loss);
         kr_error_hint(ctx, "a smaller learning rate, or frames with errors: kramers data check");
-        goto done;
     }
-    if (gradient) KR_TRY(check_gradient(ctx, layout, gradient));
 done:
     return status;
+}
+
+kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
+                                const double *theta, double *loss, double *gradient) {
+    kr_status status = kr_optimizer_evaluate(ctx, objective, theta, loss, gradient);
+    return status == KR_OK && gradient ? check_gradient(ctx, layout, gradient) : status;
 }
 
 kr_status kr_optimizer_measure(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,

@@ -11,6 +11,11 @@
 /* objective->evaluate with checks: it exists, loss and the moving part of the gradient [n] are finite. */
 kr_status kr_optimizer_gradient(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
                                 const double *theta, double *loss, double *gradient);
+/* The same in two parts, for who checks the gradient where it is used and already at hand. */
+kr_status kr_optimizer_evaluate(kr_context *ctx, const kr_objective *objective, const double *theta, double *loss,
+                                double *gradient);
+kr_status kr_optimizer_check_piece(kr_context *ctx, const kr_optimizer_layout *layout, long piece,
+                                   const double *gradient);
 /* The same for one measurement of a Kalman filter. */
 kr_status kr_optimizer_measure(kr_context *ctx, const kr_optimizer_layout *layout, const kr_objective *objective,
                                int group, const double *theta, double *innovation, double *gradient);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "training/input.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/json.h"
 #include "core/memory.h"
 #include <math.h>
@@ -351,6 +352,10 @@ static kr_status read_training(kr_context *ctx, kr_input *in) {
                                  isnan(t->numb_epoch) ? "the number of steps (or numb_epoch) is missing"
                                                       : "either numb_steps or numb_epoch is given, not both"));
     }
+    if (t->stat_file && kr_file_exists(t->stat_file)) /* DeePMD-kit would take the statistics of that run */
+        KR_TRY(kr_parameter_fail(ctx, "training", "stat_file", kr_tree_get(map, "stat_file"),
+                                 "%s exists and is not read: without the key, statistics are those of the data",
+                                 t->stat_file));
     t->data.present = 1;
     t->data.numb_btch = 1;
     KR_TRY(section(ctx, kr_input_training_data, t->training_data_map, "training.training_data", &t->data, map,

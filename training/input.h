@@ -70,7 +70,7 @@ typedef struct kr_input_training {
     int64_t numb_steps; /* KR_PARAMETER_NULL: by epochs */
     double numb_epoch;  /* NaN: by steps */
     int64_t seed;
-    const char *disp_file, *save_ckpt, *save_dir;
+    const char *disp_file, *save_ckpt, *save_dir, *stat_file;
     int64_t disp_freq, save_freq;
     int max_ckpt_keep, enable_ema, change_bias_after_training, disp_training, disp_avg;
     double ema_decay, gradient_max_norm; /* the latter NaN: absent */

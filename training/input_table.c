@@ -269,7 +269,7 @@ const kr_parameter kr_input_validation_data[] = {DATA("as for training"),
 const kr_parameter kr_input_training_table[] = {
     TREE(T, "training_data", training_data_map, NULL, .help = "see below"),
     TREE(T, "validation_data", validation_data_map, "", .help = "see below"),
-    NONE("stat_file", "", "~statistics take seconds and are always computed"),
+    TEXT(T, "stat_file", stat_file, "", .help = "never written: statistics are always computed"),
     KEPT("stat_file_mode", "\"update\"", "without effect"),
     NONE("mixed_precision", "", "kramers.precision chooses the precision of a run"),
     LONG(T, "numb_steps", numb_steps, "", .aliases = "stop_batch num_step num_steps numb_step", .range = ">= 1",

@@ -144,6 +144,10 @@ static void test_mistakes(void **state) {
          ""},
         {"\"sel\": [46, 92]", "\"sel\": [46, 92], \"exclude_types\": [[0, 2]]",
          "model.descriptor.exclude_types: expected a list of pairs of types from 0 to 1", ""},
+        {"\"numb_steps\": 10", "\"numb_steps\": 10, \"stat_file\": \"/dev/null\"",
+         "training.stat_file: /dev/null exists and is not read", ""},
+        {"\"type\": \"ener\"", "\"type\": \"ener\", \"enable_atom_ener_coeff\": true",
+         "loss.enable_atom_ener_coeff = true: coefficients of atomic energies are not supported (line 8", ""},
         {"\"sel\": [46, 92]", "\"sel\": [46, 92], \"precision\": \"float8\"", "model.descriptor.precision", ""},
         {"\"exp\", ", "\"exp\", \"stop_lr\": 1e-8, \"stop_lr_ratio\": 0.1, ", "either stop_lr or stop_lr_ratio", ""},
     };

@@ -99,7 +99,12 @@ def errors(program, model, system):
     return 1e3 * e_mae, 1e3 * e_rmse, f_mae, f_rmse
 
 
-def report(name, steps, wall, cpu, result):
+def report(a, name, steps, wall, cpu, result):
+    if a.values:
+        with open(a.values, "a") as f:
+            keys = ("e_mae", "e_rmse", "f_mae", "f_rmse")
+            for key, value in (*zip(keys, result), ("wall", wall), ("cpu", cpu)):
+                f.write(f"{name}_{key} {value:.5g}\n")
     e_mae, e_rmse, f_mae, f_rmse = result
     print(f"{name:24s} {steps:8d} {wall:9.1f} {cpu:9.1f} {e_mae:9.3f} {e_rmse:9.3f} {f_mae:9.4f} {f_rmse:9.4f}",
           flush=True)
@@ -135,6 +140,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--label", default="", help="added to the name of the run and of its folder")
+    parser.add_argument("--values", default="", metavar="FILE", help='append lines "RUN_KEY VALUE" to this file')
     return parser.parse_args()
 
 
@@ -157,7 +163,7 @@ def main():
                 for suffix in ("", "-ema"):
                     model = os.path.join(folder, f"model{suffix}.dp")
                     if os.path.exists(model):
-                        report(run + suffix, n, wall, cpu, errors(program, model, test))
+                        report(a, run + suffix, n, wall, cpu, errors(program, model, test))
         for other, (energy, force) in PUBLISHED.get(name, {}).items():
             print(f"  {other:60s}{energy:9.3f} {'':9s} {force:9.4f}")
 

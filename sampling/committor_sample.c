@@ -213,9 +213,3 @@ double kr_samples_effective(const kr_samples *samples) {
     }
     return sum * sum / square;
 }
-
-kr_status kr_region_inner_point(kr_context *ctx, const kr_region *region, const char *name, double *x) {
-    if (kr_region_center(region, x) && kr_region_level(region, x, NULL) <= 0) return KR_OK;
-    if (kr_region_project(region, x)) return KR_OK;
-    return KR_ERROR(ctx, KR_ERR_ARGUMENT, "no point of state %s was found", name);
-}

@@ -57,7 +57,5 @@ kr_status kr_samples_draw(kr_context *ctx, const kr_problem *problem, const kr_s
 void kr_samples_free(kr_samples *samples);
 /* (Σw)²/Σw² */
 double kr_samples_effective(const kr_samples *samples);
-/* A point [dim] inside a region, near `x` (in and out). */
-kr_status kr_region_inner_point(kr_context *ctx, const kr_region *region, const char *name, double *x);
 
 #endif

@@ -79,6 +79,8 @@ void kr_problem_describe(const kr_problem_kind *kind, void (*line)(const char *t
 /* KR_ERR_FORMAT when a state is missing; KR_ERR_ARGUMENT when A and B overlap (a point in both is named, searched for
  * along the line between inner points of the two). */
 kr_status kr_problem_need_states(kr_context *ctx, const kr_problem *problem);
+/* A point x [dim] of A (or of B): its centre, or one that Newton steps reach; 0 when there is none. */
+int kr_problem_inner_point(const kr_problem *problem, int in_b, double *x);
 
 /* For kinds: sets dim = positions = d and allocates low, high (infinite). */
 kr_status kr_problem_resize(kr_context *ctx, kr_problem *problem, int d);

@@ -317,9 +317,9 @@ void kr_problem_destroy(kr_problem **problem) {
     *problem = NULL;
 }
 
-/* An inner point of a region: its centre, or one that Newton steps reach from the middle of the box. */
-static int inner_point(const kr_problem *p, const kr_region *region, double *x) {
-    if (kr_region_center(region, x)) return 1;
+int kr_problem_inner_point(const kr_problem *p, int in_b, double *x) {
+    const kr_region *region = in_b ? p->b : p->a;
+    if (kr_region_center(region, x) && kr_region_level(region, x, NULL) <= 0) return 1;
     for (int i = 0; i < p->dim; i++) {
         double middle = 0.5 * (p->low[i] + p->high[i]);
         x[i] = isfinite(middle) ? middle : 0;
@@ -342,7 +342,7 @@ kr_status kr_problem_need_states(kr_context *ctx, const kr_problem *p) {
     KR_NEW(ctx, xa, 3 * (size_t)p->dim);
     xb = xa + p->dim;
     x = xb + p->dim;
-    int has_a = inner_point(p, p->a, xa), has_b = inner_point(p, p->b, xb);
+    int has_a = kr_problem_inner_point(p, 0, xa), has_b = kr_problem_inner_point(p, 1, xb);
     if (!has_a || !has_b)
         KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: no point of state %s was found, it may be empty", p->where,
                 has_a ? "B" : "A");

@@ -80,15 +80,17 @@ kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *model, const kr
 /* ---- ordered line integral method (quasipotential_olim.c) ---- */
 
 typedef struct kr_olim {
-    int n[2], radius; /* nodes; updates reach this many of them */
-    double low[2], high[2];
-    double *u;      /* [n0][n1] U = 2V from the attractor; infinite where not reached */
+    int dim, n[3], radius; /* nodes; updates reach `radius` of them */
+    double low[3], high[3];
+    double *u;      /* [n0][n1]([n2]) U = 2V from the attractor; infinite where not reached */
     double largest; /* up to this U the result does not depend on the box */
     long accepted;
 } kr_olim;
-/* From attractor x [2]. radius 0 = chosen by the number of nodes. */
-kr_status kr_olim_solve(kr_context *ctx, const kr_problem *problem, const double *x, int n0, int n1, int radius,
+/* 2 or 3 dimensions, from attractor x [dim], nodes [dim]. radius 0 = chosen by the number of nodes. */
+kr_status kr_olim_solve(kr_context *ctx, const kr_problem *problem, const double *x, const int *nodes, int radius,
                         kr_olim *result);
+/* U at x [dim], linear between the nodes; infinite where not reached. */
+double kr_olim_value(const kr_olim *result, const double *x);
 void kr_olim_free(kr_olim *result);
 
 #endif

@@ -35,17 +35,8 @@ kr_status kr_rate_mover(kr_context *ctx, const kr_rate *rate, int piece, int use
 }
 
 kr_status kr_rate_start(kr_context *ctx, const kr_rate *rate, int in_b, double *x) {
-    const kr_problem *p = rate->problem;
-    const kr_region *region = in_b ? p->b : p->a;
-    if (kr_region_center(region, x) && kr_region_level(region, x, NULL) <= 0) return KR_OK;
-    for (int i = 0; i < p->dim; i++) {
-        double middle = 0.5 * (p->low[i] + p->high[i]);
-        x[i] = isfinite(middle) ? middle : 0;
-    }
-    if (kr_region_project(region, x)) return KR_OK;
-    for (int i = 0; i < p->dim; i++) x[i] = 0.1 + 0.01 * i;
-    if (kr_region_project(region, x)) return KR_OK;
-    KR_ERROR(ctx, KR_ERR_ARGUMENT, "%s: no point of state %s was found", p->where, in_b ? "B" : "A");
+    if (kr_problem_inner_point(rate->problem, in_b, x)) return KR_OK;
+    KR_ERROR(ctx, KR_ERR_ARGUMENT, "%s: no point of state %s was found", rate->problem->where, in_b ? "B" : "A");
     kr_error_hint(ctx, "describe it as a ball, cylinder or ellipsoid, or give \"start\"");
     return KR_ERR_ARGUMENT;
 }

@@ -86,13 +86,9 @@ static kr_status starts(kr_context *ctx, const kr_sampling *run, double **start)
     size_t dim = (size_t)run->problem->dim;
     *start = NULL;
     KR_NEW(ctx, *start, 2 * dim);
-    for (size_t k = 0; k < dim; k++) {
-        double low = run->problem->low[k], high = run->problem->high[k];
-        double middle = isfinite(low) && isfinite(high) ? 0.5 * (low + high) : 0;
-        (*start)[k] = (*start)[dim + k] = middle;
-    }
-    KR_STEP(kr_region_inner_point(ctx, run->problem->a, "A", *start));
-    KR_STEP(kr_region_inner_point(ctx, run->problem->b, "B", *start + dim));
+    for (int state = 0; state < 2; state++)
+        if (!kr_problem_inner_point(run->problem, state, *start + (size_t)state * dim))
+            KR_FAIL(ctx, KR_ERR_ARGUMENT, "no point of state %s was found", state ? "B" : "A");
 done:
     return status;
 }

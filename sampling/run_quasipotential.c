@@ -21,8 +21,8 @@ static const kr_parameter top_table[] = {
      AT(method),
      .initial = "\"network\"",
      .allowed = "network|olim|lyapunov",
-     .help =
-         "network: any dimension; olim: ordered line integrals on a grid in 2-D; lyapunov: at the attractors alone"},
+     .help = "network: any dimension; olim: ordered line integrals on a grid in 2-D and 3-D; lyapunov: at the "
+             "attractors alone"},
     INT("starts", starts, "50", "[1, 100000]", "random points from which attractors are searched"),
     TREE("network", network, "the network: `--keys network`"),
     TREE("training", training, "its points, losses and schedule: `--keys training`"),
@@ -70,9 +70,9 @@ static const kr_parameter olim_table[] = {
     {.name = "nodes",
      .type = KR_PARAMETER_INTS,
      AT(o.nodes),
-     .initial = "[513, 513]",
+     .initial = "",
      .range = "[9, 8193]",
-     .help = "of the grid over the box"},
+     .help = "of the grid over the box, in each dimension; null: 513 in 2-D, 65 in 3-D"},
     INT("radius", o.radius, "0", "[0, 200]", "reach of updates in nodes; 0: by the number of nodes"),
     {.name = "attractor",
      .type = KR_PARAMETER_REALS,
@@ -104,8 +104,8 @@ static kr_status prepare(kr_context *ctx, kr_sampling *run) {
     }
     if (run->problem->dynamics == KR_UNDERDAMPED && s->method != KR_QUASI_LYAPUNOV)
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "underdamped dynamics have V = H: the energy over the minimum");
-    if (s->method == KR_QUASI_OLIM && run->problem->dim != 2)
-        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "olim works in 2 dimensions, the problem has %d", run->problem->dim);
+    if (s->method == KR_QUASI_OLIM && (run->problem->dim < 2 || run->problem->dim > 3))
+        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "olim works in 2 and 3 dimensions, the problem has %d", run->problem->dim);
 done:
     kr_tree_destroy(&copy);
     return status;

@@ -6,22 +6,10 @@
 #include "sampling/run_quasipotential.h"
 #include <math.h>
 
-/* V = U/2, bilinear. */
 static kr_status evaluate(kr_context *ctx, const void *payload, long n, const double *x, double *v) {
     const kr_olim *o = payload;
     (void)ctx;
-    for (long i = 0; i < n; i++) {
-        double t[2];
-        long cell[2];
-        for (int k = 0; k < 2; k++) {
-            double s = (x[2 * i + k] - o->low[k]) / (o->high[k] - o->low[k]) * (o->n[k] - 1);
-            cell[k] = s < 0 ? 0 : s > o->n[k] - 2 ? o->n[k] - 2 : (long)s;
-            t[k] = s - (double)cell[k];
-        }
-        const double *u = o->u + cell[0] * o->n[1] + cell[1];
-        v[i] = 0.5 * ((1 - t[0]) * ((1 - t[1]) * u[0] + t[1] * u[1]) +
-                      t[0] * ((1 - t[1]) * u[o->n[1]] + t[1] * u[o->n[1] + 1]));
-    }
+    for (long i = 0; i < n; i++) v[i] = 0.5 * kr_olim_value(o, x + i * o->dim);
     return KR_OK;
 }
 
@@ -30,53 +18,65 @@ static const double *choose(const kr_attractors *found, const double *wish) {
     const double *best = found->x;
     double least = INFINITY;
     for (int a = 0; a < found->n && wish; a++) {
-        double d = hypot(found->x[2 * a] - wish[0], found->x[2 * a + 1] - wish[1]);
-        if (d < least) {
-            least = d;
-            best = found->x + 2 * a;
+        double square = 0;
+        for (int k = 0; k < found->dim; k++) square += pow(found->x[a * found->dim + k] - wish[k], 2);
+        if (square < least) {
+            least = square;
+            best = found->x + (long)a * found->dim;
         }
     }
     return best;
+}
+
+/* Nodes x [inside][dim] where U is that of this attractor: below the edge and below the pass to another one. */
+static void select_inside(const kr_olim *o, const kr_attractors *found, const double *from, double *limit, double *x,
+                          long *inside) {
+    long n = 1;
+    for (int k = 0; k < o->dim; k++) n *= o->n[k];
+    *limit = o->largest;
+    for (int pass = 0; pass < 2; pass++)
+        for (long i = 0; i < n; i++) {
+            double *p = x + *inside * o->dim;
+            long rest = i;
+            for (int k = o->dim - 1; k >= 0; k--, rest /= o->n[k + 1])
+                p[k] = o->low[k] + (double)(rest % o->n[k]) * (o->high[k] - o->low[k]) / (o->n[k] - 1);
+            int other = found->n > 1 && choose(found, p) != from;
+            if (!pass && other) *limit = fmin(*limit, o->u[i]);
+            if (pass && !other && o->u[i] < 0.98 * *limit) ++*inside;
+        }
 }
 
 kr_status kr_quasi_run_olim(kr_context *ctx, kr_sampling *run, const kr_attractors *found) {
     kr_status status = KR_OK;
     const kr_quasi_settings *s = run->state;
     kr_olim result = {0};
-    int n, *nodes = NULL;
-    double *wish = NULL, *x = NULL;
+    int n, *nodes = NULL, dim = run->problem->dim;
+    double *wish = NULL, *x = NULL, limit;
     char *path = NULL;
     long inside = 0;
+    size_t shape[3], all = 1;
     KR_TRY(kr_parameter_ints(ctx, s->o.nodes, &n, &nodes));
-    if (n != 2) KR_TRY(kr_parameter_fail(ctx, "olim", "nodes", s->o.nodes, "two numbers expected"));
+    if (!nodes) {
+        KR_NEW(ctx, nodes, 3);
+        for (n = 0; n < dim; n++) nodes[n] = dim == 2 ? 513 : 65;
+    }
+    if (n != dim) KR_TRY(kr_parameter_fail(ctx, "olim", "nodes", s->o.nodes, "%d numbers expected", dim));
     KR_TRY(kr_parameter_reals(ctx, s->o.attractor, &n, &wish));
-    if (wish && n != 2) KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor, "two numbers expected"));
+    if (wish && n != dim)
+        KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor, "%d numbers expected", dim));
     const double *from = choose(found, wish);
-    KR_TRY(kr_olim_solve(ctx, run->problem, from, nodes[0], nodes[1], s->o.radius, &result));
-    KR_TRY(kr_run_line(ctx, run, "%d x %d nodes, radius %d, from (%g, %g)", nodes[0], nodes[1], result.radius, from[0],
-                       from[1]));
+    KR_TRY(kr_olim_solve(ctx, run->problem, from, nodes, s->o.radius, &result));
+    for (int k = 0; k < dim; k++) all *= shape[k] = (size_t)nodes[k];
+    KR_TRY(kr_run_line(ctx, run, "%zu nodes, radius %d, from (%g, %g%s)", all, result.radius, from[0], from[1],
+                       dim > 2 ? ", ..." : ""));
     KR_TRY(kr_run_line(ctx, run, "does not depend on the box up to V = %.6g, U = %.6g", 0.5 * result.largest,
                        result.largest));
     KR_TRY(kr_run_set_real(ctx, run->results, "largest_V", 0.5 * result.largest));
     path = kr_run_file(ctx, run, "U.npy");
     if (!path) KR_FAIL(ctx, KR_ERR_MEMORY, "no memory for a name");
-    KR_TRY(kr_npy_write(ctx, path, KR_FLOAT64, 2, (size_t[]){(size_t)nodes[0], (size_t)nodes[1]}, result.u));
-    /* Compared with an exact V where it is that of this attractor: below the edge and the pass to another one. */
-    KR_NEW(ctx, x, 2 * (size_t)nodes[0] * (size_t)nodes[1]);
-    double limit = result.largest;
-    for (int pass = 0; pass < 2; pass++)
-        for (long i = 0; i < (long)nodes[0] * nodes[1]; i++) {
-            double p[2] = {result.low[0] + (double)(i / nodes[1]) * (result.high[0] - result.low[0]) / (nodes[0] - 1),
-                           result.low[1] + (double)(i % nodes[1]) * (result.high[1] - result.low[1]) / (nodes[1] - 1)};
-            int other = found->n > 1 && choose(found, p) != from;
-            if (!pass) {
-                if (other) limit = fmin(limit, result.u[i]);
-                continue;
-            }
-            if (other || !(result.u[i] < 0.98 * limit)) continue;
-            x[2 * inside] = p[0];
-            x[2 * inside++ + 1] = p[1];
-        }
+    KR_TRY(kr_npy_write(ctx, path, KR_FLOAT64, dim, shape, result.u));
+    KR_NEW(ctx, x, (all + 1) * (size_t)dim);
+    select_inside(&result, found, from, &limit, x, &inside);
     if (limit < result.largest)
         KR_TRY(kr_run_line(ctx, run, "lowest way towards another attractor: about V = %.6g, U = %.6g", 0.5 * limit,
                            limit));

@@ -3,11 +3,11 @@
  *
  * Tasks are named by the key of their label, so that a run needs to remember nothing: it computes the keys of its
  * frames again, and looks which labels are there. */
+#include "eelt/label.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
 #include "eelt/label_input.h"
-#include "eelt/label_store.h"
 #include "eelt/supervisor.h"
 #include <inttypes.h>
 #include <kramers/eelt.h>
@@ -23,8 +23,7 @@ typedef struct place {
 } place;
 
 typedef struct labelling {
-    kr_label_input input;
-    kr_label_store store;
+    const kr_label_work *work;
     kr_frames frames;
     place *place;         /* [n] in the order of the data set */
     const place **sorted; /* [n] by key, then by place */
@@ -72,7 +71,7 @@ static kr_status make_places(kr_context *ctx, labelling *l, const kr_dataset *da
             l->place[n].frame = f;
             l->sorted[n] = &l->place[n];
             KR_TRY(frame_at(ctx, l, &l->place[n], &frame, &label));
-            status = kr_labeller_key(ctx, l->input.labeller, &label, l->place[n].key);
+            status = kr_labeller_key(ctx, l->work->labeller, &label, l->place[n].key);
             if (status != KR_OK) kr_error_prefix(ctx, "%s, frame %d", dataset->system[s]->name, f);
             KR_TRY(status);
         }
@@ -95,6 +94,18 @@ static const place *find_place(const labelling *l, const char *key) {
     return l->n && !strcmp(l->sorted[low]->key, key) ? l->sorted[low] : NULL;
 }
 
+/* A label of this frame in the ledger. One that is there keeps its role: a frame of the certificate stays one. */
+static kr_status note(kr_context *ctx, const labelling *l, kr_ledger *ledger, const place *p, double energy,
+                      double f_max, double net_force) {
+    int64_t frame = l->work->frame ? l->work->frame[p - l->place] : -1;
+    return kr_db_run(ctx, kr_ledger_db(ledger),
+                     "INSERT INTO label(key, frame, labeller, energy, f_max, net_force, path, role, added) "
+                     "VALUES(?, nullif(?, -1), ?, ?, ?, ?, ?, ?, ?) "
+                     "ON CONFLICT(key) DO UPDATE SET frame = coalesce(frame, excluded.frame), hidden = 0",
+                     "sisrrrssr", p->key, frame, kr_labeller_get_kind(l->work->labeller)->name, energy, f_max,
+                     net_force, p->key, l->work->role ? l->work->role[p - l->place] : "train", kr_ledger_time());
+}
+
 /* ---- the work of one task ---- */
 
 static kr_status prepare(kr_context *ctx, void *payload, const kr_task *task, const char *folder, kr_command *command) {
@@ -104,7 +115,7 @@ static kr_status prepare(kr_context *ctx, void *payload, const kr_task *task, co
     kr_label_frame label;
     if (!p) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "its frame is not among the frames of this run");
     kr_status status = frame_at(ctx, l, p, &frame, &label);
-    if (status == KR_OK) status = kr_labeller_prepare(ctx, l->input.labeller, &label, task->tries, folder, &l->line);
+    if (status == KR_OK) status = kr_labeller_prepare(ctx, l->work->labeller, &label, task->tries, folder, &l->line);
     command->line = l->line.data;
     return status;
 }
@@ -124,11 +135,11 @@ static kr_status collect(kr_context *ctx, void *payload, const kr_task *task, co
     KR_TRY(frame_at(ctx, l, p, &frame, &label));
     KR_TRY(kr_buffer_reserve(ctx, &l->force, 3 * (size_t)frame.natoms, sizeof(double)));
     l->last.force = l->force.data;
-    KR_TRY(kr_labeller_read(ctx, l->input.labeller, &label, folder, usage, &l->last));
+    KR_TRY(kr_labeller_read(ctx, l->work->labeller, &label, folder, usage, &l->last));
     *outcome = l->last.outcome;
     snprintf(message, 256, "%s", l->last.message);
     if (*outcome != KR_OUTCOME_DONE) goto done;
-    KR_TRY(kr_label_store_put(ctx, &l->store, task->key, &label, &l->last));
+    KR_TRY(kr_label_store_put(ctx, l->work->store, task->key, &label, &l->last));
     double net[3] = {0, 0, 0}, largest = 0;
     for (int i = 0; i < frame.natoms; i++) {
         const double *f = l->last.force + 3 * i;
@@ -143,17 +154,14 @@ done:
 
 static kr_status record(kr_context *ctx, void *payload, kr_ledger *ledger, const kr_task *task) {
     const labelling *l = payload;
-    return kr_db_run(ctx, kr_ledger_db(ledger),
-                     "INSERT OR REPLACE INTO label(key, labeller, energy, f_max, net_force, path, role, added) "
-                     "VALUES(?, ?, ?, ?, ?, ?, 'train', julianday('now'))",
-                     "ssrrrs", task->key, kr_labeller_get_kind(l->input.labeller)->name, l->last.energy,
-                     l->last.virial[0], l->last.virial[1], task->key);
+    const place *p = find_place(l, task->key);
+    return note(ctx, l, ledger, p, l->last.energy, l->last.virial[0], l->last.virial[1]);
 }
 
 /* Wave functions and the like; the texts stay. */
 static void clean(kr_context *ctx, void *payload, const char *folder) {
     const labelling *l = payload;
-    const char *bulk = kr_labeller_get_kind(l->input.labeller)->bulk;
+    const char *bulk = kr_labeller_get_kind(l->work->labeller)->bulk;
     kr_folder_writer all = {NULL, bulk ? kr_path_join(ctx, folder, bulk) : NULL};
     kr_folder_abandon(&all); /* removes everything below */
 }
@@ -167,24 +175,26 @@ static kr_status add_tasks(kr_context *ctx, labelling *l, kr_ledger *ledger, kr_
         const char *key = l->place[i].key;
         int64_t id;
         if (find_place(l, key) != &l->place[i]) continue;
-        if (kr_label_store_has(ctx, &l->store, key))
+        if (kr_label_store_has(ctx, l->work->store, key)) {
             report->known++;
-        else
-            status = kr_ledger_add_task(ctx, ledger, "label", key, 0, 0, &id, NULL);
+            if (l->work->frame) status = note(ctx, l, ledger, &l->place[i], NAN, NAN, NAN);
+        } else {
+            status = kr_ledger_add_task(ctx, ledger, "label", key, l->work->iteration, 0, &id, NULL);
+        }
     }
-    /* A task that is done but whose label is gone (somebody emptied the store) has to be done again. */
     KR_TRY(kr_db_end(ctx, kr_ledger_db(ledger), status));
 done:
     return status;
 }
 
+/* A task that is done but whose label is gone (somebody emptied the store) has to be done again. */
 static kr_status reopen_lost(kr_context *ctx, labelling *l, kr_ledger *ledger) {
     kr_status status = KR_OK;
     kr_task *tasks = NULL;
     int n;
     KR_TRY(kr_ledger_tasks(ctx, ledger, "label", KR_TASK_DONE, INT32_MAX, &n, &tasks));
     for (int i = 0; i < n; i++)
-        if (find_place(l, tasks[i].key) && !kr_label_store_has(ctx, &l->store, tasks[i].key))
+        if (find_place(l, tasks[i].key) && !kr_label_store_has(ctx, l->work->store, tasks[i].key))
             KR_TRY(
                 kr_db_run(ctx, kr_ledger_db(ledger), "UPDATE task SET state = 'new' WHERE id = ?", "i", tasks[i].id));
 done:
@@ -192,19 +202,49 @@ done:
     return status;
 }
 
-static kr_status run_queue(kr_context *ctx, labelling *l, const kr_label_options *options, kr_ledger *ledger,
-                           kr_label_report *report, kr_status *verdict) {
-    kr_status status = KR_OK;
+static kr_status run_queue(kr_context *ctx, labelling *l, kr_ledger *ledger, kr_label_report *report,
+                           kr_status *verdict) {
     kr_queue_result result;
     const kr_work work = {"label", l, prepare, collect, record, clean};
-    *verdict = kr_job_run(ctx, &l->input.job, ledger, options->program, &work, &result);
+    *verdict = kr_job_run(ctx, l->work->job, ledger, l->work->program, &work, &result);
     report->attempts = (long)result.attempts;
     size_t used = 0;
     for (int c = 1; c < KR_OUTCOME_COUNT && used < sizeof report->failures; c++)
         if (result.failures[c])
             used += (size_t)snprintf(report->failures + used, sizeof report->failures - used, "%s%s %" PRId64,
                                      used ? ", " : "", kr_outcome_word((kr_outcome)c), result.failures[c]);
-    if (*verdict < 0) status = *verdict;
+    return *verdict < 0 ? *verdict : KR_OK;
+}
+
+kr_status kr_label_build(kr_context *ctx, const kr_label_store *store, const char *key, const kr_label_frame *label,
+                         kr_builder *builder) {
+    kr_status status = KR_OK;
+    kr_frame frame = *label->frame;
+    kr_label_result r = {0};
+    int *type = NULL;
+    double *force = NULL;
+    KR_NEW(ctx, force, 3 * (size_t)frame.natoms + 1);
+    KR_NEW(ctx, type, (size_t)frame.natoms + 1);
+    r.force = force;
+    KR_TRY(kr_label_store_get(ctx, store, key, label, &r));
+    for (int k = 0; k < KR_LABEL_COUNT; k++) /* labels of another origin are not mixed with these */
+        if (k != KR_LABEL_FPARAM && k != KR_LABEL_APARAM && k != KR_LABEL_VELOCITY && k != KR_LABEL_MASS)
+            frame.label[k] = NULL;
+    frame.label[KR_LABEL_ENERGY] = &r.energy;
+    frame.label[KR_LABEL_FORCE] = force;
+    frame.label[KR_LABEL_VIRIAL] = r.has_virial ? r.virial : NULL;
+    frame.width[KR_LABEL_ENERGY] = 1;
+    frame.width[KR_LABEL_FORCE] = 3;
+    frame.width[KR_LABEL_VIRIAL] = r.has_virial ? 9 : 0;
+    for (int a = 0; a < frame.natoms; a++) {
+        const char *name = label->names[frame.type[a]];
+        KR_TRY(kr_names_add(ctx, &builder->names, name, strlen(name), &type[a]));
+    }
+    frame.type = type;
+    KR_TRY(kr_builder_add(ctx, builder, &frame));
+done:
+    kr_free(force);
+    kr_free(type);
     return status;
 }
 
@@ -212,46 +252,60 @@ static kr_status run_queue(kr_context *ctx, labelling *l, const kr_label_options
 static kr_status gather(kr_context *ctx, labelling *l, kr_dataset *out, kr_label_report *report) {
     kr_status status = KR_OK;
     kr_builder builder;
-    kr_buffer force = {0};
     KR_TRY(kr_builder_begin(ctx, "labelled", 1, &builder));
     for (int i = 0; i < l->n && status == KR_OK; i++) {
         kr_frame frame;
         kr_label_frame label;
-        kr_label_result r = {0};
         const place *p = &l->place[i];
         int first = find_place(l, p->key) == p;
-        if (!kr_label_store_has(ctx, &l->store, p->key)) {
+        if (!kr_label_store_has(ctx, l->work->store, p->key)) {
             report->failed += first;
             continue;
         }
         report->labelled += first;
+        if (!out) continue;
         status = frame_at(ctx, l, p, &frame, &label);
-        if (status == KR_OK) status = kr_buffer_reserve(ctx, &force, 3 * (size_t)frame.natoms, sizeof(double));
-        r.force = force.data;
-        if (status == KR_OK) status = kr_label_store_get(ctx, &l->store, p->key, &label, &r);
-        for (int k = 0; k < KR_LABEL_COUNT; k++) /* labels of another origin are not mixed with these */
-            if (k != KR_LABEL_FPARAM && k != KR_LABEL_APARAM && k != KR_LABEL_VELOCITY && k != KR_LABEL_MASS)
-                frame.label[k] = NULL;
-        frame.label[KR_LABEL_ENERGY] = &r.energy;
-        frame.label[KR_LABEL_FORCE] = r.force;
-        frame.label[KR_LABEL_VIRIAL] = r.has_virial ? r.virial : NULL;
-        frame.width[KR_LABEL_ENERGY] = 1;
-        frame.width[KR_LABEL_FORCE] = 3;
-        frame.width[KR_LABEL_VIRIAL] = r.has_virial ? 9 : 0;
-        int *type = status == KR_OK ? kr_malloc(ctx, (size_t)frame.natoms + 1, sizeof *type) : NULL;
-        if (status == KR_OK && !type) status = KR_ERR_MEMORY;
-        for (int a = 0; a < frame.natoms && status == KR_OK; a++) {
-            const char *name = label.names[frame.type[a]];
-            status = kr_names_add(ctx, &builder.names, name, strlen(name), &type[a]);
-        }
-        frame.type = type;
-        if (status == KR_OK) status = kr_builder_add(ctx, &builder, &frame);
-        kr_free(type);
+        if (status == KR_OK) status = kr_label_build(ctx, l->work->store, p->key, &label, &builder);
     }
-    if (status == KR_OK) status = kr_builder_finish(ctx, &builder, out);
+    if (status == KR_OK && out) status = kr_builder_finish(ctx, &builder, out);
     kr_builder_clear(&builder);
 done:
-    kr_buffer_free(&force);
+    return status;
+}
+
+static kr_status begin(kr_context *ctx, labelling *l, const kr_label_work *work, const kr_dataset *dataset,
+                       kr_label_report *report) {
+    kr_status status = KR_OK;
+    memset(report, 0, sizeof *report);
+    l->work = work;
+    KR_TRY(kr_frames_begin(ctx, dataset, &l->frames));
+    if (l->frames.anonymous)
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: the elements of the atoms are not known", dataset->system[0]->name);
+    KR_TRY(make_places(ctx, l, dataset, report));
+done:
+    return status;
+}
+
+static void clear(labelling *l) {
+    kr_frames_clear(&l->frames);
+    kr_buffer_free(&l->force);
+    kr_free(l->line.data);
+    kr_free(l->place);
+    kr_free(l->sorted);
+}
+
+kr_status kr_label_frames(kr_context *ctx, kr_ledger *ledger, const kr_label_work *work, const kr_dataset *dataset,
+                          char (*keys)[65], kr_dataset *labelled, kr_label_report *report, kr_status *verdict) {
+    kr_status status = KR_OK;
+    labelling l = {0};
+    KR_TRY(begin(ctx, &l, work, dataset, report));
+    for (int i = 0; i < l.n && keys; i++) memcpy(keys[i], l.place[i].key, sizeof keys[i]);
+    KR_TRY(add_tasks(ctx, &l, ledger, report));
+    KR_TRY(reopen_lost(ctx, &l, ledger));
+    KR_TRY(run_queue(ctx, &l, ledger, report, verdict));
+    KR_TRY(gather(ctx, &l, labelled, report));
+done:
+    clear(&l);
     return status;
 }
 
@@ -259,39 +313,33 @@ kr_status kr_label_dataset(kr_context *ctx, const kr_label_options *options, con
                            kr_dataset **labelled, kr_label_report *report) {
     kr_status status = KR_OK, verdict = KR_OK;
     labelling l = {0};
+    kr_label_input input = {0};
+    kr_label_store store = {0};
+    kr_label_work work = {.store = &store, .program = options->program};
     kr_ledger *ledger = NULL;
     char *own = NULL;
     *labelled = NULL;
-    memset(report, 0, sizeof *report);
     if (options->point) kr_file_set_point(options->point, options->payload);
-    KR_TRY(kr_label_input_read(ctx, options->input, &l.input));
-    KR_TRY(kr_frames_begin(ctx, dataset, &l.frames));
-    if (l.frames.anonymous)
-        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: the elements of the atoms are not known", dataset->system[0]->name);
-    KR_TRY(make_places(ctx, &l, dataset, report));
+    KR_TRY(kr_label_input_read(ctx, options->input, &input));
+    work.labeller = input.labeller;
+    work.job = &input.job;
+    KR_TRY(begin(ctx, &l, &work, dataset, report));
     if (options->dry) goto done;
-    KR_TRY(kr_ledger_open(ctx, l.input.folder, options->break_lock ? KR_LEDGER_BREAK_LOCK : KR_LEDGER_WRITE, &ledger));
-    KR_TRY(kr_ledger_configure(ctx, ledger, l.input.text, l.input.seed));
-    own = kr_path_join(ctx, l.input.folder, "labels");
+    KR_TRY(kr_ledger_open(ctx, input.folder, options->break_lock ? KR_LEDGER_BREAK_LOCK : KR_LEDGER_WRITE, &ledger));
+    KR_TRY(kr_ledger_configure(ctx, ledger, input.text, input.seed));
+    own = kr_path_join(ctx, input.folder, "labels");
     if (!own) KR_TRY(KR_ERR_MEMORY);
-    KR_TRY(kr_label_store_open(ctx, own, l.input.store, &l.store));
-    KR_TRY(add_tasks(ctx, &l, ledger, report));
-    KR_TRY(reopen_lost(ctx, &l, ledger));
-    KR_TRY(run_queue(ctx, &l, options, ledger, report, &verdict));
+    KR_TRY(kr_label_store_open(ctx, own, input.store, &store));
     KR_TRY(kr_dataset_create(ctx, labelled));
-    KR_TRY(gather(ctx, &l, *labelled, report));
+    KR_TRY(kr_label_frames(ctx, ledger, &work, dataset, NULL, *labelled, report, &verdict));
     status = verdict;
 done:
     if (status < 0) kr_dataset_destroy(labelled);
     if (options->point) kr_file_set_point(NULL, NULL);
+    clear(&l);
     kr_ledger_close(&ledger);
-    kr_label_store_close(&l.store);
-    kr_frames_clear(&l.frames);
-    kr_label_input_free(&l.input);
-    kr_buffer_free(&l.force);
-    kr_free(l.line.data);
-    kr_free(l.place);
-    kr_free(l.sorted);
+    kr_label_store_close(&store);
+    kr_label_input_free(&input);
     kr_free(own);
     return status;
 }

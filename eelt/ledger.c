@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-double kr_ledger_now(void) {
+double kr_ledger_time(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -27,7 +27,7 @@ static kr_status make_uid(kr_context *ctx, char uid[9]) {
     kr_status status = kr_digest_create(ctx, &digest);
     if (status != KR_OK) return status;
     kr_process_self(&self);
-    double now = kr_ledger_now();
+    double now = kr_ledger_time();
     kr_digest_text(digest, kr_process_format(&self, text));
     kr_digest_add(digest, &now, sizeof now);
     snprintf(uid, 9, "%.8s", kr_digest_end(digest, hex));
@@ -43,7 +43,7 @@ static kr_status make_tables(kr_context *ctx, kr_ledger *l) {
     status = kr_db_exec(ctx, l->db, kr_ledger_schema);
     if (status == KR_OK)
         status = kr_db_run(ctx, l->db, "INSERT INTO campaign(id, uid, version, created) VALUES(1, ?, ?, ?)", "sir", uid,
-                           (int64_t)KR_LEDGER_VERSION, kr_ledger_now());
+                           (int64_t)KR_LEDGER_VERSION, kr_ledger_time());
     KR_TRY(kr_db_end(ctx, l->db, status));
 done:
     return status;
@@ -118,7 +118,7 @@ const char *kr_ledger_folder(const kr_ledger *ledger) { return ledger->folder; }
 const char *kr_ledger_uid(const kr_ledger *ledger) { return ledger->uid; }
 
 kr_status kr_ledger_add_event(kr_context *ctx, kr_ledger *l, const char *kind, const char *text) {
-    return kr_db_run(ctx, l->db, "INSERT INTO event(time, kind, text) VALUES(?, ?, ?)", "rss", kr_ledger_now(), kind,
+    return kr_db_run(ctx, l->db, "INSERT INTO event(time, kind, text) VALUES(?, ?, ?)", "rss", kr_ledger_time(), kind,
                      text);
 }
 

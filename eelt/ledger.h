@@ -28,6 +28,8 @@ const char *kr_ledger_uid(const kr_ledger *ledger);
 /* The campaign's input. The first call stores it; a later one with another text replaces it and adds an event, so
  * that the history of the configuration is kept. */
 kr_status kr_ledger_configure(kr_context *ctx, kr_ledger *ledger, const char *text, uint64_t seed);
+/* Seconds since 1970. */
+double kr_ledger_time(void);
 /* A line of history. */
 kr_status kr_ledger_event(kr_context *ctx, kr_ledger *ledger, const char *kind, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -12,7 +12,6 @@ struct kr_ledger {
     kr_lock *lock; /* NULL for readers */
 };
 
-double kr_ledger_now(void);
 /* Inside or outside of a transaction. */
 kr_status kr_ledger_add_event(kr_context *ctx, kr_ledger *ledger, const char *kind, const char *text);
 

@@ -128,7 +128,7 @@ static kr_status begin_one(kr_context *ctx, kr_ledger *l, const char *runner, kr
     snprintf(task->job, sizeof task->job, "kr-%s-%.8s-%" PRId64, l->uid, task->key, n);
     snprintf(task->folder, sizeof task->folder, "tasks/%.2s/%s/try.%" PRId64, task->key, task->key, n);
     task->job_id[0] = 0;
-    task->submitted = kr_ledger_now();
+    task->submitted = kr_ledger_time();
     KR_TRY(kr_db_run(ctx, l->db,
                      "INSERT INTO attempt(task, n, runner, job, state, t_submit, dir) "
                      "VALUES(?, ?, ?, ?, 'submitting', ?, ?)",
@@ -156,7 +156,7 @@ kr_status kr_ledger_move(kr_context *ctx, kr_ledger *l, kr_task *task, kr_task_s
                            "UPDATE attempt SET state = ?, job_id = coalesce(?, job_id), t_start = CASE WHEN ? = "
                            "'running' THEN coalesce(t_start, ?) ELSE t_start END "
                            "WHERE task = ? AND n = (SELECT attempts FROM task WHERE id = ?)",
-                           "sssrii", kr_task_state_word(state), job_id, kr_task_state_word(state), kr_ledger_now(),
+                           "sssrii", kr_task_state_word(state), job_id, kr_task_state_word(state), kr_ledger_time(),
                            task->id, task->id);
     KR_TRY(kr_db_end(ctx, l->db, status));
     task->state = state;
@@ -175,7 +175,7 @@ static kr_status finish(kr_context *ctx, kr_ledger *l, const kr_task *task, kr_o
                      "t_end = ?, wall_s = ?, cpu_s = ?, maxrss_kB = ? "
                      "WHERE task = ? AND n = (SELECT attempts FROM task WHERE id = ?)",
                      "ssiirrriii", kr_outcome_word(outcome), message, (int64_t)usage->exit_status,
-                     (int64_t)usage->signal, kr_ledger_now(), usage->wall_s, usage->cpu_s, usage->maxrss_kB, task->id,
+                     (int64_t)usage->signal, kr_ledger_time(), usage->wall_s, usage->cpu_s, usage->maxrss_kB, task->id,
                      task->id));
     KR_TRY(kr_db_run(ctx, l->db, "UPDATE task SET state = ?, tries = tries + ? WHERE id = ?", "sii",
                      kr_task_state_word(next), (int64_t)(counts != 0), task->id));

@@ -7,6 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+int cli_program(char *path, size_t room) {
+    ssize_t n = readlink("/proc/self/exe", path, room - 1);
+    if (n < 0) return cli_error(NULL, "the path of this program is not known");
+    path[n] = 0;
+    return CLI_DONE;
+}
+
+void cli_kill_point(void *killer) {
+    cli_killer *k = killer;
+    if (++k->now == k->at) raise(SIGKILL);
+}
+
 /* ---- label ---- */
 
 typedef struct label_settings {
@@ -27,14 +39,6 @@ static const cli_option label_options[] = {
     {"kill-at", 0, CLI_COUNT, offsetof(label_settings, kill_at), "N",
      "for tests: kill this process at its N-th commit or rename"},
     {0}};
-
-typedef struct killer {
-    int at, now;
-} killer;
-static void count_point(void *payload) {
-    killer *k = payload;
-    if (++k->now == k->at) raise(SIGKILL);
-}
 
 static int progress(const char *what, long done, long total, void *payload) {
     cli_progress *p = payload;
@@ -58,11 +62,9 @@ static int label(const void *values, int nargs, char **args) {
     kr_label_options options;
     kr_label_report report;
     cli_progress shown;
-    killer k = {s->kill_at, 0};
+    cli_killer k = {s->kill_at, 0};
     char program[4096];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n < 0) return cli_error(NULL, "the path of this program is not known");
-    program[n] = 0;
+    if (cli_program(program, sizeof program) != CLI_DONE) return CLI_FAILED;
     if (s->output && cli_output_allowed(s->output, s->force) != CLI_DONE) return CLI_FAILED;
     kr_context *ctx = cli_context(0);
     if (!ctx) return CLI_FAILED;
@@ -72,7 +74,7 @@ static int label(const void *values, int nargs, char **args) {
     options.break_lock = s->break_lock;
     options.dry = s->check;
     if (s->kill_at) {
-        options.point = count_point;
+        options.point = cli_kill_point;
         options.payload = &k;
     }
     int result = cli_read_systems(ctx, nargs - 1, args + 1, NULL, &s->type_map, &data);
@@ -201,8 +203,8 @@ static const cli_command command_retry = {
     .run = retry,
 };
 
-static const cli_command *const commands[] = {
-    &cli_eelt_check, &command_label, &command_status, &command_retry, &command_exec, &cli_eelt_explore, NULL};
+static const cli_command *const commands[] = {&cli_eelt_run,  &cli_eelt_check, &command_label,    &command_status,
+                                              &command_retry, &command_exec,   &cli_eelt_explore, NULL};
 
 extern const cli_command cli_command_eelt;
 const cli_command cli_command_eelt = {

@@ -5,6 +5,14 @@
 
 #include "cli.h"
 
-extern const cli_command cli_eelt_check, cli_eelt_explore;
+extern const cli_command cli_eelt_check, cli_eelt_explore, cli_eelt_run;
+
+/* Path of this program, which runners start: CLI_DONE, or CLI_FAILED after a message. */
+int cli_program(char *path, size_t room);
+/* For tests of interrupted programs: kills this process at the at-th call. */
+typedef struct cli_killer {
+    int at, now;
+} cli_killer;
+void cli_kill_point(void *killer);
 
 #endif

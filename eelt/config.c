@@ -23,6 +23,12 @@ kr_status kr_config_told(kr_context *ctx, kr_status status) {
     return mistake && kr_context_mistake(ctx) ? KR_OK : status;
 }
 
+int kr_config_element(const kr_config *c, const char *name) {
+    for (int i = 0; i < c->nelements; i++)
+        if (!strcmp(c->element[i], name)) return i;
+    return -1;
+}
+
 /* One section through its table; the config keeps the completed tree, which owns strings and lists of `target`. */
 kr_status kr_config_section(kr_context *ctx, kr_config *c, const kr_parameter *table, const kr_tree *given,
                             const char *where, void *target) {

@@ -66,7 +66,14 @@ typedef struct kr_config_explore {
     double first_ps;             /* length of the runs of the first iteration, at most */
     int reservoir, stop, driver; /* as in kr_explore_spec; driver: 0 first, 1 rotate */
     double correlation_ps;
+    const kr_tree *bootstrap;
 } kr_config_explore;
+
+/* "explore.bootstrap": the first labels of a campaign without data. */
+typedef struct kr_config_bootstrap {
+    int frames;            /* of each system */
+    double rattle, strain; /* A; 1 */
+} kr_config_bootstrap;
 
 /* A temperature or pressure: value[0] = value[1] unless it is a ramp. */
 typedef struct kr_range {
@@ -132,6 +139,7 @@ typedef struct kr_config {
     kr_tree *training; /* the training input, read from its file where it is one */
     kr_config_warm warm;
     kr_config_explore explore;
+    kr_config_bootstrap bootstrap;
     kr_tree *engine; /* {"engine": …, options}: for kr_explorer_create */
     int nsystems, nstages;
     kr_config_system *system; /* [nsystems] */
@@ -149,8 +157,9 @@ typedef struct kr_config {
 
 extern const kr_parameter kr_config_top_table[], kr_config_campaign_table[], kr_config_budget_table[],
     kr_config_data_table[], kr_config_model_table[], kr_config_warm_table[], kr_config_audit_table[],
-    kr_config_converge_table[], kr_config_jobs_table[], kr_config_explore_table[], kr_config_stage_table[],
-    kr_config_system_table[], kr_config_examine_table[], kr_config_trust_table[], kr_config_select_table[];
+    kr_config_converge_table[], kr_config_jobs_table[], kr_config_explore_table[], kr_config_bootstrap_table[],
+    kr_config_stage_table[], kr_config_system_table[], kr_config_examine_table[], kr_config_trust_table[],
+    kr_config_select_table[];
 
 kr_status kr_config_read(kr_context *ctx, const char *path, kr_config *config);
 void kr_config_free(kr_config *config);
@@ -159,6 +168,8 @@ kr_status kr_config_section(kr_context *ctx, kr_config *config, const kr_paramet
                             const char *where, void *target);
 /* KR_OK for a mistake that somebody collects. */
 kr_status kr_config_told(kr_context *ctx, kr_status status);
+/* Number of an element, −1 when it is none of the campaign's. */
+int kr_config_element(const kr_config *config, const char *name);
 /* explore, examine, select: config_explore.c. */
 kr_status kr_config_read_explore(kr_context *ctx, kr_config *config);
 void kr_config_free_explore(kr_config *config);

@@ -29,12 +29,6 @@ static void say(const printer *p, const char *format, ...) {
 
 /* ---- data ---- */
 
-static int knows(const kr_config *c, const char *name) {
-    for (int i = 0; i < c->nelements; i++)
-        if (!strcmp(c->element[i], name)) return 1;
-    return 0;
-}
-
 /* Elements of a set against campaign.elements; only those that atoms have. */
 static kr_status check_elements(kr_context *ctx, const kr_config *c, const kr_dataset *data, const char *where,
                                 const char *key, const kr_tree *node) {
@@ -42,7 +36,7 @@ static kr_status check_elements(kr_context *ctx, const kr_config *c, const kr_da
         const kr_system *system = data->system[s];
         size_t n = (size_t)system->natoms * (size_t)(system->mixed ? system->nframes : 1);
         for (size_t i = 0; i < n && system->ntypes; i++) {
-            if (system->type[i] < 0 || knows(c, system->type_map[system->type[i]])) continue;
+            if (system->type[i] < 0 || kr_config_element(c, system->type_map[system->type[i]]) >= 0) continue;
             return kr_config_told(ctx, kr_parameter_fail(ctx, where, key, node,
                                                          "%s has the element %s, which is not in campaign.elements",
                                                          system->name, system->type_map[system->type[i]]));
@@ -107,13 +101,14 @@ static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_config_sy
     kr_frames frames = {0};
     kr_frame frame;
     kr_string command = {0};
-    char *path = kr_path_join(ctx, c->base, "eelt-check");
+    char key[65], *path = kr_path_join(ctx, c->base, "eelt-check");
     if (!path) return KR_ERR_MEMORY;
     KR_TRY(kr_folder_begin(ctx, path, 1, &folder));
     KR_TRY(kr_frames_begin(ctx, s->starts, &frames));
     KR_TRY(kr_frames_get(ctx, &frames, 0, 0, &frame));
     kr_label_frame label = {&frame, (const char *const *)frames.names.name};
-    status = kr_labeller_prepare(ctx, c->labeller, &label, 0, folder.temporary, &command);
+    status = kr_labeller_key(ctx, c->labeller, &label, key); /* reads all files that determine a label */
+    if (status == KR_OK) status = kr_labeller_prepare(ctx, c->labeller, &label, 0, folder.temporary, &command);
     if (status < 0) {
         char place[48];
         kr_error_prefix(ctx, "label%s: system \"%s\"", kr_tree_place(c->top.label, place), s->name);

@@ -128,6 +128,8 @@ done:
 kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
     kr_status status = KR_OK;
     KR_TRY(kr_config_section(ctx, c, kr_config_explore_table, c->top.explore, "explore", &c->explore));
+    KR_TRY(
+        kr_config_section(ctx, c, kr_config_bootstrap_table, c->explore.bootstrap, "explore.bootstrap", &c->bootstrap));
     KR_TRY(make_engine(ctx, c));
     KR_TRY(read_list(ctx, c->explore.systems, "systems", &c->nsystems));
     KR_NEW(ctx, c->system, (size_t)c->nsystems);

@@ -129,6 +129,14 @@ const kr_parameter kr_config_explore_table[] = {
      .initial = "\"first\"",
      .allowed = "first|rotate",
      .help = "the model that moves the atoms: the first, or another one for each replica"},
+    TREE(E, "bootstrap", bootstrap, "null", "the first labels of a campaign without data { ... }"),
+    {0}};
+
+#define B kr_config_bootstrap
+const kr_parameter kr_config_bootstrap_table[] = {
+    INT(B, "frames", frames, "10", ">= 1", "copies of each system's start structures"),
+    REAL(B, "rattle_A", rattle, "0.1", ">= 0", "deviation of the atoms' random displacements", .unit = "A"),
+    REAL(B, "strain", strain, "0.03", "[0, 0.3]", "deviation of the cells' random strains"),
     {0}};
 
 #define S kr_config_stage

@@ -41,7 +41,8 @@ static const kr_parameter table[] = {{.name = "command",
                                       .type = KR_PARAMETER_TEXTS,
                                       .offset = offsetof(lammps, files),
                                       .initial = "null",
-                                      .help = "potential files; where the lines name one, its full path is put"},
+                                      .help = "potential files; where the lines name one (with or without its "
+                                              "folder), its full path is put"},
                                      {0}};
 
 static void destroy(void **state) {
@@ -89,6 +90,12 @@ static kr_status find_type(kr_context *ctx, const lammps *l, const char *name, i
     return KR_ERROR(ctx, KR_ERR_ARGUMENT, "the element %s is not in label.elements", name);
 }
 
+/* Is this word the file, with its folder or without? */
+static int names(kr_word word, const char *file) {
+    const char *slash = strrchr(file, '/');
+    return kr_word_is(word, file) || (slash && kr_word_is(word, slash + 1));
+}
+
 /* A line with the names of files replaced by their full paths. */
 static kr_status put_line(kr_context *ctx, const lammps *l, const char *line, kr_string *out) {
     kr_status status = KR_OK;
@@ -96,7 +103,7 @@ static kr_status put_line(kr_context *ctx, const lammps *l, const char *line, kr
     while (kr_word_next(&rest, &word)) {
         const char *file = NULL;
         for (int i = 0; l->files && i < l->files->count; i++)
-            if (kr_word_is(word, l->files->child[i]->string)) file = l->files->child[i]->string;
+            if (names(word, l->files->child[i]->string)) file = l->files->child[i]->string;
         char *path = file ? kr_label_path(ctx, l->base, file) : NULL;
         status = file ? (path ? kr_string_puts(ctx, out, path) : KR_ERR_MEMORY)
                       : kr_string_append(ctx, out, word.text, word.n);

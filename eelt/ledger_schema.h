@@ -22,7 +22,7 @@ static const char kr_ledger_schema[] =
     "  hidden INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE frame(id INTEGER PRIMARY KEY, hash TEXT NOT NULL, run INTEGER REFERENCES run(id), step INTEGER,"
     "  dev_f REAL, dev_v REAL, gamma REAL, atom INTEGER, class TEXT, decision TEXT, reason TEXT, file TEXT,"
-    "  place INTEGER, err_f REAL, err_e REAL, hidden INTEGER NOT NULL DEFAULT 0);"
+    "  place INTEGER, weight REAL, err_f REAL, err_e REAL, hidden INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX frame_hash ON frame(hash);"
     "CREATE INDEX frame_run ON frame(run);"
     "CREATE TABLE task(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, iteration INTEGER,"

@@ -22,6 +22,23 @@ typedef void (*kr_campaign_line_fn)(const char *text, void *payload);
 kr_status kr_campaign_check(kr_context *ctx, const char *input, kr_campaign_mistake_fn mistake,
                             kr_campaign_line_fn line, void *payload, int *count);
 
+typedef struct kr_campaign_options {
+    const char *input;        /* path of eelt.json */
+    const char *program;      /* path of the program `kramers`, which the runners start */
+    int break_lock;           /* take over the lock that a process of another host left */
+    int iterations;           /* stop after so many of this call; 0 = go on to the end */
+    kr_campaign_line_fn line; /* hears what happens, for people; may be NULL */
+    /* For tests of interrupted programs: called before and after everything that makes a result durable. */
+    void (*point)(void *payload);
+    void *payload; /* of line and point */
+} kr_campaign_options;
+void kr_campaign_options_default(kr_campaign_options *options);
+
+/* Runs a campaign, or goes on with it, to its end. KR_OK: converged. KR_NOT_CONVERGED: stopped before (budget,
+ * iterations, disk, too many failures of one kind; the message tells). KR_CANCELLED: by the progress function; what
+ * runs comes to its end first. */
+kr_status kr_campaign_run(kr_context *ctx, const kr_campaign_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -202,10 +202,9 @@ void kr_workspace_destroy(kr_workspace **workspace) {
     kr_free(w->energy);
     kr_free(w->energy_error);
     kr_free(w->virial);
-    kr_buffer *buffer[] = {&w->center, &w->center_type, &w->block, &w->skip,
-                           &w->index,  &w->type,        &w->force, &w->atom_virial};
+    kr_buffer *buffer[] = {&w->center, &w->center_type, &w->block, &w->force, &w->atom_virial};
     for (size_t i = 0; i < sizeof buffer / sizeof buffer[0]; i++) kr_buffer_free(buffer[i]);
-    kr_neighbors_free(&w->neighbors);
+    kr_frame_list_free(&w->frame);
     kr_free(w);
     *workspace = NULL;
 }
@@ -240,11 +239,8 @@ size_t kr_thread_bytes(const kr_potential *potential, const kr_thread *thread) {
 
 size_t kr_workspace_bytes(const kr_workspace *w) {
     if (!w) return 0;
-    const kr_neighbors *n = &w->neighbors;
-    size_t bytes = w->center.bytes + w->center_type.bytes + w->block.bytes + w->skip.bytes + w->index.bytes +
-                   w->type.bytes + w->force.bytes + w->atom_virial.bytes +
-                   n->x_room * (3 * sizeof(double) + 4 * sizeof(int)) + n->pair_room * sizeof(int) +
-                   n->local_room * (sizeof(long) + sizeof(int *) + sizeof(int));
+    size_t bytes = w->center.bytes + w->center_type.bytes + w->block.bytes + w->force.bytes + w->atom_virial.bytes +
+                   kr_frame_list_bytes(&w->frame);
     for (int t = 0; t < w->nthreads; t++) bytes += kr_thread_bytes(w->potential, &w->thread[t]);
     return bytes;
 }

@@ -36,6 +36,18 @@ typedef struct kr_thread {
     kr_buffer aparam;
 } kr_thread;
 
+/* A frame as a neighbour list, with the room for it. Grow-only. */
+typedef struct kr_frame_list {
+    kr_neighbors neighbors;
+    kr_buffer skip, type, index;
+} kr_frame_list;
+/* All n atoms are centres, virtual ones (type < 0) without neighbours; ghosts have their owner's type. `list` points
+ * into `room`. */
+kr_status kr_frame_list_make(kr_context *ctx, kr_frame_list *room, double rcut, int n, const double *x, const int *type,
+                             const double *box, const unsigned char *pbc, kr_list *list);
+void kr_frame_list_free(kr_frame_list *room);
+size_t kr_frame_list_bytes(const kr_frame_list *room);
+
 struct kr_workspace {
     kr_context *ctx;
     const kr_potential *potential;
@@ -46,8 +58,8 @@ struct kr_workspace {
     double *energy, *energy_error; /* [nmodels] compensated sum over blocks */
     double *virial;                /* [nmodels][9] */
     /* frames */
-    kr_neighbors neighbors;
-    kr_buffer skip, index, type, force, atom_virial;
+    kr_frame_list frame;
+    kr_buffer force, atom_virial;
 };
 
 void kr_thread_free(const kr_potential *potential, kr_thread *thread);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 const kr_candidate kr_candidate_unknown = {NAN, NAN, -1, -1, -1, -1, NAN, 0};
-const kr_select_options kr_select_defaults = {.rule = "random",
+const kr_select_options kr_select_defaults = {.rule = "fps",
                                               .most = 100,
                                               .sane = {0.6, 3, 2, 100, 0},
                                               .dedup = 1,
@@ -148,8 +148,8 @@ static void note_step(const kr_pool *pool, kr_selection *s, const char *name, lo
     *before = left;
 }
 
-static kr_status run(kr_context *ctx, const kr_select_kind *kind, kr_pool *pool, const kr_dataset *training,
-                     kr_selection *s) {
+static kr_status run(kr_context *ctx, const kr_select_kind *kind, kr_pool *pool, const kr_potential *potential,
+                     const kr_dataset *training, kr_selection *s) {
     kr_status status = KR_OK;
     const kr_select_options *o = pool->options;
     long before = pool->n;
@@ -159,6 +159,14 @@ static kr_status run(kr_context *ctx, const kr_select_kind *kind, kr_pool *pool,
         KR_TRY(kr_select_equal(ctx, pool, training));
         note_step(pool, s, "equal", &before);
     }
+    if (potential) {
+        KR_TRY(kr_pool_features(ctx, pool, potential, training));
+        s->near_distance = pool->near_distance;
+    }
+    if (o->dedup && o->near_distance > 0) {
+        KR_TRY(kr_select_near(ctx, pool, training));
+        note_step(pool, s, "near", &before);
+    }
     if (o->correlation_ps > 0) {
         KR_TRY(kr_select_decorrelate(ctx, pool));
         note_step(pool, s, "decorrelate", &before);
@@ -166,6 +174,7 @@ static kr_status run(kr_context *ctx, const kr_select_kind *kind, kr_pool *pool,
     status = choose(ctx, kind, pool, s);
     if (status != KR_OK) goto done;
     s->step[s->nsteps++] = (kr_select_step){kind->name, before, before - s->nchosen};
+    if (potential) KR_TRY(kr_pool_radius(ctx, pool, s, &s->radius_before, &s->radius_after));
 done:
     return status;
 }
@@ -234,12 +243,13 @@ kr_status kr_select(kr_context *ctx, const kr_select_options *options, const kr_
             (kr_choice){.decision = KR_DECISION_NOT_REACHED, .order = -1, .other = -1, .score = NAN, .distance = NAN};
     pool.choice = s->choice;
     KR_TRY(pool_begin(ctx, &pool, meta, &unknown));
-    status = run(ctx, kind, &pool, training, s);
+    status = run(ctx, kind, &pool, potential, training, s);
     if (status != KR_OK) goto done;
     *selection = s;
     s = NULL;
 done:
     kr_selection_destroy(&s);
+    kr_pool_features_free(&pool);
     kr_free(pool.system);
     kr_free(pool.frame);
     kr_free(pool.alive);

@@ -31,6 +31,12 @@ long kr_pool_alive(const kr_pool *pool);
 /* Deviation of a frame, 0 where it is not known. */
 double kr_pool_deviation(const kr_pool *pool, long frame);
 
+/* Features, gaps and near_distance of the frames that are alive; their distances go into the choices. */
+kr_status kr_pool_features(kr_context *ctx, kr_pool *pool, const kr_potential *potential, const kr_dataset *training);
+void kr_pool_features_free(kr_pool *pool);
+/* Largest distance of a frame with features to what is known, before and after the choice. */
+kr_status kr_pool_radius(kr_context *ctx, const kr_pool *pool, const kr_selection *s, double *before, double *after);
+
 /* The steps before the rules. */
 kr_status kr_select_sane(kr_context *ctx, kr_pool *pool);
 kr_status kr_select_equal(kr_context *ctx, kr_pool *pool, const kr_dataset *training); /* the same structure */

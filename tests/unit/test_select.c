@@ -84,7 +84,9 @@ static void test_equal(void **state) {
     double *x = d->system[0]->coord;
     for (int i = 0; i < ATOMS; i++) /* frame 3: frame 2 with its atoms in another order, moved by cell vectors */
         for (int c = 0; c < 3; c++) x[3 * 24 + 3 * i + c] = x[2 * 24 + 3 * (ATOMS - 1 - i) + c] + 8 * (i - 3);
-    kr_assert_ok(ctx, kr_select(ctx, NULL, NULL, d, NULL, known, &s));
+    kr_select_options o = kr_select_defaults;
+    o.rule = "random";
+    kr_assert_ok(ctx, kr_select(ctx, &o, NULL, d, NULL, known, &s));
     assert_int_equal(s->choice[0].decision, KR_DECISION_KNOWN);
     assert_int_equal(s->choice[2].decision, KR_DECISION_CHOSEN);
     assert_int_equal(s->choice[3].decision, KR_DECISION_DUPLICATE);
@@ -206,6 +208,8 @@ static void test_refusals(void **state) {
     assert_non_null(strstr(kr_context_message(ctx), "\"fsp\" is not known"));
     assert_null(s);
     assert_int_equal(kr_select(ctx, NULL, NULL, NULL, NULL, NULL, &s), KR_ERR_ARGUMENT);
+    assert_int_equal(kr_select(ctx, NULL, NULL, d, NULL, NULL, &s), KR_ERR_ARGUMENT);
+    assert_non_null(strstr(kr_context_message(ctx), "\"fps\" needs a model"));
     kr_dataset_destroy(&d);
 }
 

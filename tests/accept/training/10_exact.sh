@@ -4,6 +4,7 @@
 . tests/accept/report.sh
 
 ctest_passes "every loss term x descriptor, finite differences 1e-6" -R '^test_(loss|engine_exact|engine_exact_full)$'
+ctest_passes "gradients and splines of the moment form" -R '^test_engine_moment(_more)?$'
 ctest_passes "frames: labels, names, virtual atoms, refusals" -R '^test_training_frame$'
 
 out=$KRAMERS_WORK/training_deepmd.out

@@ -59,7 +59,10 @@ void PairKramers::deviate() {
     k.deviation.min_f = -all[1];
     k.deviation.avg_f = all[2] / natoms;
 
-    std::vector<double> w(9 * static_cast<size_t>(n));
+    std::vector<double> w(9 * static_cast<size_t>(n)), energy(n);
+    MPI_Allreduce(k.energy.data(), energy.data(), n, MPI_DOUBLE, MPI_SUM, world);
+    k.deviation.devi_e = k.energy_unit * kr_deviation_energy(n, energy.data(), static_cast<int>(atom->natoms));
+    k.deviation_step = update->ntimestep;
     MPI_Allreduce(k.virial.data(), w.data(), 9 * n, MPI_DOUBLE, MPI_SUM, world);
     for (double &component : w) component /= natoms;
     double sigma[9], mean, square = 0.0;
@@ -104,4 +107,30 @@ void PairKramers::write_deviation() {
     if (kr_devi_file_write(k.ctx, k.devi_file, static_cast<long>(update->ntimestep), &d,
                            static_cast<int>(sorted.size()), sorted.data()) < 0)
         fail_here();
+}
+
+// ---- for fix kramers/examine --------------------------------------------------------------------------------------
+
+int PairKramers::models() const { return impl->nmodels(); }
+int PairKramers::deviation_every() const { return impl->deviates() ? impl->options.out_freq : 0; }
+double PairKramers::length_unit() const { return impl->length_unit; }
+
+const char *PairKramers::element(int type) const {
+    const int model_type = impl->type_map[type];
+    return model_type < 0 ? nullptr : kr_model_type_name(impl->models[0], model_type);
+}
+
+double PairKramers::deviation_unit(bool of_force) const {
+    const kramers_lammps::Options &o = impl->options;
+    if (of_force) return o.relative < 0 ? impl->force_unit : 1.0;
+    return o.relative_v < 0 ? impl->energy_unit : 1.0;
+}
+
+bool PairKramers::deviation_now(kr_deviation &deviation) const {
+    if (impl->deviation_step != update->ntimestep) return false;
+    deviation = impl->deviation;
+    for (double *f : {&deviation.max_f, &deviation.min_f, &deviation.avg_f}) *f /= deviation_unit(true);
+    for (double *v : {&deviation.max_v, &deviation.min_v, &deviation.avg_v}) *v /= deviation_unit(false);
+    deviation.devi_e /= impl->energy_unit;
+    return true;
 }

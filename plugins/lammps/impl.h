@@ -71,6 +71,7 @@ struct PairKramers::Impl {
 
     kr_devi_file *devi_file = nullptr;             // rank 0
     kr_deviation deviation = {};                   // user units
+    bigint deviation_step = -1;                    // of `deviation`
     double last_deviation[6] = {0, 0, 0, 0, 0, 0}; // what `compute pair` shows; on rank 0
     std::vector<double> epsilon;                   // [nlocal] force deviation of the local atoms
 

@@ -20,6 +20,7 @@ struct kr_potential;
 struct kr_workspace;
 struct kr_list;
 struct kr_result;
+struct kr_deviation;
 
 namespace LAMMPS_NS {
 
@@ -45,6 +46,14 @@ class PairKramers : public Pair {
 
     int pack_reverse_comm(int, int, double *) override;
     void unpack_reverse_comm(int, int *, double *) override;
+
+    // What fix kramers/examine asks; the same on every rank.
+    int models() const;
+    int deviation_every() const;                // steps; 0 = never
+    const char *element(int type) const;        // of a LAMMPS type; nullptr when the model leaves it alone
+    double length_unit() const;                 // user units per Angstrom
+    bool deviation_now(kr_deviation &) const;   // of this step, in eV and eV/A (relative ones without unit)
+    double deviation_unit(bool of_force) const; // user units per eV/A or eV, 1 for relative deviations
 
   private:
     struct Impl;

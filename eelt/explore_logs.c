@@ -5,6 +5,10 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 kr_status kr_explore_cut_log(kr_context *ctx, const char *folder, const char *name, int64_t last) {
@@ -47,4 +51,12 @@ done:
     kr_free(text);
     kr_free(path);
     return status;
+}
+
+kr_status kr_explore_full_path(kr_context *ctx, const char *path, char **full) {
+    char found[PATH_MAX];
+    *full = NULL;
+    if (!realpath(path, found)) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "cannot find '%s': %s", path, strerror(errno));
+    *full = kr_strdup(ctx, found);
+    return *full ? KR_OK : KR_ERR_MEMORY;
 }

@@ -11,5 +11,7 @@
 kr_status kr_explore_cut_log(kr_context *ctx, const char *folder, const char *name, int64_t last);
 /* Copies a file of one folder to another when it is there. */
 kr_status kr_explore_copy(kr_context *ctx, const char *from, const char *to, const char *name);
+/* The absolute name of something that exists; new string. */
+kr_status kr_explore_full_path(kr_context *ctx, const char *path, char **full);
 
 #endif

@@ -4,10 +4,10 @@
  * `prepare` writes explore.json, the command is `kramers eelt explore .` (explore_run.c). What integrators and moves
  * compute stands in explore_dynamics.c and explore_monte_carlo.c. */
 #include "core/error.h"
-#include "core/file.h"
 #include "core/memory.h"
 #include "eelt/explore_input.h"
 #include "eelt/explore_logs.h"
+#include "eelt/labeller.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -51,14 +51,21 @@ static kr_status prepare(kr_context *ctx, const void *state, const kr_explore_sp
                          kr_string *command) {
     const builtin *b = state;
     kr_status status = KR_OK;
+    kr_explore_spec s = *spec;
+    char **models = NULL;
     static const char *const kept[] = {KR_EXPLORE_CHECKPOINT, KR_EXPLORE_CANDIDATES ".part", KR_EXPLORE_THERMO,
                                        KR_EXPLORE_DEVIATIONS};
-    KR_TRY(kr_explore_input_write(ctx, spec, &b->options, folder));
+    KR_NEW(ctx, models, (size_t)s.nmodels);
+    for (int m = 0; m < s.nmodels; m++) KR_TRY(kr_explore_full_path(ctx, spec->models[m], &models[m]));
+    s.models = (const char *const *)models;
+    KR_TRY(kr_explore_input_write(ctx, &s, &b->options, folder));
     for (size_t i = 0; spec->previous && i < sizeof kept / sizeof *kept; i++)
         KR_TRY(kr_explore_copy(ctx, spec->previous, folder, kept[i]));
     KR_TRY(kr_string_quote(ctx, command, b->program));
     KR_TRY(kr_string_puts(ctx, command, " eelt explore ."));
 done:
+    for (int m = 0; models && m < s.nmodels; m++) kr_free(models[m]);
+    kr_free(models);
     return status;
 }
 
@@ -66,17 +73,15 @@ done:
 static kr_status judge(kr_context *ctx, const void *state, const char *folder, const kr_usage *usage,
                        kr_explore_result *r) {
     kr_status status = KR_OK;
-    char *text = NULL, *path = kr_path_join(ctx, folder, "stderr");
+    char *text = NULL;
     size_t length = 0;
     (void)state;
-    if (!path) KR_TRY(KR_ERR_MEMORY);
-    if (kr_file_exists(path)) KR_TRY(kr_file_read(ctx, path, &text, &length));
+    KR_TRY(kr_label_text(ctx, folder, "stderr", &text, &length));
     r->outcome = usage->exit_status == 3 ? KR_OUTCOME_CANCELLED : KR_OUTCOME_CRASHED;
     snprintf(r->message, sizeof r->message, "status %d: %.*s", usage->exit_status, text ? (int)strcspn(text, "\n") : 10,
              text ? text : "no message");
 done:
     kr_free(text);
-    kr_free(path);
     return status;
 }
 

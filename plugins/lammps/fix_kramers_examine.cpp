@@ -220,7 +220,7 @@ void FixKramersExamine::examine() {
         sample.type = k.sorted_type.data();
         static const double nothing[3] = {0, 0, 0};
         sample.x = !whole ? nullptr : k.sorted_x.empty() ? nothing : k.sorted_x.data();
-        sample.box = box;
+        sample.box = pbc[0] || pbc[1] || pbc[2] ? box : nullptr;
         sample.pbc = pbc;
         status = kr_watch_take(k.ctx, k.watch, &sample, &k.verdict);
         kr_watch_get_counts(k.watch, &k.counts);

@@ -8,6 +8,7 @@ import tempfile
 
 import cases_errors     # noqa: F401  (registers its cases)
 import cases_examine    # noqa: F401
+import cases_explore    # noqa: F401
 import cases_features   # noqa: F401
 import cases_numbers    # noqa: F401
 from harness import CASES, Site

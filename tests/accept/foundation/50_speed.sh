@@ -27,7 +27,12 @@ check water double 7 1e-6
 check water mixed 12 5e-5
 
 bench/latency --rounds 3 --json "$KRAMERS_WORK/latency.json" >"$KRAMERS_WORK/latency.txt" || exit 1
-at_most "5-atom molecule, one step" "$(get "$KRAMERS_WORK/latency.json" "Kramers double")" 100 us
+at_most "5-atom molecule, one step, mixed, one thread" "$(get "$KRAMERS_WORK/latency.json" "Kramers mixed")" 100 us
+if [ "$(nproc)" -lt 2 ]; then
+    missing "5-atom molecule, one step, double, two threads" "<= 100" "one core only"
+else
+    at_most "5-atom molecule, one step, double, two threads" "$(get "$KRAMERS_WORK/latency.json" "Kramers double, 2 threads")" 100 us
+fi
 
 if [ "$(nproc)" -lt 2 ]; then
     missing "two cores against one" ">= 1.9" "one core only"

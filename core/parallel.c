@@ -19,81 +19,92 @@ int kr_parallel_threads(const kr_context *ctx) {
 
 int kr_parallel_thread(void) { return omp_get_thread_num(); }
 
-/* State of a run; written by one thread at a time, inside the ordered section. */
+/* A run; `failed`, `status` and `thread` are written by one thread at a time. */
 typedef struct run {
+    kr_context *ctx;
+    kr_block_fn block;
+    kr_ordered_fn ordered;
+    void *payload;
     long failed; /* lowest failed block so far, or nblocks */
     kr_status status;
     int thread; /* whose context has the message */
 } run;
 
-static kr_status run_serial(kr_context *ctx, long nblocks, kr_block_fn block, kr_ordered_fn ordered, void *payload) {
+static kr_status run_serial(const run *r, long nblocks) {
     for (long b = 0; b < nblocks; b++) {
-        kr_status status = block(payload, ctx, b, 0);
+        kr_status status = r->block(r->payload, r->ctx, b, 0);
         if (status != KR_OK) return status;
-        if (ordered) ordered(payload, b, 0);
+        if (r->ordered) r->ordered(r->payload, b, 0);
     }
     return KR_OK;
 }
 
-/* Without an ordered callback no thread waits for another's turn. A thread takes blocks in ascending order and leaves
- * out those above a failed one, so its context keeps the message of its lowest failure. */
-static void run_unordered(kr_context *ctx, long nblocks, int nthreads, kr_block_fn block, void *payload, run *shared) {
+/* A block above a failed one is left out; the thread that failed so keeps its message. */
+static kr_status compute(run *r, long b) {
+    int thread = kr_parallel_thread();
+    long failed = __atomic_load_n(&r->failed, __ATOMIC_RELAXED);
+    return b > failed ? KR_OK : r->block(r->payload, thread ? kr_context_child(r->ctx, thread - 1) : r->ctx, b, thread);
+}
+
+static void note_failure(run *r, long b, kr_status status) {
+    r->status = status;
+    r->thread = kr_parallel_thread();
+    __atomic_store_n(&r->failed, b, __ATOMIC_RELAXED);
+}
+
+/* In the order of the blocks, one at a time. */
+static void settle(run *r, long b, kr_status status) {
+    if (status != KR_OK && r->status == KR_OK) note_failure(r, b, status);
+    if (r->status == KR_OK) r->ordered(r->payload, b, kr_parallel_thread());
+}
+
+/* Without an ordered callback no thread waits for another's turn. A thread takes blocks in ascending order, so its
+ * context keeps the message of its lowest failure. */
+static void run_unordered(run *r, long nblocks, int nthreads) {
 #pragma omp parallel for schedule(monotonic : dynamic, 1) num_threads(nthreads)
     for (long b = 0; b < nblocks; b++) {
-        int thread = kr_parallel_thread();
-        kr_context *mine = thread == 0 ? ctx : kr_context_child(ctx, thread - 1);
-        long failed;
-#pragma omp atomic read
-        failed = shared->failed;
-        kr_status status = b > failed ? KR_OK : block(payload, mine, b, thread);
+        kr_status status = compute(r, b);
         if (status == KR_OK) continue;
 #pragma omp critical(kr_parallel_failure)
-        if (b < shared->failed) {
-            shared->status = status;
-            shared->thread = thread;
-#pragma omp atomic write
-            shared->failed = b;
-        }
+        if (b < r->failed) note_failure(r, b, status);
+    }
+}
+
+static void run_ordered(run *r, long nblocks, int nthreads) {
+#pragma omp parallel for ordered schedule(monotonic : dynamic, 1) num_threads(nthreads)
+    for (long b = 0; b < nblocks; b++) {
+        kr_status status = compute(r, b);
+#pragma omp ordered
+        settle(r, b, status);
+    }
+}
+
+/* One block for each thread, always the same one: what it reads stays in the thread's cache from call to call. */
+static void run_ordered_fixed(run *r, long nblocks) {
+#pragma omp parallel for ordered schedule(static, 1) num_threads((int)nblocks)
+    for (long b = 0; b < nblocks; b++) {
+        kr_status status = compute(r, b);
+#pragma omp ordered
+        settle(r, b, status);
     }
 }
 
 kr_status kr_parallel_blocks(kr_context *ctx, long nblocks, kr_block_fn block, kr_ordered_fn ordered, void *payload) {
     if (nblocks < 0 || !block) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "%ld blocks, or no function to run them", nblocks);
+    run r = {ctx, block, ordered, payload, nblocks, KR_OK, 0};
     int nthreads = kr_parallel_threads(ctx);
     if (nthreads > nblocks) nthreads = (int)nblocks;
-    if (nthreads <= 1) return run_serial(ctx, nblocks, block, ordered, payload);
+    if (nthreads <= 1) return run_serial(&r, nblocks);
     kr_status reserved = kr_context_reserve_children(ctx, nthreads - 1);
     if (reserved < 0) return reserved;
-
-    run shared = {nblocks, KR_OK, 0};
-    if (!ordered) {
-        run_unordered(ctx, nblocks, nthreads, block, payload, &shared);
-        goto finish;
-    }
-#pragma omp parallel for ordered schedule(monotonic : dynamic, 1) num_threads(nthreads)
-    for (long b = 0; b < nblocks; b++) {
-        int thread = kr_parallel_thread();
-        kr_context *mine = thread == 0 ? ctx : kr_context_child(ctx, thread - 1);
-        long failed;
-#pragma omp atomic read
-        failed = shared.failed;
-        /* A block above a failed one is left out; the thread that failed so keeps its message. */
-        kr_status status = b > failed ? KR_OK : block(payload, mine, b, thread);
-#pragma omp ordered
-        {
-            if (status != KR_OK && shared.status == KR_OK) {
-                shared.status = status;
-                shared.thread = thread;
-#pragma omp atomic write
-                shared.failed = b;
-            }
-            if (shared.status == KR_OK) ordered(payload, b, thread);
-        }
-    }
-finish:
-    if (shared.status != KR_OK && shared.thread > 0)
-        kr_context_take_message(ctx, kr_context_child(ctx, shared.thread - 1));
-    return shared.status;
+    if (!ordered)
+        run_unordered(&r, nblocks, nthreads);
+    else if (nblocks == nthreads)
+        run_ordered_fixed(&r, nblocks);
+    else
+        run_ordered(&r, nblocks, nthreads);
+    if (r.status != KR_OK && r.thread > 0) kr_context_take_message(ctx, kr_context_child(ctx, r.thread - 1));
+    return r.status;
 }
 
 double kr_sum(long n, const double *value) {

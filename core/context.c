@@ -60,6 +60,11 @@ void kr_context_set_mistake(kr_context *ctx, kr_mistake_fn mistake, void *payloa
     ctx->mistake_payload = payload;
 }
 
+kr_progress_fn kr_context_get_progress(const kr_context *ctx, void **payload) {
+    *payload = ctx ? ctx->progress_payload : NULL;
+    return ctx ? ctx->progress : NULL;
+}
+
 kr_mistake_fn kr_context_get_mistake(const kr_context *ctx, void **payload) {
     *payload = ctx ? ctx->mistake_payload : NULL;
     return ctx ? ctx->mistake : NULL;

@@ -34,6 +34,9 @@ kr_mistake_fn kr_context_get_mistake(const kr_context *ctx, void **payload);
 /* Tells the failure that was just set; 0 when nobody collects. */
 int kr_context_mistake(kr_context *ctx);
 
+/* Who hears of progress now: for functions that put their own in front of it. */
+kr_progress_fn kr_context_get_progress(const kr_context *ctx, void **payload);
+
 /* For parallel regions (core/parallel.c uses them for you): n children of ctx, each for one worker thread; their log
  * lines reach the parent's log function one at a time, messages are taken over by kr_context_take_message. */
 kr_status kr_context_reserve_children(kr_context *ctx, int n);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 static const kr_stage_kind *const stages[] = {&kr_stage_train, &kr_stage_explore, &kr_stage_examine, &kr_stage_select,
                                               &kr_stage_label, &kr_stage_collect, &kr_stage_audit,   &kr_stage_report};
@@ -61,6 +62,22 @@ done:
 
 char *kr_campaign_path(kr_context *ctx, const kr_campaign *m, int iteration, const char *sub) {
     return kr_strprintf(ctx, "%s/iter.%06d%s%s", m->folder, iteration, *sub ? "/" : "", sub);
+}
+
+kr_status kr_campaign_has_key(kr_context *ctx, const kr_campaign *m, const char *folder, const char *name,
+                              const char *key, int *same) {
+    kr_status status = KR_OK;
+    char *path = kr_strprintf(ctx, "%s/%s/%s", m->folder, folder, name), *text = NULL;
+    size_t length;
+    *same = 0;
+    if (!path) return KR_ERR_MEMORY;
+    if (!kr_file_exists(path)) goto done;
+    KR_TRY(kr_file_read(ctx, path, &text, &length));
+    *same = strncmp(text, key, 64) == 0;
+done:
+    kr_free(text);
+    kr_free(path);
+    return status;
 }
 
 kr_status kr_campaign_make_folder(kr_context *ctx, const char *path) {
@@ -195,7 +212,10 @@ static kr_status run_iteration(kr_context *ctx, kr_campaign *m, int *converged) 
                     m->bootstrap ? ": start structures"
                     : m->final   ? ": final models and certificate"
                                  : "");
-    for (int k = 0; k < STAGES && status == KR_OK; k++) status = run_stage(ctx, m, stages[k]);
+    for (int k = 0; k < STAGES && status == KR_OK; k++) {
+        status = kr_progress(ctx, stages[k]->name, 0, 0);
+        if (status == KR_OK) status = run_stage(ctx, m, stages[k]);
+    }
     if (status != KR_OK) goto done;
     KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, "next", "converged", &value));
     *converged = value == 1;
@@ -239,13 +259,35 @@ void kr_campaign_options_default(kr_campaign_options *options) {
     options->program = "kramers";
 }
 
+/* Asked to stop by the caller or by a file in the folder. */
+typedef struct listening {
+    kr_progress_fn outer;
+    void *payload;
+    char stop[PATH_MAX + 16];
+} listening;
+
+static int progress(const char *what, long done, long total, void *payload) {
+    const listening *l = payload;
+    int asked = l->outer ? l->outer(what, done, total, l->payload) : 0;
+    return asked || access(l->stop, F_OK) == 0;
+}
+
+static void listen(kr_context *ctx, const kr_campaign *m, listening *l) {
+    l->outer = kr_context_get_progress(ctx, &l->payload);
+    snprintf(l->stop, sizeof l->stop, "%s/%s", m->folder, KR_CAMPAIGN_STOP);
+    unlink(l->stop); /* meant for the run before */
+    kr_context_set_progress(ctx, progress, l);
+}
+
 kr_status kr_campaign_run(kr_context *ctx, const kr_campaign_options *options) {
     kr_status status = KR_OK;
     kr_campaign m = {.options = options};
+    listening l = {0};
     int converged = 0, done = 0;
     double value;
     if (options->point) kr_file_set_point(options->point, options->payload);
     KR_TRY(open_campaign(ctx, &m));
+    listen(ctx, &m, &l);
     KR_TRY(next_iteration(ctx, &m));
     if (m.iteration > 0) {
         KR_TRY(kr_campaign_get_metric(ctx, &m, m.iteration - 1, "next", "converged", &value));
@@ -261,6 +303,10 @@ kr_status kr_campaign_run(kr_context *ctx, const kr_campaign_options *options) {
     }
 done:
     if (options->point) kr_file_set_point(NULL, NULL);
+    if (l.stop[0]) {
+        kr_context_set_progress(ctx, l.outer, l.payload);
+        unlink(l.stop);
+    }
     close_campaign(&m);
     return status;
 }

@@ -58,6 +58,9 @@ typedef struct kr_stage_kind {
 extern const kr_stage_kind kr_stage_train, kr_stage_explore, kr_stage_examine, kr_stage_select, kr_stage_label,
     kr_stage_collect, kr_stage_audit, kr_stage_report;
 
+/* The file in the campaign's folder that asks it to stop. */
+#define KR_CAMPAIGN_STOP "stop"
+
 /* Purposes of random numbers (kr_stream); entity and draw are the stage's own. */
 enum { KR_RANDOM_TRAIN = 101, KR_RANDOM_EXPLORE, KR_RANDOM_START, KR_RANDOM_SELECT, KR_RANDOM_AUDIT };
 kr_stream kr_campaign_stream(const kr_campaign *campaign, int purpose);
@@ -72,6 +75,9 @@ kr_status kr_campaign_get_metric(kr_context *ctx, kr_campaign *campaign, int ite
                                  const char *name, double *value);
 /* "folder/iter.000002/sub" */
 char *kr_campaign_path(kr_context *ctx, const kr_campaign *campaign, int iteration, const char *sub);
+/* Does the file folder/name below the campaign's folder hold this key? Results lie beside the key of their task. */
+kr_status kr_campaign_has_key(kr_context *ctx, const kr_campaign *campaign, const char *folder, const char *name,
+                              const char *key, int *same);
 kr_status kr_campaign_make_folder(kr_context *ctx, const char *path);
 /* Tasks of a kind to their ends; KR_CANCELLED and KR_NOT_CONVERGED are passed on. */
 kr_status kr_campaign_queue(kr_context *ctx, kr_campaign *campaign, int job, const kr_work *work);

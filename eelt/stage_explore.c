@@ -214,6 +214,7 @@ static kr_status publish(kr_context *ctx, const exploring *e, const run *r, cons
         kr_free(source);
         text = source = NULL;
     }
+    KR_TRY(kr_file_write(ctx, writer.temporary, "key", r->key, strlen(r->key)));
     KR_TRY(kr_folder_commit(ctx, &writer));
 done:
     kr_folder_abandon(&writer);
@@ -276,10 +277,29 @@ done:
 
 /* ---- the stage ---- */
 
+/* A run that was done before a rollback counts again when its folder still holds it; otherwise it is done again. */
+static kr_status add_task(kr_context *ctx, const exploring *e, const run *r) {
+    kr_status status = KR_OK;
+    kr_db *db = e->m->db;
+    int64_t id, counted, row;
+    int same;
+    KR_TRY(kr_ledger_add_task(ctx, e->m->ledger, "explore", r->key, e->m->iteration, 0, &id, NULL));
+    KR_TRY(kr_db_int(ctx, db, &counted, "SELECT count(*) FROM run WHERE key = ? AND path = ? AND hidden = 0", "ss",
+                     r->key, r->folder));
+    if (counted) goto done;
+    KR_TRY(kr_db_int(ctx, db, &row, "SELECT max(id) FROM run WHERE key = ? AND path = ?", "ss", r->key, r->folder));
+    KR_TRY(kr_campaign_has_key(ctx, e->m, r->folder, "key", r->key, &same));
+    if (row && same)
+        KR_TRY(kr_db_run(ctx, db, "UPDATE run SET hidden = 0 WHERE id = ?", "i", row));
+    else
+        KR_TRY(kr_db_run(ctx, db, "UPDATE task SET state = 'new' WHERE id = ? AND state = 'done'", "i", id));
+done:
+    return status;
+}
+
 static kr_status work(kr_context *ctx, kr_campaign *m) {
     kr_status status = KR_OK;
     exploring *e = NULL;
-    int64_t id;
     if (m->bootstrap) return kr_bootstrap_work(ctx, m);
     KR_NEW(ctx, e, 1);
     m->state = e;
@@ -288,8 +308,7 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     KR_TRY(make_runs(ctx, e));
     kr_campaign_say(m, "  explore: %d runs, levels %.4g and %.4g eV/A", e->nruns, m->levels.f_lo, m->levels.f_hi);
     KR_TRY(kr_db_begin(ctx, m->db));
-    for (int k = 0; k < e->nruns && status == KR_OK; k++)
-        status = kr_ledger_add_task(ctx, m->ledger, "explore", e->run[k].key, m->iteration, 0, &id, NULL);
+    for (int k = 0; k < e->nruns && status == KR_OK; k++) status = add_task(ctx, e, &e->run[k]);
     KR_TRY(kr_db_end(ctx, m->db, status));
     const kr_work queue = {"explore", e, prepare, collect, record_run, NULL};
     KR_TRY(kr_campaign_queue(ctx, m, KR_CONFIG_EXPLORE, &queue));

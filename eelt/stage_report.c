@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "eelt/campaign.h"
+#include "eelt/report.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -167,4 +168,6 @@ done:
     return status;
 }
 
-const kr_stage_kind kr_stage_report = {"report", work, record, NULL, clear};
+static kr_status after(kr_context *ctx, kr_campaign *m) { return kr_report_write(ctx, m->db, m->folder); }
+
+const kr_stage_kind kr_stage_report = {"report", work, record, after, clear};

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct member {
     char key[65];
@@ -202,6 +203,20 @@ done:
     return status;
 }
 
+/* The key beside the model; it is taken away while the model is replaced. */
+static kr_status publish_key(kr_context *ctx, const training *t, int k, int there) {
+    char name[32], *folder = kr_campaign_path(ctx, t->m, t->m->iteration, "00.train"), *path;
+    kr_status status = KR_OK;
+    snprintf(name, sizeof name, "model_%d.key", k);
+    path = folder ? kr_path_join(ctx, folder, name) : NULL;
+    if (!path) status = KR_ERR_MEMORY;
+    if (path && !there) unlink(path);
+    if (path && there) status = kr_file_write(ctx, folder, name, t->member[k].key, strlen(t->member[k].key));
+    kr_free(path);
+    kr_free(folder);
+    return status;
+}
+
 static kr_status collect(kr_context *ctx, void *payload, const kr_task *task, const char *folder, const kr_usage *usage,
                          kr_outcome *outcome, char message[256]) {
     training *t = payload;
@@ -220,8 +235,10 @@ static kr_status collect(kr_context *ctx, void *payload, const kr_task *task, co
         *outcome = KR_OUTCOME_BAD_OUTPUT;
         snprintf(message, 256, "%s", kr_context_message(ctx));
     } else {
+        KR_TRY(publish_key(ctx, t, k, 0));
         KR_TRY(publish(ctx, t, k, folder, "model.dp", "model_%d.dp"));
         KR_TRY(publish(ctx, t, k, folder, "lcurve.out", "lcurve_%d.out"));
+        KR_TRY(publish_key(ctx, t, k, 1)); /* last: it says that the model is there */
     }
 done:
     kr_model_destroy(&model);
@@ -262,35 +279,39 @@ done:
     return status;
 }
 
-static int has_model(kr_context *ctx, const training *t, int k) {
-    char name[64], *path;
-    snprintf(name, sizeof name, "00.train/model_%d.dp", k);
-    path = kr_campaign_path(ctx, t->m, t->m->iteration, name);
-    int there = path && kr_file_exists(path);
-    kr_free(path);
-    return there;
+static kr_status has_model(kr_context *ctx, const training *t, int k, int *there) {
+    char folder[64], name[32];
+    snprintf(folder, sizeof folder, "iter.%06d/00.train", t->m->iteration);
+    snprintf(name, sizeof name, "model_%d.key", k);
+    return kr_campaign_has_key(ctx, t->m, folder, name, t->member[k].key, there);
 }
 
 /* A task that is done but whose model is gone has to be done again. */
 static kr_status add_task(kr_context *ctx, const training *t, int k) {
     kr_status status = KR_OK;
     int64_t id;
+    int there;
     KR_TRY(kr_ledger_add_task(ctx, t->m->ledger, "train", t->member[k].key, t->m->iteration, 0, &id, NULL));
-    if (!has_model(ctx, t, k))
+    KR_TRY(has_model(ctx, t, k, &there));
+    if (!there)
         KR_TRY(kr_db_run(ctx, t->m->db, "UPDATE task SET state = 'new' WHERE id = ? AND state = 'done'", "i", id));
 done:
     return status;
 }
 
 static kr_status all_there(kr_context *ctx, const training *t) {
+    kr_status status = KR_OK;
+    int there;
     for (int k = 0; k < t->nmembers; k++) {
-        if (has_model(ctx, t, k)) continue;
+        KR_TRY(has_model(ctx, t, k, &there));
+        if (there) continue;
         KR_ERROR(ctx, KR_ERR_NUMERIC, "model %d of iteration %d could not be trained, see tasks/%.2s/%s", k,
                  t->m->iteration, t->member[k].key, t->member[k].key);
         kr_error_hint(ctx, "kramers eelt retry FOLDER gives it another chance when the cause is cured");
         return KR_ERR_NUMERIC;
     }
-    return KR_OK;
+done:
+    return status;
 }
 
 static kr_status work(kr_context *ctx, kr_campaign *m) {

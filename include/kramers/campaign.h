@@ -39,6 +39,15 @@ void kr_campaign_options_default(kr_campaign_options *options);
  * runs comes to its end first. */
 kr_status kr_campaign_run(kr_context *ctx, const kr_campaign_options *options);
 
+/* ---- a campaign's folder ---- */
+
+/* report.html and the tables beside it, from the ledger. */
+kr_status kr_campaign_report(kr_context *ctx, const char *folder);
+/* Asks the program that runs the campaign to stop after the running tasks; another host's cannot be reached. */
+kr_status kr_campaign_stop(kr_context *ctx, const char *folder);
+/* Hides iteration `iteration` and all later ones: the next run begins there again. Labels stay in the store. */
+kr_status kr_campaign_rollback(kr_context *ctx, const char *folder, int iteration, long *hidden);
+
 #ifdef __cplusplus
 }
 #endif

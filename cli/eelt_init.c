@@ -1,0 +1,161 @@
+/* kramers eelt init: a valid eelt.json to begin with, every choice explained.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "eelt.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct settings {
+    const char *output, *structures;
+    int label, engine, force;
+} settings;
+
+static const cli_option options[] = {
+    {"output", 'o', CLI_TEXT, offsetof(settings, output), "FILE", "where it goes; default eelt.json"},
+    {"structures", 0, CLI_TEXT, offsetof(settings, structures), "FILES", "start structures; default start/*.xyz"},
+    {"label", 0, CLI_CHOICE, offsetof(settings, label), "qe|cp2k|xtb|lammps|command",
+     "the labelling program; default qe"},
+    {"engine", 0, CLI_CHOICE, offsetof(settings, engine), "builtin|lammps", "what moves the atoms; default builtin"},
+    {"force", 0, CLI_FLAG, offsetof(settings, force), NULL, "replace an existing file"},
+    {0}};
+
+static const char head[] =
+    "{\n"
+    "  \"_\": \"Keys that begin with _ are comments. kramers eelt check FILE tells what is wrong and what to "
+    "expect.\",\n"
+    "  \"campaign\": {\n"
+    "    \"name\": \"campaign\",\n"
+    "    \"_folder\": \"holds everything: ledger, models, runs, labels, report.html\",\n"
+    "    \"folder\": \"campaign\",\n"
+    "    \"seed\": 1,\n"
+    "    \"elements\": [%s],\n"
+    "    \"max_iterations\": 20,\n"
+    "    \"_budget\": \"null or absent: no limit\",\n"
+    "    \"budget\": {\"labels\": 2000, \"core_hours\": null, \"wall_h\": null}\n"
+    "  },\n"
+    "  \"_data\": \"labelled data that are there already; without any, shaken start structures are labelled first\",\n"
+    "  \"data\": {\"initial\": [], \"validation\": [], \"test\": []},\n"
+    "  \"model\": {\n"
+    "    \"_ensemble\": \"models whose disagreement tells what is new\",\n"
+    "    \"ensemble\": 4,\n"
+    "    \"_training\": \"an input.json of DeePMD-kit; systems, seeds and type_map are filled in\",\n"
+    "    \"training\": {\n"
+    "      \"model\": {\n"
+    "        \"descriptor\": {\"type\": \"se_e2_a\", \"rcut\": 6.0, \"rcut_smth\": 0.5, \"neuron\": [10, 20, 40],\n"
+    "                       \"axis_neuron\": 8, \"sel\": \"auto\"},\n"
+    "        \"fitting_net\": {\"neuron\": [60, 60, 60]}\n"
+    "      },\n"
+    "      \"learning_rate\": {\"start_lr\": 0.005, \"stop_lr\": 1e-6, \"decay_steps\": 100},\n"
+    "      \"loss\": {\"start_pref_e\": 0.02, \"limit_pref_e\": 1, \"start_pref_f\": 1000, \"limit_pref_f\": 1,\n"
+    "               \"start_pref_v\": 0.02, \"limit_pref_v\": 0.2},\n"
+    "      \"training\": {\"numb_steps\": 20000, \"disp_freq\": 500, \"save_freq\": 5000}\n"
+    "    },\n"
+    "    \"_warm_start\": \"later iterations: half the steps from a tenth of the rate, new frames drawn more often\",\n"
+    "    \"warm_start\": {\"steps\": 0.5, \"start_rate\": 0.1, \"new_weight\": 10}\n"
+    "  },\n";
+
+static const char explore[] =
+    "  \"explore\": {\n"
+    "    \"engine\": \"%s\",\n"
+    "    \"_systems\": \"start structures: names with * and ?, or { name, files }\",\n"
+    "    \"systems\": [{\"name\": \"start\", \"files\": [\"%s\"]}],\n"
+    "    \"_stages\": \"a stage opens when the one before has converged; [300, 900] inside T_K is a ramp\",\n"
+    "    \"stages\": [\n"
+    "      {\"systems\": [\"*\"], \"T_K\": [100, 300], \"P_GPa\": [0], \"ensemble\": \"%s\", \"steps\": 2000, "
+    "\"dt_fs\": 1,\n"
+    "       \"sample_every\": 10, \"replicas\": 2},\n"
+    "      {\"systems\": [\"*\"], \"T_K\": [600, 900], \"P_GPa\": [0], \"ensemble\": \"%s\", \"steps\": 5000, "
+    "\"dt_fs\": 1,\n"
+    "       \"sample_every\": 10, \"replicas\": 2}\n"
+    "    ],\n"
+    "    \"_bootstrap\": \"copies of the start structures of a campaign without data\",\n"
+    "    \"bootstrap\": {\"frames\": 20, \"rattle_A\": 0.1, \"strain\": 0.03}\n"
+    "  },\n"
+    "  \"examine\": {\n"
+    "    \"_levels\": \"calibrated: trust holds until 40 labelled frames tell better; fixed; dpgen; dpgen2\",\n"
+    "    \"levels\": \"calibrated\",\n"
+    "    \"trust\": {\"f_lo_eV_per_A\": 0.05, \"f_hi_eV_per_A\": 0.35}\n"
+    "  },\n"
+    "  \"select\": {\"per_iteration\": 100, \"rule\": \"fps\", \"failed\": 5},\n"
+    "  \"audit\": {\n"
+    "    \"_\": \"random accurate frames are labelled, too: how often is the force error above the target?\",\n"
+    "    \"per_iteration\": 20, \"certificate\": 300, \"e_target_eV_per_A\": 0.15, \"bound\": 0.05\n"
+    "  },\n"
+    "  \"converge\": {\"candidate\": 0.01, \"failed\": 0.005, \"iterations\": 2, \"rmse_target_eV_per_A\": 0.05},\n";
+
+static const char jobs[] =
+    "  \"jobs\": {\n"
+    "    \"_\": \"runner local or slurm; slots: tasks at a time; timeout_s, stall_s, memory_MB of one attempt\",\n"
+    "    \"train\": {\"runner\": \"local\", \"slots\": 2, \"threads\": 1},\n"
+    "    \"explore\": {\"runner\": \"local\", \"slots\": 2, \"threads\": 1},\n"
+    "    \"label\": {\"runner\": \"local\", \"slots\": 2, \"threads\": 1, \"timeout_s\": 3600, \"tries\": 3}\n"
+    "  }\n"
+    "}\n";
+
+/* The section label; list: "\"Al\", \"Mg\"". */
+static void put_label(FILE *out, int which, const char *list) {
+    fputs("  \"_label\": \"see docs/labelling.md; kramers eelt check writes one input of every system\",\n", out);
+    switch (which) {
+    case 0:
+        fputs("  \"label\": {\"engine\": \"qe\", \"command\": \"pw.x\", \"template\": \"pw.in\", \"pseudo_dir\": "
+              "\"pseudo\",\n"
+              "            \"kspacing_per_A\": 0.25, \"checks\": {\"stress\": true}},\n",
+              out);
+        break;
+    case 1:
+        fputs("  \"label\": {\"engine\": \"cp2k\", \"command\": \"cp2k\", \"template\": \"cp2k.inp\"},\n", out);
+        break;
+    case 2:
+        fputs("  \"label\": {\"engine\": \"xtb\", \"gfn\": 2, \"charge\": 0},\n", out);
+        break;
+    case 3:
+        fprintf(out,
+                "  \"label\": {\"engine\": \"lammps\", \"command\": \"lmp\", \"elements\": [%s],\n"
+                "            \"lines\": [\"pair_style eam/alloy\", \"pair_coeff * * potential.eam.alloy\"],\n"
+                "            \"files\": [\"potential.eam.alloy\"]},\n",
+                list);
+        break;
+    default:
+        fputs("  \"label\": {\"engine\": \"command\", \"command\": \"./label.sh\", \"identity\": \"program, version, "
+              "settings\"},\n",
+              out);
+    }
+}
+
+static int run(const void *values, int nargs, char **args) {
+    const settings *s = values;
+    cli_names elements = {0};
+    cli_output output = {0};
+    char list[2000] = "";
+    const char *path = s->output ? s->output : "eelt.json", *structures = s->structures ? s->structures : "start/*.xyz";
+    (void)nargs;
+    cli_names_add(&elements, args[0]);
+    for (int i = 0; i < elements.n && strlen(list) < sizeof list - 20; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"%.8s\"", i ? ", " : "", elements.name[i]);
+    int result = cli_output_allowed(path, s->force);
+    if (result == CLI_DONE) result = cli_output_open(&output, path);
+    if (result == CLI_DONE) {
+        const char *ensemble = s->label == 2 ? "nvt" : "npt-iso"; /* xtb labels molecules */
+        fprintf(output.file, head, list);
+        fprintf(output.file, explore, s->engine == 1 ? "lammps" : "builtin", structures, ensemble, ensemble);
+        put_label(output.file, s->label < 0 ? 0 : s->label, list);
+        fputs(jobs, output.file);
+        result = cli_output_commit(&output);
+    }
+    if (result == CLI_DONE) cli_note("written: %s; kramers eelt check %s tells what is missing", path, path);
+    cli_output_discard(&output);
+    cli_names_free(&elements);
+    return result;
+}
+
+const cli_command cli_eelt_init = {
+    .name = "eelt init",
+    .summary = "Write an eelt.json to begin with",
+    .usage = "ELEMENTS [-o eelt.json]",
+    .text = "ELEMENTS: symbols separated by commas; their order is that of the model's types. The file is valid as it "
+            "is but for the names of your structures and of the labelling program's inputs, and explains its choices.",
+    .least = 1,
+    .most = 1,
+    .options = options,
+    .size = sizeof(settings),
+    .run = run,
+};

@@ -275,6 +275,32 @@ static void test_coverage(void **state) {
     kr_potential_destroy(&p);
 }
 
+/* Rule maxvol: what leaves the span comes first, what lies within is not offered. */
+static void test_maxvol(void **state) {
+    enum { N = 24, WILD = 20 };
+    kr_context *ctx = *state;
+    kr_potential *p = load(ctx);
+    kr_dataset *d = make_dataset(ctx, p, 10, N, 0.1), *known = make_dataset(ctx, p, 11, 30, 0.1);
+    kr_select_options o = kr_select_defaults;
+    kr_selection *s = NULL;
+    double *x = d->system[0]->coord;
+    for (int i = 3 * ATOMS * WILD; i < 3 * ATOMS * N; i++) {
+        double r[4];
+        kr_random_normal((kr_stream){16, 1}, 0, (uint64_t)i, 0, r);
+        x[i] += 0.4 * r[0];
+    }
+    o.rule = "maxvol";
+    o.sane.distance = 0;
+    kr_assert_ok(ctx, kr_select(ctx, &o, p, d, NULL, known, &s));
+    assert_true(s->nchosen >= 1 && s->nchosen < WILD);
+    assert_true(s->chosen[0] >= WILD && s->choice[s->chosen[0]].score > 1.5);
+    for (long k = 0; k < s->nchosen; k++) assert_true(s->choice[s->chosen[k]].score > 1);
+    kr_selection_destroy(&s);
+    kr_dataset_destroy(&d);
+    kr_dataset_destroy(&known);
+    kr_potential_destroy(&p);
+}
+
 static void test_failures(void **state) {
     kr_context *ctx = *state;
     kr_potential *p = load(ctx);
@@ -307,6 +333,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_fps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_from_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_coverage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_maxvol, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,12 +7,17 @@
 #include <math.h>
 #include <string.h>
 
-enum { BATCH = 64 }; /* frames brought up to date at once, by all threads */
+enum { BATCH = 256, ROWS = 64 }; /* frames brought up to date at once, by all threads; rows of a block of them */
 
 typedef struct entry {
     double score, tie;
     long frame;
 } entry;
+
+typedef struct thread_scratch {
+    kr_cover_scratch cover;
+    kr_buffer query, d2;
+} thread_scratch;
 
 struct kr_frontier {
     const kr_pool *pool;
@@ -29,8 +34,9 @@ struct kr_frontier {
     entry *heap;      /* [size], the top first */
     long size;
     int nthreads;
-    kr_cover_scratch *scratch;
+    thread_scratch *scratch;
     long batch[BATCH];
+    int start_of[BATCH + 1]; /* blocks of the batch */
 };
 
 /* ---- heap ---- */
@@ -84,37 +90,88 @@ static entry entry_of(const kr_frontier *f, long frame) {
     return (entry){isinf(d) ? d : w * d, kr_pool_deviation(f->pool, frame), frame};
 }
 
-/* Rows of a frame against what was added since it was looked at. Rows of an element stand together. */
-static kr_status refresh(void *payload, kr_context *ctx, long k, int thread) {
+/* Copies d2 of a block's rows of one element out or back, out with the rows themselves; returns their number. */
+static int gather(const kr_frontier *f, int begin, int end, int element, double *query, double *d2, int back) {
+    const kr_feature_rows *r = f->pool->rows;
+    size_t width = (size_t)r->width;
+    int n = 0;
+    for (int k = begin; k < end; k++)
+        for (long i = r->first[f->batch[k]]; i < r->first[f->batch[k] + 1]; i++) {
+            if (r->type[i] != element) continue;
+            if (back) {
+                f->d2[i] = d2[n++];
+            } else {
+                memcpy(query + (size_t)n * width, r->row + (size_t)i * width, width * sizeof *query);
+                d2[n++] = f->d2[i];
+            }
+        }
+    return n;
+}
+
+/* Frames of a block against what was added since the first of them was looked at (for some that repeats a few products:
+ * a minimum does not mind, and matrix products are many times faster than single ones). */
+static kr_status refresh(void *payload, kr_context *ctx, long block, int thread) {
     kr_status status = KR_OK;
     kr_frontier *f = payload;
     const kr_feature_rows *r = f->pool->rows;
-    long frame = f->batch[k], end = r->first[frame + 1];
-    const long *from = f->start + f->seen[frame] * f->cover.nelements, *to = f->start + f->nadded * f->cover.nelements;
-    for (long i = r->first[frame], j; i < end; i = j) {
-        int e = r->type[i];
-        for (j = i + 1; j < end && r->type[j] == e;) j++;
-        KR_TRY(kr_cover_nearest(ctx, &f->cover, e, from[e], to[e], (int)(j - i), r->row + (size_t)i * (size_t)r->width,
-                                -1, f->d2 + i, &f->scratch[thread]));
+    thread_scratch *t = &f->scratch[thread];
+    int begin = f->start_of[block], end = f->start_of[block + 1];
+    size_t rows = 0, ne = (size_t)f->cover.nelements;
+    long first = f->seen[f->batch[begin]]; /* the batch is sorted by it */
+    for (int k = begin; k < end; k++) rows += (size_t)(r->first[f->batch[k] + 1] - r->first[f->batch[k]]);
+    KR_TRY(kr_buffer_reserve(ctx, &t->query, rows * (size_t)r->width, sizeof(double)));
+    KR_TRY(kr_buffer_reserve(ctx, &t->d2, rows, sizeof(double)));
+    for (size_t e = 0; e < ne; e++) {
+        long from = f->start[(size_t)first * ne + e], to = f->start[(size_t)f->nadded * ne + e];
+        if (from == to) continue;
+        int n = gather(f, begin, end, (int)e, t->query.data, t->d2.data, 0);
+        KR_TRY(kr_cover_nearest(ctx, &f->cover, (int)e, from, to, n, t->query.data, -1, t->d2.data, &t->cover));
+        gather(f, begin, end, (int)e, NULL, t->d2.data, 1);
     }
-    f->seen[frame] = f->nadded;
-    largest(f, frame);
+    for (int k = begin; k < end; k++) {
+        f->seen[f->batch[k]] = f->nadded;
+        largest(f, f->batch[k]);
+    }
 done:
     return status;
+}
+
+/* Stale frames from the top of the heap, sorted by what they have seen (insertion: they come nearly sorted), cut into
+ * blocks. Returns the number of blocks, *n that of frames. */
+static int take_batch(kr_frontier *f, int *n) {
+    const kr_feature_rows *r = f->pool->rows;
+    int blocks = 0;
+    long rows = 0;
+    *n = 0;
+    while (*n < BATCH && f->size && f->seen[f->heap[0].frame] < f->nadded) {
+        long frame = f->heap[0].frame;
+        int k = (*n)++;
+        for (; k > 0 && f->seen[f->batch[k - 1]] > f->seen[frame]; k--) f->batch[k] = f->batch[k - 1];
+        f->batch[k] = frame;
+        kr_frontier_pop(f);
+    }
+    for (int k = 0; k < *n; k++) {
+        long more = r->first[f->batch[k] + 1] - r->first[f->batch[k]];
+        if (k == 0 || rows + more > ROWS) {
+            f->start_of[blocks++] = k;
+            rows = 0;
+        }
+        rows += more;
+    }
+    f->start_of[blocks] = *n;
+    return blocks;
 }
 
 kr_status kr_frontier_top(kr_context *ctx, kr_frontier *f, long *frame, double *score, double *distance, long *row) {
     kr_status status = KR_OK;
     *frame = -1;
     while (f->size && f->seen[f->heap[0].frame] < f->nadded) {
-        long n = 0;
-        /* half of a batch may be work that a smaller one would not have done, but it keeps all threads busy */
-        while (n < BATCH && f->size && f->seen[f->heap[0].frame] < f->nadded) {
-            f->batch[n++] = f->heap[0].frame;
-            kr_frontier_pop(f);
-        }
-        KR_TRY(kr_parallel_blocks(ctx, n, refresh, NULL, f));
-        for (long k = 0; k < n; k++) push(f, entry_of(f, f->batch[k]));
+        int n, blocks = take_batch(f, &n);
+        if (blocks == 1) /* not worth waking the others */
+            KR_TRY(refresh(f, ctx, 0, 0));
+        else
+            KR_TRY(kr_parallel_blocks(ctx, blocks, refresh, NULL, f));
+        for (int k = 0; k < n; k++) push(f, entry_of(f, f->batch[k]));
     }
     if (!f->size) goto done;
     *frame = f->heap[0].frame;
@@ -181,7 +238,11 @@ void kr_frontier_destroy(kr_frontier **frontier) {
     if (!frontier || !*frontier) return;
     kr_frontier *f = *frontier;
     kr_cover_clear(&f->cover);
-    for (int t = 0; f->scratch && t < f->nthreads; t++) kr_cover_scratch_free(&f->scratch[t]);
+    for (int t = 0; f->scratch && t < f->nthreads; t++) {
+        kr_cover_scratch_free(&f->scratch[t].cover);
+        kr_buffer_free(&f->scratch[t].query);
+        kr_buffer_free(&f->scratch[t].d2);
+    }
     kr_free(f->start);
     kr_free(f->seen);
     kr_free(f->d2);

@@ -52,9 +52,8 @@ static kr_status next(kr_context *ctx, void *state, kr_offer *offer) {
     if (isinf(distance))
         snprintf(offer->reason, sizeof offer->reason, "atom %d: no environment of %s is known", offer->atom, element);
     else
-        snprintf(offer->reason, sizeof offer->reason,
-                 "atom %d (%s) %.4g from the nearest known environment, u %.4g eV/A", offer->atom, element, distance,
-                 kr_pool_deviation(f->pool, offer->frame));
+        snprintf(offer->reason, sizeof offer->reason, "atom %d (%s) %.4g from the nearest known environment",
+                 offer->atom, element, distance);
 done:
     return status;
 }

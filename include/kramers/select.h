@@ -106,6 +106,16 @@ void kr_selection_destroy(kr_selection **selection);
 kr_status kr_selection_write(kr_context *ctx, const kr_selection *selection, const kr_dataset *candidates,
                              const kr_candidate *meta, const char *path);
 
+/* Frames of files of any format, *meta [frames] by kr_candidates_free. Every path is one run, cell and system;
+ * deviations come from the files where they have them (label model_devi, or the comments of an exploration), times from
+ * the steps of an exploration and dt_fs (0 = unknown). */
+kr_status kr_candidates_read(kr_context *ctx, int npaths, const char *const *paths, double dt_fs, kr_dataset **dataset,
+                             kr_candidate **meta);
+void kr_candidates_free(kr_candidate **meta);
+/* Sets f_max (of the first model) and, with two models or more, u and atom by evaluating every frame. */
+kr_status kr_candidates_evaluate(kr_context *ctx, const kr_potential *potential, const kr_dataset *candidates,
+                                 kr_candidate *meta);
+
 /* Names and summaries of the rules; NULL beyond the last one. */
 const char *kr_select_rule_name(int index);
 const char *kr_select_rule_summary(int index);

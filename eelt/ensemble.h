@@ -1,0 +1,27 @@
+/* All models of a potential on one frame: forces, energies, virials, and how far they disagree.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KR_EELT_ENSEMBLE_H
+#define KR_EELT_ENSEMBLE_H
+
+#include "core/frames.h"
+#include <kramers/potential.h>
+
+typedef struct kr_ensemble_work {
+    const kr_potential *potential;
+    kr_workspace *workspace;
+    int nmodels;
+    kr_buffer room[2];
+    const double **of_model; /* [nmodels] */
+    double *energy, *virial; /* [nmodels] eV, [nmodels][9] eV */
+    const double *force;     /* [nmodels][natoms][3] eV/Å, of the last frame */
+    const double *epsilon;   /* [natoms] force deviations; NULL with one model */
+    double u;                /* the largest of them; NaN with one model */
+    int atom;                /* that has it; −1 */
+} kr_ensemble_work;
+
+kr_status kr_ensemble_begin(kr_context *ctx, const kr_potential *potential, kr_ensemble_work *work);
+void kr_ensemble_end(kr_ensemble_work *work);
+/* frame->type are types of the models (potential/model_frames.h). */
+kr_status kr_ensemble_frame(kr_context *ctx, kr_ensemble_work *work, const kr_frame *frame);
+
+#endif

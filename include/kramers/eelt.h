@@ -42,6 +42,8 @@ kr_status kr_label_dataset(kr_context *ctx, const kr_label_options *options, con
 /* Runs the task of a folder under its limits: what `kramers eelt exec FOLDER` does. */
 kr_status kr_task_execute(kr_context *ctx, const char *folder);
 
+/* Start structures as a JSON file describes them (docs/exploring.md). */
+kr_status kr_structures_make(kr_context *ctx, const char *path, kr_dataset **dataset);
 /* Makes or continues the exploration that is described in a folder (explore.json): what `kramers eelt explore FOLDER`
  * does. KR_CANCELLED: stopped by the progress function; the same call goes on. */
 kr_status kr_explore_execute(kr_context *ctx, const char *folder);

@@ -14,6 +14,6 @@ cmp -s out.xyz again.xyz || fail "the same file gave other structures"
 code 1 'exists already' eelt structures spec.json -o out.xyz
 code 2 'output is needed' eelt structures spec.json
 sed 's/"lattice"/"latice"/' spec.json >bad.json
-code 1 "did you mean 'lattice'" eelt structures bad.json -o bad.xyz
+code 1 "did you mean .lattice." eelt structures bad.json -o bad.xyz
 code 1 'explore.json' eelt explore .
 finish

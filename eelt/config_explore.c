@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "eelt/config.h"
+#include "eelt/generate.h"
 #include <fnmatch.h>
 #include <glob.h>
 #include <math.h>
@@ -199,6 +200,12 @@ kr_status kr_config_starts(kr_context *ctx, kr_config *c) {
         kr_config_system *s = &c->system[i];
         if (s->starts) continue;
         KR_TRY(kr_dataset_create(ctx, &s->starts));
+        if (s->generate) {
+            char where[64];
+            snprintf(where, sizeof where, "explore.systems[%d].generate", i);
+            KR_TRY(kr_config_told(ctx, kr_generate(ctx, s->generate, c->base, where, s->starts)));
+            for (int k = 0; k < s->starts->nsystems; k++) s->nstarts += s->starts->system[k]->nframes;
+        }
         if (!s->files) continue;
         int n = s->files->kind == KR_TREE_LIST ? s->files->count : 1;
         for (int f = 0; f < n; f++) {

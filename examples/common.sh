@@ -25,12 +25,17 @@ find_kramers() {
         "cmake --preset release && cmake --build --preset release, or set KRAMERS"
 }
 
-find_lammps() {
-    plugin=${KRAMERS_PLUGIN:-$build/plugins/lammps/kramersplugin.so}
-    [ -f "$plugin" ] || stop "no LAMMPS plugin at $plugin" "scripts/setup and a build make it, or set KRAMERS_PLUGIN"
+# A LAMMPS alone, where its own potentials are wanted.
+find_lmp() {
     lmp=${LMP:-}
     [ -n "$lmp" ] || { [ -x "$root/.venv-lammps/bin/lmp" ] && lmp=$root/.venv-lammps/bin/lmp; } ||
         lmp=$(command -v lmp) || stop "no LAMMPS found" "scripts/setup installs one, or set LMP"
+}
+
+find_lammps() {
+    plugin=${KRAMERS_PLUGIN:-$build/plugins/lammps/kramersplugin.so}
+    [ -f "$plugin" ] || stop "no LAMMPS plugin at $plugin" "scripts/setup and a build make it, or set KRAMERS_PLUGIN"
+    find_lmp
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(nproc 2>/dev/null || echo 1)}
     # Waiting threads sleep: on a machine that does other work, too, spinning ones take the time of those they wait for.
     export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}

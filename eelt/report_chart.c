@@ -38,8 +38,13 @@ static double place(const double range[2], int logarithmic, double value, double
 static double at_x(const kr_chart *c, double x) { return place(c->x, c->log_x, x, LEFT, WIDTH - RIGHT); }
 static double at_y(const kr_chart *c, double y) { return place(c->y, c->log_y, y, HEIGHT - BOTTOM, TOP); }
 
+static int inside(const double range[2], int logarithmic, double value) {
+    if (!isfinite(value) || (logarithmic && value <= 0)) return 0;
+    double v = logarithmic ? log10(value) : value;
+    return v >= range[0] - 1e-9 && v <= range[1] + 1e-9;
+}
 static int visible(const kr_chart *c, double x, double y) {
-    return isfinite(x) && isfinite(y) && (!c->log_x || x > 0) && (!c->log_y || y > 0);
+    return inside(c->x, c->log_x, x) && inside(c->y, c->log_y, y);
 }
 
 /* A range that can be divided by, with a margin; the logarithm of it where the axis is logarithmic. */

@@ -1,6 +1,7 @@
 /* What a campaign's folder tells, and second chances.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
+#include "core/json.h"
 #include "eelt/ledger.h"
 #include "eelt/lock.h"
 #include <inttypes.h>
@@ -54,6 +55,81 @@ done:
     return status;
 }
 
+/* Where a campaign is: iteration, stage, fractions, labels and time. Nothing for a folder that only labels. */
+static kr_status say_stage(kr_context *ctx, kr_db *db, const printer *p, int64_t *iterations) {
+    kr_status status = KR_OK;
+    kr_rows *rows = NULL;
+    int more;
+    KR_TRY(kr_db_int(ctx, db, iterations,
+                     "SELECT count(*) FROM stage WHERE name = 'report' AND state = 'done' AND hidden = 0", NULL));
+    KR_TRY(kr_db_query(ctx, db, &rows,
+                       "SELECT iteration, name, state FROM stage WHERE hidden = 0 ORDER BY id DESC LIMIT 1", NULL));
+    KR_TRY(kr_rows_next(ctx, rows, &more));
+    if (more)
+        say(p, "iteration %" PRId64 ", stage %s: %s", kr_rows_int(rows, 0), kr_rows_text(rows, 1),
+            kr_rows_text(rows, 2));
+    kr_rows_destroy(&rows);
+    KR_TRY(kr_db_query(ctx, db, &rows,
+                       "SELECT iteration, max(CASE WHEN name = 'accurate' THEN value END), max(CASE WHEN name = "
+                       "'candidate' THEN value END), max(CASE WHEN name = 'failed' THEN value END), max(CASE WHEN name "
+                       "= 'rmse_f' THEN value END) FROM metric WHERE scope = 'all' AND hidden = 0 GROUP BY iteration "
+                       "ORDER BY iteration DESC LIMIT 5",
+                       NULL));
+    for (;;) {
+        KR_TRY(kr_rows_next(ctx, rows, &more));
+        if (!more) break;
+        say(p, "  iteration %" PRId64 ": %.2f %% accurate, %.2f %% candidates, %.2f %% failed, force error %.1f meV/A",
+            kr_rows_int(rows, 0), 100 * kr_rows_real(rows, 1), 100 * kr_rows_real(rows, 2), 100 * kr_rows_real(rows, 3),
+            1000 * kr_rows_real(rows, 4));
+    }
+done:
+    kr_rows_destroy(&rows);
+    return status;
+}
+
+/* What is left of labels and iterations, and how long that takes at the pace so far. */
+static kr_status say_left(kr_context *ctx, kr_db *db, const printer *p, int64_t iterations) {
+    kr_status status = KR_OK;
+    kr_rows *rows = NULL;
+    kr_tree *config = NULL;
+    int64_t labels, seconds;
+    int more;
+    KR_TRY(kr_db_int(ctx, db, &labels, "SELECT count(*) FROM label WHERE hidden = 0 AND role != 'certificate'", NULL));
+    KR_TRY(kr_db_int(ctx, db, &seconds,
+                     "SELECT CAST(coalesce(sum(finished - started), 0) AS INTEGER) FROM stage WHERE hidden = 0", NULL));
+    KR_TRY(kr_db_query(ctx, db, &rows, "SELECT config FROM campaign", NULL));
+    KR_TRY(kr_rows_next(ctx, rows, &more));
+    const char *text = kr_rows_text(rows, 0);
+    KR_TRY(kr_json_parse(ctx, text, strlen(text), "the ledger's configuration", &config));
+    const kr_tree *most = kr_tree_at(config, "campaign.max_iterations"),
+                  *budget = kr_tree_at(config, "campaign.budget.labels");
+    int64_t last = most && most->kind == KR_TREE_INT ? most->integer : 20;
+    if (budget && budget->kind == KR_TREE_INT)
+        say(p, "labels: %" PRId64 " of %" PRId64 ", %" PRId64 " left", labels, budget->integer,
+            budget->integer - labels);
+    else
+        say(p, "labels: %" PRId64, labels);
+    if (iterations)
+        say(p, "iterations: %" PRId64 " of at most %" PRId64 ", %.1f min each; %.1f h more if all are needed",
+            iterations, last, (double)seconds / 60 / (double)iterations,
+            (double)seconds / 3600 / (double)iterations * (double)(last > iterations ? last - iterations : 0));
+done:
+    kr_tree_destroy(&config);
+    kr_rows_destroy(&rows);
+    return status;
+}
+
+static kr_status say_campaign(kr_context *ctx, kr_db *db, const printer *p) {
+    kr_status status = KR_OK;
+    int64_t stages, iterations;
+    KR_TRY(kr_db_int(ctx, db, &stages, "SELECT count(*) FROM stage WHERE hidden = 0", NULL));
+    if (!stages) return KR_OK;
+    KR_TRY(say_stage(ctx, db, p, &iterations));
+    KR_TRY(say_left(ctx, db, p, iterations));
+done:
+    return status;
+}
+
 static kr_status say_events(kr_context *ctx, kr_db *db, const printer *p) {
     kr_status status = KR_OK;
     kr_rows *rows = NULL;
@@ -89,6 +165,7 @@ kr_status kr_campaign_status(kr_context *ctx, const char *folder, void (*line)(c
         say(&p, "running: process %" PRId64 " on %s", holder.pid, holder.host);
     else
         say(&p, "not running");
+    KR_TRY(say_campaign(ctx, kr_ledger_db(ledger), &p));
     KR_TRY(say_tasks(ctx, kr_ledger_db(ledger), &p));
     KR_TRY(say_events(ctx, kr_ledger_db(ledger), &p));
 done:

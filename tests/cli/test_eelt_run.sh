@@ -16,6 +16,7 @@ code 3 'not converged after 3 iterations' eelt run eelt.json
 [ "$(find run/tasks -name rc | wc -l)" -eq "$tasks" ] || fail "finished work was repeated"
 ok eelt status run
 has out 'label tasks done'
+has out 'iterations: 3 of at most 3'
 
 # the report: one file, nothing from outside, every section; tables with every number
 has run/report.html 'Fractions of all sampled frames'

@@ -29,7 +29,7 @@ static const cli_option options[] = {
     {"most", 'n', CLI_COUNT, offsetof(settings, limits.most), "N", "findings of each kind that are listed; default 10"},
     {"strict", 0, CLI_FLAG, offsetof(settings, strict), NULL, "warnings make the program end with code 1, too"},
     {"format", 0, CLI_TEXT, offsetof(settings, format), "FORMAT",
-     "npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"},
+     "npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump or poscar; found out when not given"},
     {"type-map", 0, CLI_NAMES, offsetof(settings, type_map), "El,...", "elements of numeric types"},
     {0}};
 

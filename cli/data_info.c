@@ -14,7 +14,7 @@ typedef struct settings {
 
 static const cli_option options[] = {
     {"format", 0, CLI_TEXT, offsetof(settings, format), "FORMAT",
-     "npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"},
+     "npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump or poscar; found out when not given"},
     {"type-map", 0, CLI_NAMES, offsetof(settings, type_map), "El,...", "elements of numeric types"},
     {"quick", 'q', CLI_FLAG, offsetof(settings, quick), NULL, "leave the shortest distance out"},
     {0}};

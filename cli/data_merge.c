@@ -11,7 +11,7 @@ typedef struct settings {
 
 static const cli_option options[] = {
     {"format", 0, CLI_TEXT, offsetof(settings, format), "FORMAT",
-     "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"},
+     "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump or poscar; found out when not given"},
     {"to", 0, CLI_TEXT, offsetof(settings, to), "FORMAT", "of the output, when its name does not tell"},
     {"type-map", 0, CLI_NAMES, offsetof(settings, type_map), "El,...", "elements of numeric types"},
     {"unique", 0, CLI_FLAG, offsetof(settings, unique), NULL,

@@ -25,7 +25,7 @@ static const cli_option options[] = {
     {"tolerance", 0, CLI_REAL, offsetof(settings, tolerance), "X",
      "structures whose fingerprints differ by less stay together; 0 = do not look; default 1e-4"},
     {"format", 0, CLI_TEXT, offsetof(settings, format), "FORMAT",
-     "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"},
+     "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump or poscar; found out when not given"},
     {"to", 0, CLI_TEXT, offsetof(settings, to), "FORMAT", "of the outputs, when their names do not tell"},
     {"type-map", 0, CLI_NAMES, offsetof(settings, type_map), "El,...", "elements of numeric types"},
     {"force", 0, CLI_FLAG, offsetof(settings, force), NULL, "replace existing outputs"},

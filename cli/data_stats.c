@@ -24,7 +24,7 @@ static const cli_option options[] = {
     {"type-map", 0, CLI_NAMES, offsetof(settings, type_map), "El,...",
      "elements of numeric types; order of the elements in the report"},
     {"format", 0, CLI_TEXT, offsetof(settings, format), "FORMAT",
-     "npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"},
+     "npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump or poscar; found out when not given"},
     {0}};
 
 static const settings defaults = {.rcut = 6, .rcut_smth = 0.5};

@@ -34,7 +34,7 @@ typedef struct cli_model_settings {
 
 #define CLI_EVALUATION_OPTIONS(settings, field) \
     {"format", 0, CLI_TEXT, offsetof(settings, field.format), "FORMAT", \
-     "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"}, \
+     "of the input: npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump or poscar; found out when not given"}, \
     {"type-map", 0, CLI_NAMES, offsetof(settings, field.type_map), "El,...", \
      "elements of the numeric types of the input: type 1 (LAMMPS) or 0 (deepmd) is the first"}, \
     {"fparam", 0, CLI_REALS, offsetof(settings, field.fparam), "X,...", \

@@ -29,7 +29,7 @@ static const cli_option options[] = {
     {"skip", 0, CLI_COUNT, offsetof(settings, skip), "N", "leave out the first N frames"},
     {"type-map", 0, CLI_NAMES, offsetof(settings, type_map), "El,...", "elements of numeric types"},
     {"format", 0, CLI_TEXT, offsetof(settings, format), "FORMAT",
-     "npy, mixed, raw, hdf5, extxyz, lammps-data or lammps-dump; found out when not given"},
+     "npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump or poscar; found out when not given"},
     {"title", 0, CLI_TEXT, offsetof(settings, title), "TEXT", "above the picture"},
     {"force", 0, CLI_FLAG, offsetof(settings, force), NULL, "replace an existing picture"},
     {0}};

@@ -1,8 +1,8 @@
 /* Reading and writing datasets: which format a path means.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Order: the caller's word, what a folder is, the suffix, LAMMPS' habit of naming files data.X and dump.X, and at
- * last the first bytes of the file. */
+ * Order: the caller's word, what a folder is, the suffix, LAMMPS' and VASP's habits of naming files (data.X,
+ * dump.X, POSCAR), and at last the first bytes of the file. */
 #include "core/error.h"
 #include "core/file.h"
 #include "core/formats.h"
@@ -38,8 +38,8 @@ static kr_status by_name(kr_context *ctx, const char *name, const format **found
     *found = named(name);
     if (*found) return KR_OK;
     for (int i = 0; i < FORMAT_COUNT; i++) names[i] = formats[i].name;
-    KR_ERROR(ctx, KR_ERR_ARGUMENT, "format '%s', allowed npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump",
-             name);
+    KR_ERROR(ctx, KR_ERR_ARGUMENT,
+             "format '%s', allowed npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump, poscar", name);
     const char *near = kr_suggest(name, FORMAT_COUNT, names);
     if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
     return KR_ERR_ARGUMENT;
@@ -56,6 +56,7 @@ static const format *by_suffix(const char *path, size_t n) {
     while (base > path && base[-1] != '/') base--;
     if (strncmp(base, "data.", 5) == 0) return named("lammps-data");
     if (strncmp(base, "dump.", 5) == 0) return named("lammps-dump");
+    if (strncmp(base, "POSCAR", 6) == 0 || strncmp(base, "CONTCAR", 7) == 0) return named("poscar");
     return NULL;
 }
 
@@ -97,7 +98,7 @@ static kr_status find_for_reading(kr_context *ctx, const char *path, const char 
     if (!*found) *found = by_content(path);
     if (*found) return KR_OK;
     KR_ERROR(ctx, KR_ERR_FORMAT, "'%s': the format cannot be told from the name or the content", path);
-    kr_error_hint(ctx, "name it: npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump");
+    kr_error_hint(ctx, "name it: npy, mixed, raw, hdf5, extxyz, lammps-data, lammps-dump, poscar");
     return KR_ERR_FORMAT;
 }
 

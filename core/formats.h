@@ -29,7 +29,9 @@ kr_status kr_lammps_data_parse(kr_context *ctx, const char *text, size_t length,
                                const kr_read_options *options, kr_dataset *dataset);
 kr_status kr_lammps_dump_parse(kr_context *ctx, const char *text, size_t length, const char *where,
                                const kr_read_options *options, kr_dataset *dataset);
-/* A whole text file through one of the three. */
+kr_status kr_poscar_parse(kr_context *ctx, const char *text, size_t length, const char *where,
+                          const kr_read_options *options, kr_dataset *dataset);
+/* A whole text file through one of the four. */
 kr_status kr_text_read(kr_context *ctx, const char *path, kr_parse_fn parse, const kr_read_options *options,
                        kr_dataset *dataset);
 /* "file.hdf5#/group" → file and group (new strings); group "" without one. */

@@ -79,6 +79,7 @@ static kr_status publish_candidates(kr_context *ctx, kr_watch *w) {
     if (w->candidates && (fflush(w->candidates) != 0 || fsync(fileno(w->candidates)) != 0))
         KR_FAIL(ctx, KR_ERR_IO, "cannot write '%s': %s", part, strerror(errno));
     close_candidates(w);
+    kr_file_point();
     if (kr_file_exists(part) && rename(part, whole) != 0)
         KR_FAIL(ctx, KR_ERR_IO, "cannot rename to '%s': %s", whole, strerror(errno));
 done:
@@ -106,6 +107,7 @@ static kr_status put(kr_context *ctx, kr_watch *w, const char *name, int durable
     stream = fopen(fresh, "wb");
     int bad = !stream || fwrite(w->text.data, 1, w->text.length, stream) != w->text.length;
     if (stream) bad |= fclose(stream) != 0;
+    kr_file_point();
     if (bad || rename(fresh, path) != 0) KR_FAIL(ctx, KR_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
 done:
     kr_free(path);

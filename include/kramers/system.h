@@ -85,8 +85,8 @@ kr_status kr_dataset_append(kr_context *ctx, kr_dataset *dataset, kr_system **sy
  *   folder without            every system below it (recursive search for type.raw, sorted)
  *   file.hdf5#/group | .h5    deepmd/hdf5 (without # every system in the file)
  *   .xyz .extxyz              extended XYZ        .data .lmp .lammps   LAMMPS data
- *   .dump .lammpstrj          LAMMPS dump (text)
- * `format` overrides: "npy", "mixed", "raw", "hdf5", "extxyz", "lammps-data", "lammps-dump"; NULL = find out.
+ *   .dump .lammpstrj          LAMMPS dump (text)      .poscar .vasp POSCAR* CONTCAR*   POSCAR
+ * `format` overrides: "npy", "mixed", "raw", "hdf5", "extxyz", "lammps-data", "lammps-dump", "poscar"; NULL = find out.
  * `elements` [nelements] names the numeric types of LAMMPS files (type 1 = elements[0]); NULL when not needed. */
 kr_status kr_dataset_read(kr_context *ctx, const char *path, const char *format, int nelements,
                           const char *const *elements, kr_dataset **dataset);

@@ -128,6 +128,7 @@ static void parse_frames(kr_context *ctx, const char *name, const uint8_t *data,
     const kr_read_options options = {size && data[0] % 2 ? 3 : 0, elements};
     kr_parse_fn parse = !strcmp(name, "frames.xyz")         ? kr_extxyz_parse
                         : !strcmp(name, "frames.lammpstrj") ? kr_lammps_dump_parse
+                        : !strcmp(name, "structure.poscar") ? kr_poscar_parse
                                                             : kr_lammps_data_parse;
     kr_dataset *dataset = NULL;
     char *text = malloc(size + 1); /* its own block, so that reading beyond the end is seen; parsers get a final zero */
@@ -203,13 +204,21 @@ static void parse_tree(kr_context *ctx, const char *name, const uint8_t *data, s
 }
 
 const kr_fuzz_target kr_fuzz_targets[] = {
-    {"model.dp", read_model},         {"model.yaml", read_model},
-    {"model.pb", read_model},         {"described.dp", read_described_model},
-    {"frames.xyz", parse_frames},     {"frames.lammpstrj", parse_frames},
-    {"structure.data", parse_frames}, {"systems.hdf5", read_dataset},
-    {"npy_folder", read_folder},      {"array.npy", parse_tree},
-    {"table.raw", parse_tree},        {"tree.json", parse_tree},
-    {"tree.yaml", parse_tree},        {NULL, NULL},
+    {"model.dp", read_model},
+    {"model.yaml", read_model},
+    {"model.pb", read_model},
+    {"described.dp", read_described_model},
+    {"frames.xyz", parse_frames},
+    {"frames.lammpstrj", parse_frames},
+    {"structure.data", parse_frames},
+    {"structure.poscar", parse_frames},
+    {"systems.hdf5", read_dataset},
+    {"npy_folder", read_folder},
+    {"array.npy", parse_tree},
+    {"table.raw", parse_tree},
+    {"tree.json", parse_tree},
+    {"tree.yaml", parse_tree},
+    {NULL, NULL},
 };
 
 char *kr_fuzz_load(const char *path, size_t *length) {

@@ -46,6 +46,8 @@ ITEM: ATOMS id element xu yu zu
 1 O 1 2 3
 END
         ;;
+    structure.poscar) printf 'NaCl\n1.0\n4 0 0\n0 4 0\n0 1 5\nNa Cl_pv\n1 1\nSelective dynamics\nDirect\n0 0 0 T T F\n0.5 0.5 0.5 T T T\n' >"$2"/new
+        printf 'K K\n-80\n4 0 0\n0 4 0\n0 1 5\n1 1\nCartesian\n0 0 0\n0.5 0.5 0.5\n\n0 0 0\n0 0 0\n' >"$2"/old ;;
     structure.data) for file in "$data"/deepmd_kit/lammps/*.lmp; do
             sed -E -e 's/^192 atoms/4 atoms/' -e '/^([5-9]|[0-9]{2,}) .*[0-9]$/d' "$file" >"$2/$(basename "$file")"
         done

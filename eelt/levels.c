@@ -133,27 +133,80 @@ done:
     return status;
 }
 
-static void set_lo(const kr_calibrate_options *o, const sorted *list, kr_levels *levels, kr_calibration *c) {
-    long last = -1, above = 0;
-    for (long i = 0; i < c->npoints; i++) /* pairs of equal u are in or out together */
+/* Largest level at which what was counted below it has an upper limit of alpha; pairs of equal u are in or out
+ * together. −1 = none: zero of 59 is the least that can show 5 %. */
+static long last_by_count(const kr_calibrate_options *o, const sorted *list, const kr_calibration *c) {
+    long last = -1;
+    for (long i = 0; i < c->npoints; i++)
         if ((i + 1 == c->npoints || list[i + 1].u > list[i].u) && c->point[i].high <= o->alpha) last = i;
+    return last;
+}
+
+static int descending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+/* When there are too few pairs below any level, all pairs together tell the law of e/u: P(e > e_target | u) =
+ * P(e/u > e_target/u), and k of n pairs above that ratio limit it. *level: the largest u with a limit of alpha, NaN
+ * when even none above would not do. */
+static kr_status level_by_scale(kr_context *ctx, const kr_calibrate_options *o, const sorted *list,
+                                const kr_calibration *c, double *level) {
+    kr_status status = KR_OK;
+    double *ratio = NULL;
+    long n = c->npoints, k = -1;
+    *level = NAN;
+    KR_NEW(ctx, ratio, (size_t)n + 1);
+    for (long i = 0; i < n; i++) ratio[i] = list[i].u > 0 ? list[i].e / list[i].u : INFINITY;
+    qsort(ratio, (size_t)n, sizeof *ratio, descending);
+    while (k + 1 < n && kr_upper_limit((double)(k + 1), (double)n, o->confidence) <= o->alpha) k++;
+    if (k >= 0 && isfinite(ratio[k]) && ratio[k] > 0) *level = o->e_target / ratio[k];
+done:
+    kr_free(ratio);
+    return status;
+}
+
+/* Pairs at most at a level, and how many of them are above the target. */
+static long count_below(const kr_calibrate_options *o, const sorted *list, long n, double level, long *above) {
+    long count = 0;
+    *above = 0;
+    for (; count < n && list[count].u <= level; count++) *above += list[count].e > o->e_target;
+    return count;
+}
+
+static kr_status set_lo(kr_context *ctx, const kr_calibrate_options *o, const sorted *list, kr_levels *levels,
+                        kr_calibration *c) {
+    kr_status status = KR_OK;
+    long last = last_by_count(o, list, c), above, below;
+    double level, low, high;
+    KR_TRY(level_by_scale(ctx, o, list, c, &level));
+    below = isfinite(level) ? count_below(o, list, c->npoints, level, &above) : 0;
+    if (below) kr_interval_exact(above, below, o->confidence, &low, &high);
     if (last >= 0) {
         levels->f_lo = c->point[last].u;
-        c->lo_changed = 1;
         snprintf(c->note, sizeof c->note,
-                 "f_lo %.4g eV/A: %ld labelled frames below it, at most %.1f %% of such frames "
-                 "above %g eV/A",
-                 levels->f_lo, last + 1, 100 * c->point[last].high, o->e_target);
+                 "f_lo %.4g eV/A: of %ld labelled frames below, at most %.1f %% exceed %g eV/A", levels->f_lo, last + 1,
+                 100 * c->point[last].high, o->e_target);
+    } else if (below && low > o->alpha) {
+        snprintf(c->note, sizeof c->note,
+                 "f_lo stays %.4g eV/A: %ld of %ld frames below %.4g exceed %g eV/A, the deviation does not see it",
+                 levels->f_lo, above, below, level, o->e_target);
+    } else if (isfinite(level)) {
+        levels->f_lo = level;
+        snprintf(c->note, sizeof c->note,
+                 "f_lo %.4g eV/A: by the ratio e/u of %ld labelled frames, too few lie below any level", level,
+                 c->npoints);
     } else {
         snprintf(c->note, sizeof c->note,
                  "f_lo stays %.4g eV/A: no level has an upper limit of %g %% with these %ld pairs", levels->f_lo,
                  100 * o->alpha, c->npoints);
     }
-    for (long i = 0; i < c->npoints && list[i].u <= levels->f_lo; i++) {
-        above += list[i].e > o->e_target;
-        c->rate_below = (double)above / (double)(i + 1);
-        c->high_below = kr_upper_limit(above, i + 1, o->confidence);
-    }
+    c->lo_changed = last >= 0 || (isfinite(level) && !(below && low > o->alpha));
+    below = count_below(o, list, c->npoints, levels->f_lo, &above);
+    c->rate_below = below ? (double)above / (double)below : NAN;
+    c->high_below = kr_upper_limit((double)above, (double)below, o->confidence);
+done:
+    return status;
 }
 
 /* hi: where the isotonic fit of the labeller's failures passes one half. */
@@ -216,7 +269,7 @@ kr_status kr_levels_calibrate(kr_context *ctx, const kr_calibrate_options *optio
                  levels->f_hi, used, o->least_pairs);
         goto done;
     }
-    set_lo(o, list, levels, calibration);
+    KR_TRY(set_lo(ctx, o, list, levels, calibration));
     KR_TRY(set_hi(ctx, n, pairs, levels, calibration));
 done:
     kr_free(list);

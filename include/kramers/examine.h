@@ -122,8 +122,10 @@ typedef struct kr_calibration {
     kr_calibration_point *point; /* [npoints], kr_calibration_clear */
 } kr_calibration;
 
-/* lo = largest u whose upper limit is ≤ alpha; hi = u above which more than half of the labels fail. Levels keep their
- * values where the pairs do not suffice; note says so. levels f_lo, f_hi are read and set. */
+/* lo = largest u such that, at the confidence, at most alpha of the frames below it exceed e_target (by counting; where
+ * too few labelled frames lie below any level, by the law of e/u of all); hi = u above which more than half of the
+ * labels fail. Levels keep their values where the pairs do not suffice; note says so. levels f_lo, f_hi are read and
+ * set. */
 kr_status kr_levels_calibrate(kr_context *ctx, const kr_calibrate_options *options, long n, const kr_error_pair *pairs,
                               kr_levels *levels, kr_calibration *calibration);
 void kr_calibration_clear(kr_calibration *calibration);

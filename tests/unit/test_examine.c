@@ -186,6 +186,50 @@ static void test_calibration(void **state) {
     kr_calibration_clear(&c);
 }
 
+/* Campaigns whose law is known, e = 2.5 u exp(N/2): how often the promise of the new lo is kept. */
+static double share_above(double u) { return 0.5 * erfc((log(0.15) - log(2.5 * u)) / 0.5 / sqrt(2)); }
+
+static void test_promise(void **state) {
+    enum { TRIALS = 120, MOST = 400 };
+    const int sizes[2] = {80, MOST}; /* too few below any level; enough of them */
+    kr_error_pair pairs[MOST];
+    for (int k = 0; k < 2; k++) {
+        int kept = 0, changed = 0;
+        for (int t = 0; t < TRIALS; t++) {
+            kr_levels l = {0.05, 0.9, INFINITY, INFINITY, INFINITY, INFINITY};
+            kr_calibration c;
+            double u[MOST], mean = 0;
+            int below = 0;
+            for (int i = 0; i < sizes[k]; i++) {
+                double r[4];
+                kr_random_normal((kr_stream){17, (uint64_t)k}, (uint64_t)t, (uint64_t)i, 0, r);
+                u[i] = (k ? 0.02 : 0.06) * exp(0.6 * r[0]);
+                pairs[i] = (kr_error_pair){u[i], 2.5 * u[i] * exp(0.5 * r[1]), 0, 0};
+            }
+            kr_assert_ok(*state, kr_levels_calibrate(*state, NULL, sizes[k], pairs, &l, &c));
+            for (int i = 0; i < sizes[k]; i++)
+                if (u[i] <= l.f_lo) mean += share_above(u[i]), below++;
+            changed += c.lo_changed;
+            kept += k ? below && mean / below <= 0.05 : share_above(l.f_lo) <= 0.05;
+            kr_calibration_clear(&c);
+        }
+        if (changed < TRIALS || kept < 0.93 * TRIALS)
+            print_error("%d pairs: %d changed, %d kept\n", sizes[k], changed, kept);
+        assert_true(changed == TRIALS && kept >= 0.93 * TRIALS);
+    }
+    /* Errors that the deviation does not see: at small u the ratio is much larger. The level must not go down to them.
+     */
+    for (int i = 0; i < 80; i++) {
+        double u = 0.01 * (i + 1);
+        pairs[i] = (kr_error_pair){u, i < 30 ? (i % 2 ? 0.3 : 0.01) : 0.5 * u, 0, 0};
+    }
+    kr_levels l = {0.05, 0.9, INFINITY, INFINITY, INFINITY, INFINITY};
+    kr_calibration c;
+    kr_assert_ok(*state, kr_levels_calibrate(*state, NULL, 80, pairs, &l, &c));
+    assert_true(!c.lo_changed || l.f_lo < 0.02);
+    kr_calibration_clear(&c);
+}
+
 /* ---- files ---- */
 
 static void test_file(void **state) {
@@ -217,6 +261,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_adaptive, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shares, setup, teardown),
         cmocka_unit_test_setup_teardown(test_calibration, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_promise, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,8 +230,12 @@ static kr_status set_hi(kr_context *ctx, long n, const kr_error_pair *pairs, kr_
         c->hi_changed = 1;
         break;
     }
-    if (levels->f_lo > levels->f_hi) levels->f_lo = levels->f_hi;
 done:
+    /* frames just above lo must be candidates, not failures, whatever hi was */
+    if (levels->f_hi < 2 * levels->f_lo) {
+        levels->f_hi = 2 * levels->f_lo;
+        c->hi_changed = 1;
+    }
     kr_free(all);
     kr_free(event);
     kr_free(fit);

@@ -159,17 +159,17 @@ static kr_status run(kr_context *ctx, const kr_select_kind *kind, kr_pool *pool,
         KR_TRY(kr_select_equal(ctx, pool, training));
         note_step(pool, s, "equal", &before);
     }
-    if (potential) {
+    if (o->correlation_ps > 0) {
+        KR_TRY(kr_select_decorrelate(ctx, pool));
+        note_step(pool, s, "decorrelate", &before);
+    }
+    if (potential) { /* the expensive part, so after all that costs nothing */
         KR_TRY(kr_pool_features(ctx, pool, potential, training));
         s->near_distance = pool->near_distance;
     }
     if (o->dedup && o->near_distance > 0) {
         KR_TRY(kr_select_near(ctx, pool, training));
         note_step(pool, s, "near", &before);
-    }
-    if (o->correlation_ps > 0) {
-        KR_TRY(kr_select_decorrelate(ctx, pool));
-        note_step(pool, s, "decorrelate", &before);
     }
     status = choose(ctx, kind, pool, s);
     if (status != KR_OK) goto done;

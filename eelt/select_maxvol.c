@@ -5,11 +5,11 @@
  * As in MLIP (Podryabinkin and Shapeev 2017). When no candidate is left whose row was taken, the rule has no more to
  * offer: the others lie within what is spanned. */
 #include "core/error.h"
+#include "eelt/grades.h"
 #include "eelt/maxvol.h"
 #include "eelt/select.h"
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #define THRESHOLD 1.001
 
@@ -19,24 +19,6 @@ typedef struct volume {
     double *grade;       /* [n] largest grade against the training set alone */
 } volume;
 
-/* Rows of one element in one array. */
-static kr_status pick(kr_context *ctx, const kr_feature_rows *r, const unsigned char *alive, int element, long *n,
-                      double **rows, long **frame) {
-    kr_status status = KR_OK;
-    size_t width = (size_t)r->width;
-    *n = 0;
-    KR_NEW(ctx, *rows, (size_t)r->nrows * width + 1);
-    KR_NEW(ctx, *frame, (size_t)r->nrows + 1);
-    for (long f = 0; f < r->nframes; f++)
-        for (long i = r->first[f]; i < r->first[f + 1]; i++) {
-            if (r->type[i] != element || (alive && !alive[f])) continue;
-            memcpy(*rows + (size_t)*n * width, r->row + (size_t)i * width, width * sizeof **rows);
-            (*frame)[(*n)++] = f;
-        }
-done:
-    return status;
-}
-
 /* Active set of the training rows, grades of the candidates against it, then the candidates' rows compete. */
 static kr_status one_element(kr_context *ctx, const kr_pool *pool, int element, volume *v) {
     kr_status status = KR_OK;
@@ -44,8 +26,8 @@ static kr_status one_element(kr_context *ctx, const kr_pool *pool, int element, 
     double *known = NULL, *rows = NULL, *grade = NULL;
     long *from = NULL, *frame = NULL, nknown, n;
     int width = pool->rows->width;
-    KR_TRY(pick(ctx, pool->known, NULL, element, &nknown, &known, &from));
-    KR_TRY(pick(ctx, pool->rows, pool->alive, element, &n, &rows, &frame));
+    KR_TRY(kr_element_rows(ctx, pool->known, NULL, element, &nknown, &known, &from));
+    KR_TRY(kr_element_rows(ctx, pool->rows, pool->alive, element, &n, &rows, &frame));
     if (!n) goto done;
     /* standardised rows have the length sqrt(width) */
     KR_TRY(kr_maxvol_create(ctx, width, 1e-3 * sqrt(width), &maxvol));

@@ -1,9 +1,10 @@
 /* Choosing the frames worth a label: sane, new, different from each other, within quotas.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Steps, in this order: sane geometry → no duplicates (of the pool, of the training set) → one frame per correlation
- * time of a run → a rule orders what is left and the quotas cut. Every frame keeps its decision and a sentence that
- * gives the reason; nothing is drawn twice. Candidates and training frames are numbered through in file order. */
+ * Steps, in this order: sane geometry → no equal structures (of the pool, of the training set) → one frame per
+ * correlation time of a run → no near duplicates, by the model's features → a rule orders what is left and the quotas
+ * cut. Every frame keeps its decision and a sentence that gives the reason; nothing is drawn twice. Candidates and
+ * training frames are numbered through in file order. */
 #ifndef KRAMERS_SELECT_H
 #define KRAMERS_SELECT_H
 
@@ -90,7 +91,8 @@ typedef struct kr_selection {
     long *chosen;      /* [nchosen] candidates in the order of choice */
     int nsteps;
     kr_select_step step[KR_SELECT_STEPS];
-    /* largest distance of a sane candidate's environment to the nearest known one, before and after; NaN = no model */
+    /* largest distance of a candidate's environment (of those that reached the features) to the nearest known one,
+     * before and after; NaN = no model */
     double radius_before, radius_after;
     double near_distance; /* of near duplicates that was used, standardised features; NaN = no model */
 } kr_selection;
@@ -115,6 +117,11 @@ void kr_candidates_free(kr_candidate **meta);
 /* Sets f_max (of the first model) and, with two models or more, u and atom by evaluating every frame. */
 kr_status kr_candidates_evaluate(kr_context *ctx, const kr_potential *potential, const kr_dataset *candidates,
                                  kr_candidate *meta);
+
+/* grade [candidates]: the largest extrapolation grade of a frame's environments against those of the training frames
+ * (MaxVol, element by element, rows as they are); INFINITY where the training set lacks an element. */
+kr_status kr_candidates_grades(kr_context *ctx, const kr_potential *potential, kr_features_kind kind,
+                               const kr_dataset *training, const kr_dataset *candidates, double *grade);
 
 /* Names and summaries of the rules; NULL beyond the last one. */
 const char *kr_select_rule_name(int index);

@@ -22,6 +22,13 @@ ok eelt select twice.xyz --rule random -n 2 --seed 4 --table r1.tsv
 ok eelt select twice.xyz --rule random -n 2 --seed 4 --table r2.tsv
 cmp -s r1.tsv r2.tsv || fail "a seed does not repeat its draws"
 code 1 'needs a model' eelt select twice.xyz
+# what an exploration writes into its frames gives deviations and times: 10 steps of 2 fs are too near, 100 are not
+awk '/Lattice/ { n++; step = n == 1 ? 0 : n == 2 ? 10 : 100 * n
+     $0 = $0 " step=" step " class=candidate max_devi_v=0 min_devi_v=0 avg_devi_v=0 max_devi_f=" 0.1 * n \
+          " min_devi_f=0 avg_devi_f=0 devi_e=0" } { print }' frames.xyz >candidates.xyz
+ok eelt select candidates.xyz --rule topdev --dt-fs 2 --table timed.tsv
+[ "$(awk -F'\t' '$8 == "correlated" && $6 == 0' timed.tsv | wc -l)" -eq 1 ] || fail "near in time not found"
+[ "$(awk -F'\t' '$8 == "chosen" && $6 > 0 && $7 > 0.1' timed.tsv | wc -l)" -eq 3 ] || fail "times or deviations not read"
 code 1 'fsp' eelt select twice.xyz --rule fsp
 code 1 'cannot open' eelt select nothing.xyz --rule random
 

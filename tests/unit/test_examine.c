@@ -228,6 +228,13 @@ static void test_promise(void **state) {
     kr_assert_ok(*state, kr_levels_calibrate(*state, NULL, 80, pairs, &l, &c));
     assert_true(!c.lo_changed || l.f_lo < 0.02);
     kr_calibration_clear(&c);
+    /* a level that rises above hi takes it along */
+    for (int i = 0; i < 80; i++) pairs[i] = (kr_error_pair){0.01 * (i + 1), 0.02, 0, 0};
+    l = (kr_levels){0.05, 0.2, INFINITY, INFINITY, INFINITY, INFINITY};
+    kr_assert_ok(*state, kr_levels_calibrate(*state, NULL, 80, pairs, &l, &c));
+    assert_true(c.lo_changed && c.hi_changed && l.f_lo > 0.7);
+    kr_assert_near(l.f_hi, 2 * l.f_lo, 1e-15, 0);
+    kr_calibration_clear(&c);
 }
 
 /* ---- files ---- */

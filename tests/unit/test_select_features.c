@@ -296,6 +296,15 @@ static void test_maxvol(void **state) {
     assert_true(s->chosen[0] >= WILD && s->choice[s->chosen[0]].score > 1.5);
     for (long k = 0; k < s->nchosen; k++) assert_true(s->choice[s->chosen[k]].score > 1);
     kr_selection_destroy(&s);
+    /* grades: none of the training set itself, some of the wild ones, all where an element is new */
+    double grade[30];
+    kr_assert_ok(ctx, kr_candidates_grades(ctx, p, KR_FEATURES_LAST_LAYER, known, known, grade));
+    for (int f = 0; f < 30; f++) assert_true(grade[f] > 0 && grade[f] <= 1.001 + 1e-6);
+    kr_assert_ok(ctx, kr_candidates_grades(ctx, p, KR_FEATURES_LAST_LAYER, known, d, grade));
+    for (int f = WILD; f < N; f++) assert_true(grade[f] > 1.1);
+    for (int i = 0; i < ATOMS; i++) known->system[0]->type[i] = 0;
+    kr_assert_ok(ctx, kr_candidates_grades(ctx, p, KR_FEATURES_LAST_LAYER, known, d, grade));
+    for (int f = 0; f < N; f++) assert_true(isinf(grade[f]));
     kr_dataset_destroy(&d);
     kr_dataset_destroy(&known);
     kr_potential_destroy(&p);

@@ -203,10 +203,25 @@ static const cli_command command_retry = {
     .run = retry,
 };
 
-static const cli_command *const commands[] = {
-    &cli_eelt_init,    &cli_eelt_check,      &cli_eelt_run,      &command_status, &cli_eelt_report,
-    &cli_eelt_stop,    &command_retry,       &cli_eelt_rollback, &command_label,  &command_exec,
-    &cli_eelt_explore, &cli_eelt_structures, &cli_eelt_select,   &cli_eelt_audit, NULL};
+static const cli_command *const commands[] = {&cli_eelt_init,
+                                              &cli_eelt_check,
+                                              &cli_eelt_run,
+                                              &command_status,
+                                              &cli_eelt_report,
+                                              &cli_eelt_stop,
+                                              &command_retry,
+                                              &cli_eelt_rollback,
+                                              &command_label,
+                                              &command_exec,
+                                              &cli_eelt_explore,
+                                              &cli_eelt_structures,
+                                              &cli_eelt_select,
+                                              &cli_eelt_audit,
+                                              &cli_eelt_drop,
+                                              &cli_eelt_add,
+                                              &cli_eelt_export,
+                                              &cli_eelt_import,
+                                              NULL};
 
 extern const cli_command cli_command_eelt;
 const cli_command cli_command_eelt = {

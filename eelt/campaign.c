@@ -223,7 +223,7 @@ done:
     return status;
 }
 
-static kr_status open_campaign(kr_context *ctx, kr_campaign *m) {
+kr_status kr_campaign_open(kr_context *ctx, kr_campaign *m) {
     kr_status status = KR_OK;
     const kr_campaign_options *o = m->options;
     char room[PATH_MAX], *own = NULL;
@@ -245,7 +245,7 @@ done:
     return status;
 }
 
-static void close_campaign(kr_campaign *m) {
+void kr_campaign_close(kr_campaign *m) {
     kr_explorer_destroy(&m->explorer);
     kr_label_store_close(&m->store);
     kr_ledger_close(&m->ledger);
@@ -286,7 +286,7 @@ kr_status kr_campaign_run(kr_context *ctx, const kr_campaign_options *options) {
     int converged = 0, done = 0;
     double value;
     if (options->point) kr_file_set_point(options->point, options->payload);
-    KR_TRY(open_campaign(ctx, &m));
+    KR_TRY(kr_campaign_open(ctx, &m));
     listen(ctx, &m, &l);
     KR_TRY(next_iteration(ctx, &m));
     if (m.iteration > 0) {
@@ -307,6 +307,6 @@ done:
         kr_context_set_progress(ctx, l.outer, l.payload);
         unlink(l.stop);
     }
-    close_campaign(&m);
+    kr_campaign_close(&m);
     return status;
 }

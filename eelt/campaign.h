@@ -66,6 +66,9 @@ enum { KR_RANDOM_TRAIN = 101, KR_RANDOM_EXPLORE, KR_RANDOM_START, KR_RANDOM_SELE
 kr_stream kr_campaign_stream(const kr_campaign *campaign, int purpose);
 
 /* ---- campaign.c ---- */
+/* Reads the input, takes the folder; options are set. */
+kr_status kr_campaign_open(kr_context *ctx, kr_campaign *campaign);
+void kr_campaign_close(kr_campaign *campaign);
 void kr_campaign_say(const kr_campaign *campaign, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* scope and name of a number of this iteration; inside a transaction. lo, hi NaN: none. */
 kr_status kr_campaign_metric(kr_context *ctx, kr_campaign *campaign, const char *scope, const char *name, double value,
@@ -103,6 +106,10 @@ kr_status kr_path_real(kr_context *ctx, const char *path, char **full);
 /* All data that models of this iteration are trained on. */
 kr_status kr_data_list_make(kr_context *ctx, const kr_campaign *campaign, kr_data_list *list);
 void kr_data_list_free(kr_data_list *list);
+/* Moves the systems of one data set to the end of another; the first is destroyed. */
+kr_status kr_campaign_move_systems(kr_context *ctx, kr_dataset **from, kr_dataset *to);
+/* Writes every system of a merged set as a deepmd/npy folder: base, base.1, base.2 … in `folder`. */
+kr_status kr_campaign_write_sets(kr_context *ctx, kr_dataset *merged, const char *folder, const char *base);
 kr_status kr_data_list_read(kr_context *ctx, const kr_campaign *campaign, const kr_data_list *list, kr_dataset **data);
 
 /* Paths of this iteration's models (absolute), and the potential made of them. */

@@ -71,9 +71,11 @@ kr_status kr_path_real(kr_context *ctx, const char *path, char **full) {
     return *full ? KR_OK : KR_ERR_MEMORY;
 }
 
-static kr_status add_iteration(kr_context *ctx, const kr_campaign *m, kr_data_list *list, int iteration) {
+/* The folders data.* of iter.N/sub. */
+static kr_status add_iteration(kr_context *ctx, const kr_campaign *m, kr_data_list *list, int iteration,
+                               const char *sub) {
     kr_status status = KR_OK;
-    char **names = NULL, *folder = kr_campaign_path(ctx, m, iteration, "02.label"), *path = NULL;
+    char **names = NULL, *folder = kr_campaign_path(ctx, m, iteration, sub), *path = NULL;
     int n = 0;
     if (!folder) return KR_ERR_MEMORY;
     if (!kr_file_is_folder(folder)) goto done;
@@ -109,7 +111,8 @@ kr_status kr_data_list_make(kr_context *ctx, const kr_campaign *m, kr_data_list 
     }
     for (int k = 0; k < m->iteration; k++) {
         if (k == m->iteration - 1) list->nold = list->n;
-        KR_TRY(add_iteration(ctx, m, list, k));
+        KR_TRY(add_iteration(ctx, m, list, k, "02.label"));
+        KR_TRY(add_iteration(ctx, m, list, k, "03.added"));
     }
     if (!m->iteration) list->nold = list->n;
 done:
@@ -127,8 +130,7 @@ void kr_data_list_free(kr_data_list *list) {
     memset(list, 0, sizeof *list);
 }
 
-/* Moves the systems of one data set to the end of another. */
-static kr_status move_systems(kr_context *ctx, kr_dataset **from, kr_dataset *to) {
+kr_status kr_campaign_move_systems(kr_context *ctx, kr_dataset **from, kr_dataset *to) {
     kr_status status = KR_OK;
     int k = 0;
     for (; k < (*from)->nsystems; k++) KR_TRY(kr_dataset_append(ctx, to, &(*from)->system[k]));
@@ -138,13 +140,36 @@ done:
     return status;
 }
 
+kr_status kr_campaign_write_sets(kr_context *ctx, kr_dataset *merged, const char *folder, const char *base) {
+    kr_status status = KR_OK;
+    kr_dataset *one = NULL;
+    char *path = NULL;
+    for (int k = 0; k < merged->nsystems; k++) {
+        path = k ? kr_strprintf(ctx, "%s/%s.%d", folder, base, k) : kr_path_join(ctx, folder, base);
+        if (!path) KR_TRY(KR_ERR_MEMORY);
+        KR_TRY(kr_dataset_create(ctx, &one));
+        KR_TRY(kr_dataset_append(ctx, one, &merged->system[k]));
+        status = kr_dataset_write(ctx, one, path, "npy", 0);
+        merged->system[k] = one->system[0]; /* given back: the list is destroyed as a whole */
+        one->nsystems = 0;
+        KR_TRY(status);
+        kr_dataset_destroy(&one);
+        kr_free(path);
+        path = NULL;
+    }
+done:
+    kr_dataset_destroy(&one);
+    kr_free(path);
+    return status;
+}
+
 kr_status kr_data_list_read(kr_context *ctx, const kr_campaign *m, const kr_data_list *list, kr_dataset **data) {
     kr_status status = KR_OK;
     kr_dataset *part = NULL;
     KR_TRY(kr_dataset_create(ctx, data));
     for (int i = 0; i < list->n; i++) {
         KR_TRY(kr_dataset_read(ctx, list->path[i], NULL, m->config.nelements, m->config.element, &part));
-        KR_TRY(move_systems(ctx, &part, *data));
+        KR_TRY(kr_campaign_move_systems(ctx, &part, *data));
     }
 done:
     kr_dataset_destroy(&part);

@@ -16,6 +16,8 @@ typedef struct kr_scored_set {
 /* where: as kr_frame_set_read, of frames that have a label in the ledger; score: with this iteration's models. */
 kr_status kr_scored_set_read(kr_context *ctx, kr_campaign *campaign, const char *where, int score, kr_scored_set *set);
 void kr_scored_set_free(kr_scored_set *set);
+/* iter.N/02.label, all of it by one rename: data.SSS for training, certificate.SSS not. */
+kr_status kr_collect_write(kr_context *ctx, const kr_campaign *campaign, const kr_scored_set *set);
 /* sum of squares and number of force components → eV/Å; NaN for none */
 double kr_scored_rmse(long n, const kr_scored *scored);
 

@@ -6,15 +6,21 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/memory.h"
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const kr_config_job_name[KR_CONFIG_JOBS] = {"train", "explore", "label"};
 
 char *kr_config_base(kr_context *ctx, const char *path) {
     const char *slash = strrchr(path, '/');
-    if (!slash) return kr_strdup(ctx, ".");
-    return kr_strprintf(ctx, "%.*s", (int)(slash == path ? 1 : slash - path), path);
+    char *folder =
+        slash ? kr_strprintf(ctx, "%.*s", (int)(slash == path ? 1 : slash - path), path) : kr_strdup(ctx, ".");
+    char full[PATH_MAX];
+    if (!folder || !realpath(folder, full)) return folder; /* not there: the file itself will be missed */
+    kr_free(folder);
+    return kr_strdup(ctx, full);
 }
 
 /* A mistake of the file that somebody collects is no reason to stop reading. */

@@ -175,7 +175,7 @@ kr_status kr_config_read_explore(kr_context *ctx, kr_config *config);
 void kr_config_free_explore(kr_config *config);
 /* Reads or makes the start structures of all systems. */
 kr_status kr_config_starts(kr_context *ctx, kr_config *config);
-/* Folder of a file's name, "." without one. */
+/* Absolute folder of a file's name: tasks run in other folders. */
 char *kr_config_base(kr_context *ctx, const char *path);
 
 /* Everything that can be known without starting anything: paths, elements, numbers of tasks, disk. Each mistake is

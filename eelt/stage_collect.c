@@ -25,8 +25,8 @@ static kr_status write_system(kr_context *ctx, const kr_scored_set *s, const cha
                               int certificate) {
     kr_status status = KR_OK;
     unsigned char *keep = NULL;
-    kr_dataset *part = NULL, *merged = NULL, *one = NULL;
-    char *path = NULL;
+    kr_dataset *part = NULL, *merged = NULL;
+    char base[32];
     long n = 0;
     KR_NEW(ctx, keep, (size_t)s->set.n + 1);
     for (long k = 0; k < s->set.n; k++)
@@ -34,31 +34,16 @@ static kr_status write_system(kr_context *ctx, const kr_scored_set *s, const cha
     if (!n) goto done;
     KR_TRY(kr_dataset_select(ctx, s->labelled, keep, &part));
     KR_TRY(kr_dataset_merge(ctx, part, &merged));
-    for (int k = 0; k < merged->nsystems; k++) {
-        path = kr_strprintf(ctx, k ? "%s/%s.%03d.%d" : "%s/%s.%03d", folder, certificate ? "certificate" : "data",
-                            system, k);
-        if (!path) KR_TRY(KR_ERR_MEMORY);
-        KR_TRY(kr_dataset_create(ctx, &one));
-        KR_TRY(kr_dataset_append(ctx, one, &merged->system[k]));
-        status = kr_dataset_write(ctx, one, path, "npy", 0);
-        merged->system[k] = one->system[0]; /* given back: the list is destroyed as a whole */
-        one->nsystems = 0;
-        KR_TRY(status);
-        kr_dataset_destroy(&one);
-        kr_free(path);
-        path = NULL;
-    }
+    snprintf(base, sizeof base, "%s.%03d", certificate ? "certificate" : "data", system);
+    KR_TRY(kr_campaign_write_sets(ctx, merged, folder, base));
 done:
     kr_free(keep);
-    kr_free(path);
-    kr_dataset_destroy(&one);
     kr_dataset_destroy(&part);
     kr_dataset_destroy(&merged);
     return status;
 }
 
-/* iter.N/02.label appears as a whole. */
-static kr_status write_data(kr_context *ctx, const kr_campaign *m, const kr_scored_set *s) {
+kr_status kr_collect_write(kr_context *ctx, const kr_campaign *m, const kr_scored_set *s) {
     kr_status status = KR_OK;
     kr_folder_writer writer = {0};
     char *above = kr_campaign_path(ctx, m, m->iteration, ""),
@@ -86,7 +71,7 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
                               "EXISTS (SELECT 1 FROM label c WHERE c.frame = f.id AND c.hidden = 0 AND "
                               "c.collected IS NULL)",
                               1, s));
-    KR_TRY(write_data(ctx, m, s));
+    KR_TRY(kr_collect_write(ctx, m, s));
     if (s->scored)
         kr_campaign_say(m, "  collect: %ld labels; the models' force error on them %.1f meV/A", s->set.n,
                         1000 * kr_scored_rmse(s->set.n, s->scored));

@@ -45,8 +45,33 @@ kr_status kr_campaign_run(kr_context *ctx, const kr_campaign_options *options);
 kr_status kr_campaign_report(kr_context *ctx, const char *folder);
 /* Asks the program that runs the campaign to stop after the running tasks; another host's cannot be reached. */
 kr_status kr_campaign_stop(kr_context *ctx, const char *folder);
+/* Takes frames (numbers of report_frames.tsv) out of the campaign of this input: they are not labelled, and data sets
+ * that hold them are written again without them. *count of them. */
+kr_status kr_campaign_drop(kr_context *ctx, const char *input, int n, const long *frames, long *count);
+/* Copies labelled data into the campaign: the next training uses them. *count: frames. */
+kr_status kr_campaign_add(kr_context *ctx, const char *input, int n, const char *const *paths, long *count);
 /* Hides iteration `iteration` and all later ones: the next run begins there again. Labels stay in the store. */
 kr_status kr_campaign_rollback(kr_context *ctx, const char *folder, int iteration, long *hidden);
+
+typedef struct kr_campaign_export_options {
+    const char *folder, *target; /* the campaign's; to be made */
+    int dpgen;                   /* names of DP-GEN */
+    int force;                   /* replace target */
+} kr_campaign_export_options;
+/* Data sets (deepmd/npy), the last models, certificate, report. */
+kr_status kr_campaign_export(kr_context *ctx, const kr_campaign_export_options *options);
+
+typedef struct kr_dpgen_options {
+    const char *param, *machine; /* paths; machine may be NULL */
+    const char *iterations;      /* folder with finished iterations whose data are taken over; NULL = none */
+    const char *folder;          /* where templates of labelling programs are written */
+    kr_campaign_line_fn line;    /* hears what became of every key: "mapped", "differs", "ignored", "refused" */
+    void *payload;
+} kr_dpgen_options;
+/* DP-GEN's inputs as the text of an eelt.json (kr_dpgen_text_free). *refused: keys without which it is another
+ * campaign. */
+kr_status kr_dpgen_import(kr_context *ctx, const kr_dpgen_options *options, char **text, int *refused);
+void kr_dpgen_text_free(char **text);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,7 @@ model.descriptor: unknown key "rcutt" (line 4
 did you mean "rcut"
 training: unknown key "numb_stepps" (line 7
 did you mean "numb_steps"
-no file is named './missing_\*.xyz' (line 10
+no file is named '.*/missing_\*.xyz' (line 10
 ensemble: found "nvtt".*(line 11
 did you mean "nvt"
 T_K: expected numbers.*(line 11

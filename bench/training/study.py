@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains by the recipes of this folder and prints errors on held-out frames beside wall and process time.
 
-usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--seeds N] [--label NAME]
+usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--seeds N] [--label NAME] [--resume]
        study.py elements [--elements Cu,Si,Mo,Li] [--steps N] [...]
        study.py acac [--steps N] [...]
 
@@ -16,6 +16,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -67,21 +68,34 @@ def place_data(recipe):
                     sys.exit(f"{system} is missing: set KRAMERS_DATA")
 
 
-def train(program, recipe, folder, threads):
-    """Wall and process seconds; the model is folder/model.dp."""
+def train(program, recipe, folder, threads, resume):
+    """Wall and process seconds; the model is folder/model.dp. A run that was stopped (SIGTERM, code 3) goes on with
+    resume; its times add up."""
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, "input.json")
-    with open(path, "w") as f:
-        json.dump(recipe, f, indent=1)
+    path, times = os.path.join(folder, "input.json"), os.path.join(folder, "times")
     command = [program, "train", path, "--folder", folder, "--force"]
+    wall = cpu = 0.0
+    if resume and os.path.exists(os.path.join(folder, "checkpoint")):
+        command += ["--restart"]
+        if os.path.exists(times):
+            wall, cpu = map(float, open(times).read().split())
+    else:
+        with open(path, "w") as f:
+            json.dump(recipe, f, indent=1)
     if threads:
         command += ["--threads", str(threads)]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: None)  # the training gets it, too, and writes a checkpoint
     with open(os.path.join(folder, "log"), "w") as log:
-        if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode:
-            sys.exit(f"training failed, see {folder}/log")
+        code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.monotonic() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    wall += time.monotonic() - start
+    cpu += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with open(times, "w") as f:
+        f.write(f"{wall:.1f} {cpu:.1f}\n")
+    if code:
+        sys.exit(f"training {'stopped: --resume goes on' if code == 3 else 'failed'}, see {folder}/log")
+    return wall, cpu
 
 
 def errors(program, model, system):
@@ -140,6 +154,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--label", default="", help="added to the name of the run and of its folder")
+    parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped")
     parser.add_argument("--values", default="", metavar="FILE", help='append lines "RUN_KEY VALUE" to this file')
     return parser.parse_args()
 
@@ -159,7 +174,7 @@ def main():
                 recipe = read_recipe(a.what, name, n, seed, a.set)
                 run = f"{name}{'_' if a.label else ''}{a.label}"
                 folder = os.path.join(kr_bench.WORK, "training", f"{run}_{n}_{seed}")
-                wall, cpu = train(program, recipe, folder, a.threads)
+                wall, cpu = train(program, recipe, folder, a.threads, a.resume)
                 for suffix in ("", "-ema"):
                     model = os.path.join(folder, f"model{suffix}.dp")
                     if os.path.exists(model):

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-const kr_candidate kr_candidate_unknown = {NAN, NAN, -1, -1, -1, -1, NAN, 0};
+const kr_candidate kr_candidate_unknown = {NAN, NAN, -1, -1, -1, -1, NAN, 0, 0};
 const kr_select_options kr_select_defaults = {.rule = "fps",
                                               .most = 100,
-                                              .sane = {0.6, 3, 2, 100, 0},
+                                              .sane = {0.6, 3, 2, 100, 0, 0, NULL},
                                               .dedup = 1,
                                               .near_distance = 0.05,
                                               .correlation_ps = 0.1,
@@ -44,6 +44,7 @@ double kr_pool_deviation(const kr_pool *pool, long frame) {
 typedef struct quotas {
     int nsystems, ncells, nelements;
     long *system, *cell, *element;
+    double cost;      /* s */
     kr_frames frames; /* elements by name over all systems */
 } quotas;
 
@@ -101,6 +102,12 @@ static kr_status take(kr_context *ctx, kr_pool *pool, quotas *q, const kr_offer 
         !has_room(q->cell, meta->cell, o->per_cell, "cell", pool, offer->frame) ||
         !has_room(q->element, element, o->per_element, "element", pool, offer->frame))
         goto done;
+    if (o->most_cost > 0 && q->cost + meta->cost > o->most_cost) {
+        kr_pool_drop(pool, offer->frame, KR_DECISION_OVER_QUOTA, "takes %.4g s, %.4g of %.4g s are spent", meta->cost,
+                     q->cost, o->most_cost);
+        goto done;
+    }
+    q->cost += meta->cost;
     if (meta->system >= 0) q->system[meta->system]++;
     if (meta->cell >= 0) q->cell[meta->cell]++;
     if (element >= 0) q->element[element]++;

@@ -28,14 +28,22 @@ typedef struct checker {
     kr_frames frames;
     kr_neighbors neighbors;
     double *radius; /* [names] Å */
+    double *least;  /* [names][names] shortest distances, Å */
     double most;    /* largest distance that matters */
 } checker;
 
-static double least_distance(const checker *c, int a, int b) {
+static double by_options(const checker *c, int a, int b) {
     const kr_sane_options *o = &c->pool->options->sane;
-    double covalent = o->distance > 0 ? o->distance * (c->radius[a] + c->radius[b]) : 0;
-    return fmax(covalent, o->min_distance);
+    char *const *name = c->frames.names.name;
+    for (int k = 0; k < o->npairs; k++) {
+        const kr_sane_pair *p = &o->pair[k];
+        if ((!strcmp(p->a, name[a]) && !strcmp(p->b, name[b])) || (!strcmp(p->a, name[b]) && !strcmp(p->b, name[a])))
+            return p->distance;
+    }
+    return fmax(o->distance > 0 ? o->distance * (c->radius[a] + c->radius[b]) : 0, o->min_distance);
 }
+
+static double least_distance(const checker *c, int a, int b) { return c->least[a * c->frames.names.n + b]; }
 
 /* The pair that is shortest compared with what it should be. */
 static void check_pairs(const checker *c, long index, const kr_frame *f) {
@@ -114,12 +122,18 @@ kr_status kr_select_sane(kr_context *ctx, kr_pool *pool) {
     KR_TRY(kr_frames_begin(ctx, pool->dataset, &c.frames));
     KR_NEW(ctx, c.radius, (size_t)c.frames.names.n + 1);
     for (int t = 0; t < c.frames.names.n; t++) c.radius[t] = radius_of(c.frames.names.name[t]);
-    for (int t = 0; t < c.frames.names.n; t++) c.most = fmax(c.most, least_distance(&c, t, t));
+    int n = c.frames.names.n;
+    KR_NEW(ctx, c.least, (size_t)n * (size_t)n + 1);
+    for (int k = 0; k < n * n; k++) {
+        c.least[k] = by_options(&c, k / n, k % n);
+        c.most = fmax(c.most, c.least[k]);
+    }
     for (long i = 0; i < pool->n; i++)
         if (pool->alive[i]) KR_TRY(check_frame(ctx, &c, i));
 done:
     kr_frames_clear(&c.frames);
     kr_neighbors_free(&c.neighbors);
     kr_free(c.radius);
+    kr_free(c.least);
     return status;
 }

@@ -24,6 +24,7 @@ typedef struct kr_candidate {
     int atom;            /* of the largest deviation; −1 = unknown */
     double time_ps;      /* within the run; NaN = unknown */
     double start_volume; /* Å^3 per atom of the run's start; 0 = unknown */
+    double cost;         /* s that its label will take; 0 = unknown */
 } kr_candidate;
 extern const kr_candidate kr_candidate_unknown;
 
@@ -44,6 +45,12 @@ typedef enum kr_decision {
 } kr_decision;
 const char *kr_decision_word(kr_decision decision);
 
+/* Shortest distance of two elements, Å, instead of the one by radii. */
+typedef struct kr_sane_pair {
+    const char *a, *b;
+    double distance;
+} kr_sane_pair;
+
 /* Limits of the sanity check; a value ≤ 0 switches that one off. */
 typedef struct kr_sane_options {
     double distance;      /* of covalent radii added up: 0.6 */
@@ -51,6 +58,8 @@ typedef struct kr_sane_options {
     double height;        /* shortest distance of opposite faces along periodic directions, Å: 2 */
     double f_max;         /* largest force of the model, eV/Å: 100 */
     double min_distance;  /* Å, of every pair, instead of `distance` where it is larger; 0 */
+    int npairs;
+    const kr_sane_pair *pair; /* [npairs] */
 } kr_sane_options;
 
 typedef struct kr_select_options {
@@ -58,6 +67,7 @@ typedef struct kr_select_options {
     long most;        /* frames to choose */
     long per_system;  /* at most of one system, cell, element (of the atom that decided); 0 = any number */
     long per_cell, per_element;
+    double most_cost; /* of all chosen frames, s; 0 = any. A frame that does not fit leaves room for cheaper ones */
     kr_sane_options sane;
     int dedup;             /* 1 */
     double near_distance;  /* of near duplicates, in units of the median nearest-neighbour distance in the training set:

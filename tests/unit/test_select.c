@@ -74,6 +74,12 @@ static void test_sane(void **state) {
     }
     assert_true(s->step[0].before == N && s->step[0].removed == 5 && !strcmp(s->step[0].name, "sane"));
     kr_selection_destroy(&s);
+    const kr_sane_pair pair[] = {{"Mg", "Al", 9}, {"Al", "Al", 1.39}}; /* a distance of its own */
+    o.sane.npairs = 2;
+    o.sane.pair = pair;
+    kr_assert_ok(ctx, kr_select(ctx, &o, NULL, d, meta, NULL, &s));
+    assert_int_equal(s->choice[1].decision, KR_DECISION_CHOSEN);
+    kr_selection_destroy(&s);
     kr_dataset_destroy(&d);
 }
 
@@ -154,6 +160,15 @@ static void test_quotas(void **state) {
     for (int i = 0; i < N; i++) meta[i].atom = i % ATOMS;
     kr_assert_ok(ctx, kr_select(ctx, &o, NULL, d, meta, NULL, &s));
     assert_int_equal(s->nchosen, 5); /* there is one element */
+    kr_selection_destroy(&s);
+    /* costs: 3 s each but for the second one; 10 s are given */
+    o = kr_select_defaults;
+    o.rule = "topdev";
+    o.most_cost = 10;
+    for (int i = 0; i < N; i++) meta[i].cost = i == 1 ? 8 : 3;
+    kr_assert_ok(ctx, kr_select(ctx, &o, NULL, d, meta, NULL, &s));
+    assert_true(s->nchosen == 3 && s->chosen[0] == 0 && s->chosen[1] == 2 && s->chosen[2] == 3);
+    assert_string_equal(s->choice[1].reason, "takes 8 s, 3 of 10 s are spent");
     kr_selection_destroy(&s);
     kr_dataset_destroy(&d);
     /* fp_accurate_soft_threshold 0.9, fp_accurate_threshold 0.95 */

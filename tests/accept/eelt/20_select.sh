@@ -13,5 +13,6 @@ at_most "MaxVol: largest grade of what was offered" "$(value "$out" maxvol_worst
 at_most "MaxVol: inverse after these swaps" "$(value "$out" maxvol_inverse_error)" 1e-9
 exactly "planted duplicates found" "$(value "$out" duplicates_found)" "$(value "$out" duplicates_planted)" frames
 exactly "frames 0.05 A apart merged" "$(value "$out" false_merges)" 0 frames
-at_most "500 of 1e5 rows by fps, no structure, 2 threads" "$(value "$out" fps_noise_seconds)" 10 s
-at_most "500 of 1e5 rows by fps, trajectories, 2 threads" "$(value "$out" fps_runs_seconds)" 10 s
+size="$(value "$out" fps_chosen) of $(value "$out" fps_rows) rows of 240"
+at_most "fps, $size, no structure, 2 threads" "$(value "$out" fps_noise_seconds)" 10 s
+at_most "fps, $size, trajectories, 2 threads" "$(value "$out" fps_runs_seconds)" 10 s

@@ -211,8 +211,10 @@ int main(int argc, char **argv) {
     kr_context_set_threads(ctx, 2);
     must(ctx, kr_potential_load(ctx, 1, &path, &o, &potential), path);
     const kr_model *model = kr_potential_model(potential, 0);
-    farthest(ctx, model, quick ? 20000 : 100000, quick ? 100 : 500, 0, "noise");
-    farthest(ctx, model, quick ? 20000 : 100000, quick ? 100 : 500, 1, "runs");
+    long rows = quick ? 20000 : 100000, chosen = quick ? 100 : 500;
+    printf("fps_rows %ld\nfps_chosen %ld\n", rows, chosen);
+    farthest(ctx, model, rows, chosen, 0, "noise");
+    farthest(ctx, model, rows, chosen, 1, "runs");
     volume(ctx, quick);
     duplicates(ctx, potential, quick ? 12 : 60);
     kr_potential_destroy(&potential);

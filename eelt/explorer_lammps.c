@@ -190,6 +190,7 @@ static kr_status take_over(kr_context *ctx, const kr_explore_spec *s, const char
     if (before > here) {
         KR_TRY(kr_explore_copy(ctx, s->previous, folder, restart));
         KR_TRY(kr_explore_copy(ctx, s->previous, folder, KR_EXPLORE_CANDIDATES ".part"));
+        KR_TRY(kr_explore_copy(ctx, s->previous, folder, KR_EXPLORE_CANDIDATES)); /* killed behind its end */
         KR_TRY(kr_explore_copy(ctx, s->previous, folder, KR_EXPLORE_DEVIATIONS));
     }
     /* the step of the restart is computed, and its row written, once more */

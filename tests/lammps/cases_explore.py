@@ -72,7 +72,7 @@ def explore_goes_on():
     command = prepare("first")
     script = open("first/in.lammps").read()
     with open("first/in.lammps", "w") as stream:   # killed behind step 15: as if by a signal
-        stream.write(script.replace("run 20 upto start 0 stop 20", "run 15 upto start 0 stop 20\nshell kill -9 $PPID"))
+        stream.write(script.replace("run 20 upto start 0 stop 20", "run 15 upto start 0 stop 20\nshell 'kill -9 $PPID'"))
     assert start("first", command, expect=None) != 0
     shutil.move("first/candidates.xyz", "first/candidates.xyz.part")
     with open("first/restart.16", "wb") as stream:  # one that was being written
@@ -122,3 +122,54 @@ def explore_template():
     start("mine", prepare("mine"))
     found = read("mine")
     assert found["outcome"] == "done" and found["sampled"] == "11", found
+
+
+CAMPAIGN = {
+    "campaign": {"name": "test", "folder": "run", "elements": ["O", "H"], "max_iterations": 2, "seed": 7},
+    "model": {"ensemble": 2, "training": {
+        "model": {"descriptor": {"type": "se_e2_a", "rcut": 3.0, "rcut_smth": 0.5, "neuron": [4], "axis_neuron": 2,
+                                 "sel": "auto"}, "fitting_net": {"neuron": [4]}},
+        "learning_rate": {"start_lr": 0.002, "stop_lr": 1e-4, "decay_steps": 5},
+        "training": {"numb_steps": 10, "disp_freq": 10}}},
+    "explore": {"engine": "lammps", "systems": [{"name": "water", "files": ["start.lmp"]}], "bootstrap": {"frames": 2},
+                "stages": [{"T_K": [100, [100, 200]], "ensemble": "npt-tri", "steps": 20, "sample_every": 5,
+                            "dt_fs": 0.5}]},
+    "examine": {"levels": "fixed", "trust": {"f_lo_eV_per_A": 1e-4, "f_hi_eV_per_A": 1000}},
+    "select": {"per_iteration": 2, "rule": "topdev", "near_distance": 0},
+    "audit": {"per_iteration": 2, "certificate": 4},
+    "jobs": {"train": {"slots": 1, "poll_s": 0.05}, "explore": {"slots": 2, "poll_s": 0.05},
+             "label": {"slots": 2, "poll_s": 0.05}}}
+
+
+@case
+def explore_campaign():
+    """A campaign whose runs LAMMPS makes, from nothing through two iterations; the second run is killed once."""
+    shutil.copy(data("deepmd_kit", "lammps", "water_tri.lmp"), "start.lmp")
+    once = os.path.join(os.getcwd(), "killed")
+    env = "LD_LIBRARY_PATH=%s:$LD_LIBRARY_PATH " % Site.library_path if Site.library_path else ""
+    # the first LAMMPS that is started is killed when its run is half done
+    with open("lmp.sh", "w") as stream:
+        stream.write("#!/bin/sh\nif mkdir '%s' 2>/dev/null; then\n"
+                     "    sed 's/^run 20 upto/run 10 upto/' in.lammps >in.half; cat '%s/tail' >>in.half\n"
+                     "    shift 2; set -- -in in.half \"$@\"\nfi\n%s exec '%s' \"$@\"\n" % (once, os.getcwd(), env, Site.lmp))
+    with open("tail", "w") as stream:
+        stream.write("shell 'kill -9 $PPID'\n")
+    os.chmod("lmp.sh", 0o755)
+    campaign = json.loads(json.dumps(CAMPAIGN))
+    campaign["explore"]["options"] = {"command": os.path.join(os.getcwd(), "lmp.sh"), "plugin": Site.plugin}
+    oracle = data("deepmd_kit", "models", "se_a_one_tanh.dp")
+    campaign["label"] = {"engine": "command", "identity": "oracle",
+                         "command": "'%s' eval -m '%s' in.xyz -o out.xyz" % (Site.kramers, oracle),
+                         "checks": {"net_force_eV_per_A": 1, "f_max_eV_per_A": 1000}}
+    with open("eelt.json", "w") as stream:
+        json.dump(campaign, stream)
+    done = subprocess.run([Site.kramers, "eelt", "run", "eelt.json"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=dict(os.environ, OMP_NUM_THREADS="1"), universal_newlines=True)
+    assert done.returncode == 3, done.stdout
+    for line in ("explore: 2 runs", "examine: 10 samples", "not converged after 2 iterations"):
+        assert line in done.stdout, done.stdout
+    assert os.path.isdir(once), "nothing was killed"
+    scripts = [os.path.join(folder, name) for folder, _, names in os.walk("run/iter.000001/01.explore") for name in names
+               if name == "in.lammps"]
+    resumed = sum("read_restart restart.10" in open(name).read() for name in scripts)
+    assert len(scripts) == 2 and resumed == 1, (len(scripts), resumed)

@@ -16,7 +16,7 @@ def case(function):
 
 class Site:
     """Where things are on this machine; filled from the command line by run.py."""
-    lmp = plugin = launcher = mpiexec = library_path = frame_eval = data = models = ""
+    lmp = plugin = launcher = mpiexec = library_path = kramers = frame_eval = data = models = ""
 
 
 class Result:

@@ -17,7 +17,7 @@ from harness import CASES, Site
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", action="store_true", help="names of the cases that are tests")
-    for name in ("lmp", "plugin", "launcher", "mpiexec", "library-path", "frame-eval", "data", "models"):
+    for name in ("lmp", "plugin", "launcher", "mpiexec", "library-path", "kramers", "frame-eval", "data", "models"):
         parser.add_argument("--" + name, default="")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the runs and print its name")
     parser.add_argument("case", nargs="?")
@@ -25,7 +25,7 @@ def main():
     if words.list:
         print(";".join(sorted(CASES)), end="")
         return 0
-    for name in ("lmp", "plugin", "launcher", "mpiexec", "library_path", "frame_eval", "data", "models"):
+    for name in ("lmp", "plugin", "launcher", "mpiexec", "library_path", "kramers", "frame_eval", "data", "models"):
         setattr(Site, name, getattr(words, name))
     folder = tempfile.mkdtemp(prefix="kramers-lammps-")
     os.chdir(folder)

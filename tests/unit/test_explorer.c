@@ -218,10 +218,79 @@ static void test_restart(void **state) {
     water_free(&w);
 }
 
+/* The n-th allocation fails, for every n: prepare, read and the frames. */
+static void test_memory(void **state) {
+    kr_context *ctx = *state;
+    static const char *const engines[] = {EXACT, "{\"engine\": \"lammps\"}"};
+    water w;
+    kr_explore_spec s;
+    spec_of_water(ctx, &w, &s);
+    kr_frame small = s.frame;
+    small.natoms = 3;
+    s.frame = small;
+    s.ensemble = KR_ENSEMBLE_NPT_ISO;
+    for (int k = 0; k < 2; k++) {
+        char *place = below(ctx, k ? "memory1" : "memory0");
+        kr_explorer *e = make(ctx, engines[k]);
+        kr_status status = KR_ERR_MEMORY;
+        for (long n = 1; status != KR_OK; n++) {
+            kr_string command = {0};
+            char key[65];
+            kr_memory_fail_at(n);
+            status = kr_explorer_key(ctx, e, &s, key);
+            if (status == KR_OK) status = kr_explorer_prepare(ctx, e, &s, place, &command);
+            kr_memory_fail_at(0);
+            kr_free(command.data);
+            if (status != KR_OK) assert_int_equal(status, KR_ERR_MEMORY);
+            assert_true(n < 5000);
+        }
+        kr_explorer_destroy(&e);
+        kr_free(place);
+    }
+    water_free(&w);
+}
+
+/* What cannot be run is refused before anything is started. */
+static void test_errors(void **state) {
+    kr_context *ctx = *state;
+    static const char *const wrong[][2] = {{"{\"engine\": \"lamps\"}", "engine is 'lamps'"},
+                                           {"{\"engine\": \"builtin\", \"mod\": \"mc\"}", "unknown key \"mod\""},
+                                           {"{\"engine\": \"lammps\", \"plugin\": \"nowhere.so\"}", "cannot find"},
+                                           {"{\"engine\": \"lammps\", \"template\": \"nowhere.in\"}", "nowhere.in"}};
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        kr_tree *tree;
+        kr_explorer *e = NULL;
+        kr_assert_ok(ctx, kr_json_parse(ctx, wrong[k][0], strlen(wrong[k][0]), "test", &tree));
+        assert_true(kr_explorer_create(ctx, tree, ".", "kramers", &e) < 0);
+        if (!strstr(kr_context_message(ctx), wrong[k][1])) {
+            print_error("message: %s\nexpected: %s\n", kr_context_message(ctx), wrong[k][1]);
+            fail();
+        }
+        kr_tree_destroy(&tree);
+    }
+    water w;
+    kr_explore_spec s;
+    kr_string command = {0};
+    spec_of_water(ctx, &w, &s);
+    kr_explorer *e = make(ctx, EXACT);
+    s.driver = 4;
+    assert_int_equal(kr_explorer_prepare(ctx, e, &s, folder, &command), KR_ERR_ARGUMENT);
+    s.driver = 0;
+    s.ensemble = KR_ENSEMBLE_NPT_ISO;
+    s.frame.pbc[2] = 0;
+    assert_int_equal(kr_explorer_prepare(ctx, e, &s, folder, &command), KR_ERR_ARGUMENT);
+    assert_non_null(strstr(kr_context_message(ctx), "periodic in all directions"));
+    kr_free(command.data);
+    kr_explorer_destroy(&e);
+    water_free(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

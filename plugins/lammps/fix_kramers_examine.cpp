@@ -132,6 +132,9 @@ void FixKramersExamine::create_watch() {
 
 void FixKramersExamine::setup(int) {
     impl->stopped = false;
+    if (update->ntimestep < impl->counts.last_step)
+        error->all(FLERR, "fix kramers/examine: the step went back from " + std::to_string(impl->counts.last_step) +
+                              " to " + std::to_string(update->ntimestep) + "; unfix it and define it again");
     if (update->ntimestep % nevery == 0) examine();
 }
 void FixKramersExamine::min_setup(int flag) { setup(flag); }

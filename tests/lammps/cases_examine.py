@@ -188,7 +188,7 @@ def examine_errors():
                             ("reservior 3", "unknown keyword 'reservior'"), ("stop x", "keyword stop needs"),
                             ("temp 5", "keyword temp needs")):
         contains(examined(words, steps=0, expect=None).text, sentence)
-    contains(examined("trust off off", steps=2, more="run 4\nreset_timestep 0\n", expect=None).text, "the step went back")
+    contains(examined("trust off off", steps=2, more="run 4\nundump 1\nreset_timestep 0\n", expect=None).text, "the step went back")
     contains(examined("trust 0.1 0.2", steps=0, every=2, expect=None, table="out_freq 3").text, "out_freq")
     contains(run(head() + "pair_style zero 5\npair_coeff * *\nfix ex all kramers/examine 1\nrun 0\n", expect=None).text,
              "needs pair_style kramers")

@@ -60,7 +60,7 @@ const kr_parameter kr_config_data_table[] = {
     {0}};
 
 const kr_parameter kr_config_model_table[] = {
-    INT(kr_config_model, "ensemble", ensemble, "4", "[1, 32]", "models that differ in their seeds"),
+    INT(kr_config_model, "ensemble", ensemble, "4", "[2, 32]", "models that differ in their seeds"),
     TREE(kr_config_model, "training", training, NULL,
          "input.json of DeePMD-kit or its path; systems, seeds and type_map are filled in"),
     TREE(kr_config_model, "warm_start", warm_start, "null", "how later iterations go on from the models before"),

@@ -15,6 +15,18 @@ typedef struct kr_dpgen {
     int refused;
 } kr_dpgen;
 
+typedef struct kr_dpgen_place {
+    const char *key, *section, *name;
+    double factor;
+    const char *note; /* what differs; NULL = mapped */
+} kr_dpgen_place;
+typedef struct kr_dpgen_other {
+    const char *key, *list, *text;
+} kr_dpgen_other;
+/* dpgen_table.c; a NULL key ends them */
+extern const kr_dpgen_place kr_dpgen_places[], kr_dpgen_levels[];
+extern const kr_dpgen_other kr_dpgen_others[];
+
 /* list: mapped, differs, ignored, refused. */
 void kr_dpgen_say(kr_dpgen *d, const char *list, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

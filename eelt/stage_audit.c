@@ -15,7 +15,8 @@ typedef struct auditing {
     kr_levels next;
     kr_calibration calibration;
     int calibrated, holds;
-    char *certificate; /* kr_audit_text_free */
+    double test_f, test_e; /* eV/A, eV per atom: errors on data.test; NaN = none */
+    char *certificate;     /* kr_audit_text_free */
 } auditing;
 
 static void clear(kr_campaign *m) {
@@ -119,7 +120,89 @@ done:
     return status;
 }
 
+/* ---- test data ---- */
+
+static kr_status read_test(kr_context *ctx, const kr_campaign *m, kr_dataset **data) {
+    kr_status status = KR_OK;
+    const kr_tree *list = m->config.data.test;
+    kr_dataset *part = NULL;
+    char *path = NULL;
+    KR_TRY(kr_dataset_create(ctx, data));
+    for (int k = 0; k < list->count; k++) {
+        path = kr_label_path(ctx, m->config.base, list->child[k]->string);
+        if (!path) KR_TRY(KR_ERR_MEMORY);
+        KR_TRY(kr_dataset_read(ctx, path, NULL, m->config.nelements, m->config.element, &part));
+        KR_TRY(kr_campaign_move_systems(ctx, &part, *data));
+        kr_free(path);
+        path = NULL;
+    }
+done:
+    kr_dataset_destroy(&part);
+    kr_free(path);
+    return status;
+}
+
+/* Energies about their mean error: the zero of the oracle is not the model's business here. */
+static void test_errors(auditing *a, long n, const kr_scored *scored) {
+    double mean = 0, count = 0, sum = 0;
+    for (long k = 0; k < n; k++)
+        if (!isnan(scored[k].de)) mean += scored[k].de, count++;
+    for (long k = 0; k < n; k++)
+        if (!isnan(scored[k].de)) sum += (scored[k].de - mean / count) * (scored[k].de - mean / count);
+    a->test_f = kr_scored_rmse(n, scored);
+    a->test_e = count > 0 ? sqrt(sum / count) : NAN;
+}
+
+static kr_status test(kr_context *ctx, kr_campaign *m, auditing *a) {
+    kr_status status = KR_OK;
+    kr_dataset *data = NULL;
+    kr_potential *potential = NULL;
+    kr_scored *scored = NULL;
+    long n = 0;
+    if (!m->config.data.test->count) return KR_OK;
+    KR_TRY(read_test(ctx, m, &data));
+    for (int s = 0; s < data->nsystems; s++) n += data->system[s]->nframes;
+    KR_NEW(ctx, scored, (size_t)n + 1);
+    KR_TRY(kr_campaign_potential(ctx, m, &potential));
+    KR_TRY(kr_audit_score(ctx, potential, 0, data, NULL, NULL, scored));
+    test_errors(a, n, scored);
+    kr_campaign_say(m, "  test: %ld frames, force error %.1f meV/A", n, 1000 * a->test_f);
+done:
+    kr_potential_destroy(&potential);
+    kr_dataset_destroy(&data);
+    kr_free(scored);
+    return status;
+}
+
 /* ---- certificate ---- */
+
+/* The models that are certified, with the certificate inside: final/model_K.dp. */
+static kr_status publish(kr_context *ctx, const kr_campaign *m, const char *text, int n, char *const *paths) {
+    kr_status status = KR_OK;
+    kr_folder_writer writer = {0};
+    char *folder = kr_path_join(ctx, m->folder, "final"), *model = NULL, *content = NULL, name[32];
+    size_t length;
+    if (!folder) return KR_ERR_MEMORY;
+    KR_TRY(kr_folder_begin(ctx, folder, 1, &writer));
+    for (int k = 0; k < n; k++) {
+        snprintf(name, sizeof name, "model_%d.dp", k);
+        model = kr_path_join(ctx, writer.temporary, name);
+        if (!model) KR_TRY(KR_ERR_MEMORY);
+        KR_TRY(kr_file_read(ctx, paths[k], &content, &length));
+        KR_TRY(kr_file_write(ctx, writer.temporary, name, content, length));
+        KR_TRY(kr_certificate_attach(ctx, text, model));
+        kr_free(content);
+        kr_free(model);
+        content = model = NULL;
+    }
+    KR_TRY(kr_folder_commit(ctx, &writer));
+done:
+    kr_folder_abandon(&writer);
+    kr_free(content);
+    kr_free(model);
+    kr_free(folder);
+    return status;
+}
 
 static void window_of(const kr_campaign *m, char text[200]) {
     double T[2] = {INFINITY, -INFINITY}, P[2] = {INFINITY, -INFINITY};
@@ -156,6 +239,7 @@ static kr_status certify(kr_context *ctx, kr_campaign *m, auditing *a) {
                                             .confidence = m->config.audit.confidence,
                                             .allowed = m->config.audit.bound};
     KR_TRY(kr_certificate_make(ctx, &options, a->report, &a->certificate, &a->holds));
+    if (a->holds) KR_TRY(publish(ctx, m, a->certificate, n, paths));
 done:
     if (paths) kr_names_free(n, paths);
     kr_free(names);
@@ -175,6 +259,8 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
              m->final ? "certificate" : "audit");
     KR_TRY(kr_scored_set_read(ctx, m, where, 1, &a->scored));
     KR_TRY(evaluate(ctx, m, a));
+    a->test_f = a->test_e = NAN;
+    KR_TRY(test(ctx, m, a));
     if (m->final) {
         a->next = m->levels;
         KR_TRY(certify(ctx, m, a));
@@ -233,6 +319,8 @@ static kr_status record(kr_context *ctx, kr_campaign *m) {
         KR_TRY(put_rate(ctx, m, "all", &a->report->all));
         for (int k = 0; k < m->ncells; k++) KR_TRY(put_rate(ctx, m, m->cell[k].name, &a->report->cell[k]));
     }
+    if (!isnan(a->test_f)) KR_TRY(kr_campaign_metric(ctx, m, "test", "rmse_f", a->test_f, NAN, NAN));
+    if (!isnan(a->test_e)) KR_TRY(kr_campaign_metric(ctx, m, "test", "rmse_e", a->test_e, NAN, NAN));
     if (a->calibrated) KR_TRY(put_calibration(ctx, m, &a->calibration));
     const struct {
         const char *name;

@@ -49,7 +49,8 @@ for file in iter.000002/00.train/model_0.dp iter.000002/00.train/model_1.dp iter
 done
 
 # cells that are accurate at once, and a generous bound: final models and a certificate
-sed -e 's/"folder": "run"/"folder": "easy", "label_store": "run\/labels"/' -e 's/"f_lo_eV_per_A": 0.005/"f_lo_eV_per_A": 9/' \
+ok data convert "$kit/formats/npy" test --to npy
+sed -e 's/"campaign": {/"data": {"test": ["test"]}, "campaign": {/' -e 's/"folder": "run"/"folder": "easy", "label_store": "run\/labels"/' -e 's/"f_lo_eV_per_A": 0.005/"f_lo_eV_per_A": 9/' \
     -e 's/"certificate": 4/"certificate": 4, "e_target_eV_per_A": 1000, "bound": 0.9/' \
     -e 's/"jobs"/"converge": {"iterations": 1, "rmse_target_eV_per_A": 1000}, "jobs"/' eelt.json >easy.json
 ok eelt init H,O --structures start.xyz -o made.json
@@ -59,4 +60,7 @@ code 1 'exists' eelt init H,O -o made.json
 code 0 'converged' eelt run easy.json
 has err 'final models and certificate'
 exists easy/certificate.json
+grep -q "$(printf 'test\trmse_f')" easy/report.tsv || fail "test data were not used"
+exists easy/final/model_1.dp
+ok model info easy/final/model_0.dp
 finish

@@ -90,6 +90,10 @@ kr_status kr_plan_cells(kr_context *ctx, kr_campaign *campaign);
 /* What the iteration before decided. */
 kr_status kr_plan_load(kr_context *ctx, kr_campaign *campaign);
 
+/* Accurate samples of this iteration by cell (in a final exploration all samples are of that class); *weight by
+ * kr_free. */
+kr_status kr_campaign_populations(kr_context *ctx, kr_campaign *campaign, double **weight);
+
 /* ---- campaign_bootstrap.c ---- */
 kr_status kr_bootstrap_work(kr_context *ctx, kr_campaign *campaign);
 kr_status kr_bootstrap_record(kr_context *ctx, kr_campaign *campaign);

@@ -104,3 +104,16 @@ kr_status kr_plan_load(kr_context *ctx, kr_campaign *m) {
 done:
     return status;
 }
+
+kr_status kr_campaign_populations(kr_context *ctx, kr_campaign *m, double **weight) {
+    kr_status status = KR_OK;
+    double share, samples;
+    KR_NEW(ctx, *weight, (size_t)m->ncells + 1);
+    for (int k = 0; k < m->ncells; k++) {
+        KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, m->cell[k].name, "accurate", &share));
+        KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, m->cell[k].name, "samples", &samples));
+        (*weight)[k] = isnan(share) || isnan(samples) ? 0 : share * samples;
+    }
+done:
+    return status;
+}

@@ -32,20 +32,6 @@ static void clear(kr_campaign *m) {
 
 /* ---- rates ---- */
 
-/* Population of the audited class: accurate samples by cell (in a final exploration all samples are of that class). */
-static kr_status populations(kr_context *ctx, kr_campaign *m, double **weight) {
-    kr_status status = KR_OK;
-    double share, samples;
-    KR_NEW(ctx, *weight, (size_t)m->ncells + 1);
-    for (int k = 0; k < m->ncells; k++) {
-        KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, m->cell[k].name, "accurate", &share));
-        KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, m->cell[k].name, "samples", &samples));
-        (*weight)[k] = isnan(share) || isnan(samples) ? 0 : share * samples;
-    }
-done:
-    return status;
-}
-
 static kr_status evaluate(kr_context *ctx, kr_campaign *m, auditing *a) {
     kr_status status = KR_OK;
     double *weight = NULL;
@@ -54,7 +40,7 @@ static kr_status evaluate(kr_context *ctx, kr_campaign *m, auditing *a) {
     options.e_target = m->config.audit.e_target;
     options.confidence = m->config.audit.confidence;
     options.seed = (uint64_t)m->config.campaign.seed + (uint64_t)m->iteration;
-    KR_TRY(populations(ctx, m, &weight));
+    KR_TRY(kr_campaign_populations(ctx, m, &weight));
     KR_TRY(kr_audit_evaluate(ctx, &options, m->ncells, weight, a->scored.set.n, a->scored.scored, &a->report));
     kr_campaign_say(m, "  %s: %ld frames, %ld above %.3g eV/A (at most %.2g %% of all); force error %.1f meV/A",
                     m->final ? "certificate" : "audit", a->report->all.frames, a->report->all.above, options.e_target,

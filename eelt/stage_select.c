@@ -164,22 +164,6 @@ done:
 
 /* ---- accurate frames ---- */
 
-static kr_status cell_weights(kr_context *ctx, kr_campaign *m, double *weight) {
-    kr_status status = KR_OK;
-    kr_rows *rows = NULL;
-    int more = 1;
-    KR_TRY(kr_db_query(ctx, m->db, &rows,
-                       "SELECT cell, sum(n_accurate) FROM run WHERE iteration = ? AND hidden = 0 GROUP BY cell", "i",
-                       (int64_t)m->iteration));
-    while (more) {
-        KR_TRY(kr_rows_next(ctx, rows, &more));
-        if (more && kr_rows_int(rows, 0) < m->ncells) weight[kr_rows_int(rows, 0)] = kr_rows_real(rows, 1);
-    }
-done:
-    kr_rows_destroy(&rows);
-    return status;
-}
-
 /* Random accurate frames of all cells, in proportion to their populations. */
 static kr_status draw(kr_context *ctx, selecting *s, long most, const char *word, long *drawn) {
     kr_status status = KR_OK;
@@ -193,9 +177,8 @@ static kr_status draw(kr_context *ctx, selecting *s, long most, const char *word
     snprintf(where, sizeof where, "r.iteration = %d AND f.class = 'accurate' AND f.step > 0", m->iteration);
     KR_TRY(kr_frame_set_read(ctx, m, where, &set));
     if (!set.n || most <= 0) goto done;
-    KR_NEW(ctx, weight, (size_t)m->ncells + 1);
     KR_NEW(ctx, offers, (size_t)set.n);
-    KR_TRY(cell_weights(ctx, m, weight));
+    KR_TRY(kr_campaign_populations(ctx, m, &weight));
     for (long k = 0; k < set.n; k++)
         offers[k] = (kr_audit_offer){(int)set.row[k].run, set.row[k].cell, set.row[k].time_ps, set.row[k].weight};
     KR_TRY(kr_audit_sample(ctx, (uint64_t)m->config.campaign.seed, (uint64_t)m->iteration, most,

@@ -78,9 +78,13 @@ static kr_status say_stage(kr_context *ctx, kr_db *db, const printer *p, int64_t
     for (;;) {
         KR_TRY(kr_rows_next(ctx, rows, &more));
         if (!more) break;
-        say(p, "  iteration %" PRId64 ": %.2f %% accurate, %.2f %% candidates, %.2f %% failed, force error %.1f meV/A",
-            kr_rows_int(rows, 0), 100 * kr_rows_real(rows, 1), 100 * kr_rows_real(rows, 2), 100 * kr_rows_real(rows, 3),
-            1000 * kr_rows_real(rows, 4));
+        char error[48] = "";
+        if (!kr_rows_null(rows, 4))
+            snprintf(error, sizeof error, ", force error %.1f meV/A", 1000 * kr_rows_real(rows, 4));
+        if (!kr_rows_null(rows, 1))
+            say(p, "  iteration %" PRId64 ": %.2f %% accurate, %.2f %% candidates, %.2f %% failed%s",
+                kr_rows_int(rows, 0), 100 * kr_rows_real(rows, 1), 100 * kr_rows_real(rows, 2),
+                100 * kr_rows_real(rows, 3), error);
     }
 done:
     kr_rows_destroy(&rows);

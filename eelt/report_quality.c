@@ -83,9 +83,11 @@ kr_status kr_report_calibration(kr_context *ctx, kr_db *db, kr_string *out) {
     if (points.n) {
         kr_chart_include(rate.x, points.n, points.column[0], 1);
         KR_TRY(
-            kr_chart_begin(ctx, &rate, out, "Chance of an error above the target", "deviation, eV/A", "isotonic fit"));
-        KR_TRY(kr_chart_line(ctx, &rate, points.n, points.column[0], points.column[1], 0, "fit"));
-        KR_TRY(kr_chart_line(ctx, &rate, points.n, points.column[0], points.column[2], 1, "upper limit"));
+            kr_chart_begin(ctx, &rate, out, "Chance of an error above the target", "deviation, eV/A", "probability"));
+        KR_TRY(kr_chart_line(ctx, &rate, points.n, points.column[0], points.column[1], 0,
+                             "at this deviation (isotonic fit)"));
+        KR_TRY(kr_chart_line(ctx, &rate, points.n, points.column[0], points.column[2], 1,
+                             "of all frames below, upper limit"));
         KR_TRY(kr_chart_end(ctx, &rate));
     }
 done:

@@ -37,7 +37,7 @@ static double clock_of(clockid_t id) {
 static kr_status objective(kr_context *ctx, void *payload, const double *theta, double *loss, double *gradient) {
     job *j = payload;
     (void)theta; /* the model's own vector */
-    memset(gradient, 0, j->ntheta * sizeof *gradient);
+    j->ws.set = 1;
     kr_status status =
         kr_loss_gradient(ctx, &j->loss, j->ratio, j->engine, &j->batch, NULL, gradient, &j->report, &j->ws);
     if (loss) *loss = j->report.loss;
@@ -49,6 +49,7 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
     kr_model *model = NULL;
     kr_dataset *data = NULL;
     kr_optimizer *adam = NULL;
+    kr_tree *how = NULL, *flag = NULL;
     kr_training_frame **frame = NULL;
     job j = {.ratio = 1};
     int nframes = 0, steps = atoi(argv[6]);
@@ -70,7 +71,12 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
     if (!nframes) KR_FAIL(ctx, KR_ERR_ARGUMENT, "no frames");
     kr_engine_options options = {
         .single = !strcmp(argv[2], "single"), .knots = atoi(argv[4]), .r_low = 0.85 * shortest};
+    if (!options.knots) options.tolerance = 1e-5; /* what kramers train begins with */
     KR_TRY(kr_engine_create(ctx, kind, model, &options, &j.engine));
+    for (int before = -1; options.tolerance > 0 && before != kr_engine_knots(j.engine);) {
+        before = kr_engine_knots(j.engine);
+        KR_TRY(kr_engine_check(ctx, j.engine, NULL));
+    }
     kr_loss_defaults(&j.loss);
     j.loss.start[KR_LOSS_E] = 0.02;
     j.loss.limit[KR_LOSS_E] = 1;
@@ -78,7 +84,10 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
     j.loss.limit[KR_LOSS_F] = 1;
     j.loss.start[KR_LOSS_V] = j.loss.limit[KR_LOSS_V] = 0;
     j.ntheta = model->ntheta;
-    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, model->ntheta, model->nblocks, model->block, NULL,
+    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &how));
+    KR_TRY(kr_tree_new_bool(ctx, options.single, &flag)); /* as kramers train has it */
+    KR_TRY(kr_tree_set(ctx, how, "single", &flag));
+    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), how, model->ntheta, model->nblocks, model->block, NULL,
                                &adam));
     kr_objective o = {.payload = &j, .evaluate = objective};
     double cpu = 0, wall = 0;
@@ -92,11 +101,13 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
         j.batch = (kr_batch){1, &frame[k], frame[k]->natoms, frame[k]->env.npairs};
         KR_TRY(kr_optimizer_step(ctx, adam, step + nframes, 1e-5, &o, model->theta, NULL));
     }
-    printf("cpu_ms %.4f\nwall_ms %.4f\natoms %d\npairs %d\nframes %d\nrmse_f %.5f\n",
+    printf("cpu_ms %.4f\nwall_ms %.4f\natoms %d\npairs %d\nframes %d\nrmse_f %.5f\nknots %d\n",
            1e3 * (clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) / steps, 1e3 * (clock_of(CLOCK_MONOTONIC) - wall) / steps,
-           j.batch.natoms, j.batch.npairs, nframes, j.report.rmse[KR_LOSS_F]);
+           j.batch.natoms, j.batch.npairs, nframes, j.report.rmse[KR_LOSS_F], kr_engine_knots(j.engine));
 done:
     kr_optimizer_destroy(&adam);
+    kr_tree_destroy(&how);
+    kr_tree_destroy(&flag);
     kr_engine_destroy(&j.engine);
     kr_loss_workspace_free(&j.ws);
     for (int k = 0; k < nframes; k++) kr_training_frame_destroy(&frame[k]);

@@ -101,7 +101,12 @@ kr_status kr_engine_value(kr_context *ctx, kr_engine *engine, const kr_batch *ba
 
 kr_status kr_engine_gradient(kr_context *ctx, kr_engine *engine, const kr_batch *batch, const double *ebar,
                              const double *fbar, const double *wbar, double *gtheta) {
-    return engine->kind->gradient(ctx, engine->state, batch, ebar, fbar, wbar, gtheta);
+    return engine->kind->gradient(ctx, engine->state, batch, ebar, fbar, wbar, 0, gtheta);
+}
+
+kr_status kr_engine_set_gradient(kr_context *ctx, kr_engine *engine, const kr_batch *batch, const double *ebar,
+                                 const double *fbar, const double *wbar, double *gtheta) {
+    return engine->kind->gradient(ctx, engine->state, batch, ebar, fbar, wbar, 1, gtheta);
 }
 
 kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error) {

@@ -44,8 +44,9 @@ typedef struct kr_engine_kind {
     void (*destroy)(void **state);
     kr_status (*value)(kr_context *ctx, void *state, const kr_batch *batch, double *energy, double *force,
                        double *virial);
+    /* set: gtheta is overwritten, otherwise added to */
     kr_status (*gradient)(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *fbar,
-                          const double *wbar, double *gtheta);
+                          const double *wbar, int set, double *gtheta);
     kr_status (*check)(kr_context *ctx, void *state, double *error);
     int (*knots)(const void *state); /* NULL = no splines */
 } kr_engine_kind;
@@ -69,6 +70,9 @@ kr_status kr_engine_value(kr_context *ctx, kr_engine *engine, const kr_batch *ba
  * [natoms][3], wbar [nframes][9]; NULL = 0. Frozen parameters get theirs too; the optimizer leaves them alone. */
 kr_status kr_engine_gradient(kr_context *ctx, kr_engine *engine, const kr_batch *batch, const double *ebar,
                              const double *fbar, const double *wbar, double *gtheta);
+/* The same instead of what gtheta holds: no sweep to clear it, none to read it. */
+kr_status kr_engine_set_gradient(kr_context *ctx, kr_engine *engine, const kr_batch *batch, const double *ebar,
+                                 const double *fbar, const double *wbar, double *gtheta);
 /* Moment form: largest relative difference of spline and nets between the nodes, at the present θ; knots are raised
  * when it exceeds the tolerance. Exact: 0. Called every few hundred steps. error may be NULL. */
 kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error);

@@ -339,7 +339,7 @@ static void add_chunk(void *payload, long chunk, int thread) {
 }
 
 static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *fbar,
-                          const double *wbar, double *gtheta) {
+                          const double *wbar, int set, double *gtheta) {
     kr_status status = KR_OK;
     exact *e = state;
     job j = {.e = e, .batch = batch, .ebar = ebar, .gtheta = gtheta};
@@ -353,6 +353,7 @@ static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, c
         kr_batch_directions(batch, fbar, wbar, e->pairs.data);
         j.v = e->pairs.data;
     }
+    if (set) memset(gtheta, 0, e->model->ntheta * sizeof *gtheta);
     KR_TRY(kr_parallel_blocks(ctx, e->nchunks, gradient_chunk, add_chunk, &j));
 done:
     if (status < 0) /* a chunk that failed may leave something behind */

@@ -19,13 +19,10 @@ typedef struct run {
     int want_gradient;
     double *force, *virial; /* [natoms][3], [nframes][9] */
     double part[9];
+    int set;
     double *gtheta;
     const kr_batch *batch;
 } run;
-
-static void *scratch_of(const kr_moment *m, int thread) {
-    return (char *)m->scratch.data + (size_t)thread * m->scratch_bytes;
-}
 
 enum { PACK_ROWS = 100 };
 
@@ -38,11 +35,12 @@ static kr_status pack_block(void *payload, kr_context *ctx, long block, int thre
         kr_moment_net *net = &m->net[n];
         for (int l = 0; net->nblocks && l < m->nlayers; l++) {
             const kr_layer *layer = &net->net->layer[l];
-            int begin = (int)block * PACK_ROWS, end = begin + PACK_ROWS < layer->in ? begin + PACK_ROWS : layer->in;
-            if (begin >= layer->in) {
-                block -= (layer->in + PACK_ROWS - 1) / PACK_ROWS;
+            int rows = layer->in, begin = (int)block * PACK_ROWS;
+            if (begin >= rows) {
+                block -= (rows + PACK_ROWS - 1) / PACK_ROWS;
                 continue;
             }
+            int end = begin + PACK_ROWS < rows ? begin + PACK_ROWS : rows;
             m->kernels->pack(theta + layer->w, begin, end, &net->weight[l]);
             if (block > 0) return KR_OK;
             size_t out = (size_t)layer->out;
@@ -71,7 +69,7 @@ static kr_status pack_nets(kr_context *ctx, run *r) {
 static kr_status forward_block(void *payload, kr_context *ctx, long block, int thread) {
     run *r = payload;
     (void)ctx;
-    r->m->kernels->forward(r->m, &r->m->group[block], r->want_gradient, scratch_of(r->m, thread));
+    r->m->kernels->forward(r->m, &r->m->group[block], r->want_gradient, kr_moment_scratch(r->m, thread));
     return KR_OK;
 }
 
@@ -145,6 +143,7 @@ static kr_status value(kr_context *ctx, void *state, const kr_batch *batch, doub
     m->fbar = m->wbar = NULL;
     KR_TRY(pack_nets(ctx, &r));
     KR_TRY(kr_moment_nodes_value(ctx, m));
+    KR_TRY(kr_moment_basis_find(ctx, m));
     kr_moment_fill_rows(m);
     KR_TRY(kr_parallel_blocks(ctx, m->ngroups, forward_block, NULL, &r));
     energies(m, energy);
@@ -164,7 +163,7 @@ done:
 static kr_status backward_block(void *payload, kr_context *ctx, long block, int thread) {
     run *r = payload;
     (void)ctx;
-    r->m->kernels->backward(r->m, &r->m->group[block], scratch_of(r->m, thread));
+    r->m->kernels->backward(r->m, &r->m->group[block], kr_moment_scratch(r->m, thread));
     return KR_OK;
 }
 
@@ -191,11 +190,12 @@ static long theta_piece(const run *r, long block, void *scratch) {
     for (int n = 0; n < m->nnets; n++) {
         const kr_moment_net *net = &m->net[n];
         for (int l = 0; net->nblocks && l <= m->nlayers; l++) {
-            int rows = l < m->nlayers ? m->layer[l].in : 0, pieces = (rows + KR_MOMENT_PIECE - 1) / KR_MOMENT_PIECE;
+            int rows = l < m->nlayers ? kr_moment_inputs(m, net, l) : 0,
+                pieces = (rows + KR_MOMENT_PIECE - 1) / KR_MOMENT_PIECE;
             if (scratch && block < at + pieces) {
                 int begin = (int)(block - at) * KR_MOMENT_PIECE,
                     end = begin + KR_MOMENT_PIECE < rows ? begin + KR_MOMENT_PIECE : rows;
-                m->kernels->weights(m, net, l, begin, end, r->gtheta + net->net->layer[l].w, scratch);
+                m->kernels->weights(m, net, l, begin, end, r->set, r->gtheta + net->net->layer[l].w, scratch);
                 return block;
             }
             if (scratch && block == at + pieces) {
@@ -225,7 +225,7 @@ static long theta_piece(const run *r, long block, void *scratch) {
 
 static kr_status theta_block(void *payload, kr_context *ctx, long block, int thread) {
     (void)ctx;
-    theta_piece(payload, block, scratch_of(((run *)payload)->m, thread));
+    theta_piece(payload, block, kr_moment_scratch(((run *)payload)->m, thread));
     return KR_OK;
 }
 
@@ -247,8 +247,26 @@ static void set_row_ebar(kr_moment *m, const double *ebar) {
     }
 }
 
+/* Zeros where no matrix of a fitting net in use lies: those are written at once, without being read. They come in
+ * ascending order; otherwise all is cleared. Returns whether they are left. */
+static int clear_rest(const kr_moment *m, double *gtheta) {
+    size_t at = 0;
+    for (int n = 0; n < m->nnets; n++)
+        for (int l = 0; m->net[n].nblocks && l < m->nlayers; l++) {
+            const kr_layer *layer = &m->net[n].net->layer[l];
+            if (layer->w < at) {
+                memset(gtheta, 0, m->model->ntheta * sizeof *gtheta);
+                return 0;
+            }
+            memset(gtheta + at, 0, (layer->w - at) * sizeof *gtheta);
+            at = layer->w + (size_t)layer->in * (size_t)layer->out;
+        }
+    memset(gtheta + at, 0, (m->model->ntheta - at) * sizeof *gtheta);
+    return 1;
+}
+
 static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *fbar,
-                          const double *wbar, double *gtheta) {
+                          const double *wbar, int set, double *gtheta) {
     kr_status status = KR_OK;
     kr_moment *m = state;
     run r = {.m = m, .want_gradient = 1, .gtheta = gtheta};
@@ -259,8 +277,10 @@ static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, c
     m->fbar = fbar;
     m->wbar = wbar;
     set_row_ebar(m, ebar);
+    r.set = set && clear_rest(m, gtheta);
     KR_TRY(kr_parallel_blocks(ctx, m->ngroups, backward_block, NULL, &r));
     KR_TRY(kr_parallel_blocks(ctx, theta_piece(&r, 0, NULL), theta_block, NULL, &r));
+    KR_TRY(kr_moment_basis_gradient(ctx, m, r.set, gtheta));
     KR_TRY(kr_moment_nodes_gradient(ctx, m, gtheta));
 done:
     m->fbar = m->wbar = NULL;

@@ -27,7 +27,8 @@ enum {
     KR_MOMENT_LAYERS = 16, /* hidden layers, at most */
     KR_MOMENT_PIECE = 48,  /* rows of a weight gradient that are worked on together */
     KR_MOMENT_MOST_KNOTS = KR_FAST_MAX_COEFFICIENTS - 12,
-    KR_MOMENT_GROUP = 8 /* blocks that are worked on together, at most */
+    KR_MOMENT_GROUP = 8,          /* blocks that are worked on together, at most */
+    KR_MOMENT_MOST_CHANNELS = 512 /* for a basis of fewer ones */
 };
 
 /* ---- spline (engine_moment_grid.c) ---- */
@@ -84,6 +85,19 @@ typedef struct kr_moment_layer {
     const kr_activation *activation;
 } kr_moment_layer;
 
+/* Channels that the first layer of a fitting net reads in this step, isa/moment_basis.inl. */
+typedef struct kr_moment_basis {
+    int q;                   /* how many; ng: all */
+    int *channel;            /* [ng] those, then the others */
+    void *mix, *mix_t;       /* [q][ng − q] the others are sums of those; rows up to a tile */
+    kr_moment_matrix weight; /* [q axis, then the inputs that do not depend on positions][out] */
+    void *bar;               /* [rows of weight][ldc] gradient by it */
+    ptrdiff_t ldc;
+    int most;       /* q at most; 0: not tried */
+    void *work, *r; /* scratch of finding it */
+    kr_buffer memory;
+} kr_moment_basis;
+
 /* One fitting net of this step. All nets have the same layers. */
 typedef struct kr_moment_net {
     const kr_net *net;                         /* NULL: no such net */
@@ -93,6 +107,7 @@ typedef struct kr_moment_net {
     void *last;                                /* [out of the top layer] */
     double last_bias;
     int first_block, nblocks; /* of the batch */
+    kr_moment_basis basis;
 } kr_moment_net;
 
 /* Arrays of a hidden layer, [nblocks][stride][lanes]: σ(z); σ', σ'' unless tanh; output y; adjoints gy, gz of output
@@ -126,9 +141,15 @@ typedef struct kr_moment_kernels {
     /* rows [first, last) of θ's [in][out] block to a matrix */
     void (*pack)(const double *from, int first, int last, const kr_moment_matrix *to);
     void (*convert)(size_t n, const double *from, void *to);
-    /* rows [begin, end) of a weight gradient: to [in][out] += x zbᵀ + xd gzᵀ over the net's blocks */
-    void (*weights)(const kr_moment *m, const kr_moment_net *net, int layer, int begin, int end, double *to,
+    /* rows [begin, end) of a weight gradient: to [in][out] (= when set, or) += x zbᵀ + xd gzᵀ over the net's blocks;
+     * rows of the first layer are those of the basis, and go to its `bar` */
+    void (*weights)(const kr_moment *m, const kr_moment_net *net, int layer, int begin, int end, int set, double *to,
                     void *scratch);
+    /* the basis of net `index`; panel p of its weights; from its
+     * gradient that of channels `first` … */
+    void (*basis)(const kr_moment *m, int index, double tolerance, kr_moment_basis *basis);
+    void (*fold)(const kr_moment *m, const kr_moment_net *net, int p);
+    void (*expand)(const kr_moment *m, const kr_moment_net *net, int first, int set, double *to, void *scratch);
     /* to [out] += Σ over the net's blocks and lanes of rows [in block] of an array */
     void (*sums)(int nblocks, int stride, int rows, const void *from, double *to);
     /* rows [begin, end) of C̄ [n][ng] of a pair of types over blocks first … */
@@ -205,6 +226,9 @@ kr_status kr_moment_set_knots(kr_context *ctx, kr_moment *m, int knots);
 /* Batches (engine_moment_batch.c). */
 kr_status kr_moment_plan(kr_context *ctx, kr_moment *m, const kr_batch *batch);
 void kr_moment_fill_rows(kr_moment *m);
+static inline void *kr_moment_scratch(const kr_moment *m, int thread) {
+    return (char *)m->scratch.data + (size_t)thread * m->scratch_bytes;
+}
 
 /* An embedding net on n rows x [n][in], with a tape of so many doubles (engine_moment_tape.c): returns y [n][out]
  * inside the tape; then adds to gtheta, and to gx [n][in] when not NULL, what ybar [n][out] gives. */
@@ -212,6 +236,13 @@ size_t kr_moment_tape_doubles(const kr_net *net, int n);
 const double *kr_moment_tape_value(const kr_moment *m, const kr_net *net, int n, const double *x, double *tape);
 void kr_moment_tape_gradient(const kr_moment *m, const kr_net *net, int n, const double *x, const double *ybar,
                              double *tape, double *gtheta, double *gx);
+
+/* Fewer inputs of the fitting nets (engine_moment_basis.c): memory for a batch; basis and weights of this step. */
+kr_status kr_moment_basis_prepare(kr_context *ctx, kr_moment *m);
+kr_status kr_moment_basis_find(kr_context *ctx, kr_moment *m);
+/* From the gradients in the basis to gtheta. */
+kr_status kr_moment_basis_gradient(kr_context *ctx, kr_moment *m, int set, double *gtheta);
+void kr_moment_basis_free(kr_moment_basis *basis);
 
 /* Nets at the nodes (engine_moment_nodes.c). */
 kr_status kr_moment_nodes_create(kr_context *ctx, kr_moment *m);
@@ -223,6 +254,17 @@ kr_status kr_moment_nodes_gradient(kr_context *ctx, kr_moment *m, double *gtheta
 /* C̄ of the pair of types [n][ng], to be filled by the kernels. */
 double *kr_moment_nodes_bar(const kr_moment *m, int ti, int tj);
 kr_status kr_moment_nodes_error(kr_context *ctx, kr_moment *m, double *error);
+
+/* Weights of layer l as the inputs in use see them, and the rows of its gradient. */
+static inline const kr_moment_matrix *kr_moment_weight(const kr_moment *m, const kr_moment_net *net, int l) {
+    return l == 0 && net->basis.q < m->ng ? &net->basis.weight : &net->weight[l];
+}
+static inline int kr_moment_coupled(const kr_moment *m, const kr_moment_net *net) {
+    return net->basis.q < m->ng ? net->basis.q * m->axis : m->ncoupled;
+}
+static inline int kr_moment_inputs(const kr_moment *m, const kr_moment_net *net, int l) {
+    return l ? m->layer[l].in : kr_moment_coupled(m, net) + m->nin - m->ncoupled;
+}
 
 kr_status kr_moment_matrix_create(kr_context *ctx, const kr_moment *m, int in, int out, kr_moment_matrix *matrix);
 

@@ -332,6 +332,7 @@ kr_status kr_moment_plan(kr_context *ctx, kr_moment *m, const kr_batch *batch) {
     for (int t = 0; t < m->nt; t++)
         if (!m->slot[t]) m->slot[t] = m->nslots++;
     KR_TRY(kr_moment_nodes_prepare(ctx, m));
+    KR_TRY(kr_moment_basis_prepare(ctx, m));
     make_groups(m, kr_parallel_threads(ctx));
     KR_TRY(make_arrays(ctx, m));
 done:
@@ -359,8 +360,8 @@ void kr_moment_fill_rows(kr_moment *m) {
         const double *fparam = frame && frame->fparam ? frame->fparam : f->default_fparam;
         const double *aparam =
             frame && frame->aparam ? frame->aparam + (size_t)m->row_atom[row] * f->numb_aparam : NULL;
-        size_t at =
-            ((size_t)block * (size_t)m->stride_in + (size_t)m->ncoupled) * (size_t)m->lanes + (size_t)(row % m->lanes);
+        size_t first = (size_t)kr_moment_coupled(m, &m->net[m->block[block].net]);
+        size_t at = ((size_t)block * (size_t)m->stride_in + first) * (size_t)m->lanes + (size_t)(row % m->lanes);
         for (int c = m->ncoupled; c < m->nin; c++, at += (size_t)m->lanes) {
             int i = c - m->ncoupled;
             double value = 0;

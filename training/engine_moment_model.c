@@ -106,6 +106,7 @@ void kr_moment_destroy(void **state) {
             kr_free(m->net[n].idt[l]);
         }
         kr_free(m->net[n].last);
+        kr_moment_basis_free(&m->net[n].basis);
     }
     kr_free(m->net);
     kr_free(m->pair);

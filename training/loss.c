@@ -262,9 +262,12 @@ kr_status kr_loss_gradient(kr_context *ctx, const kr_loss_options *o, double rat
                                virials ? ws->virial.data : NULL));
     KR_TRY(residuals(ctx, o, ratio, batch, count, report, ws));
     kr_loss_report_finish(o, count, report);
-    if (gtheta && batch->natoms > 0 && (energies || forces || virials))
-        KR_TRY(kr_engine_gradient(ctx, engine, batch, energies ? ws->ebar.data : NULL, forces ? ws->fbar.data : NULL,
-                                  virials ? ws->wbar.data : NULL, gtheta));
+    if (!gtheta || batch->natoms == 0 || !(energies || forces || virials)) goto done;
+    const double *ebar = energies ? ws->ebar.data : NULL, *fbar = forces ? ws->fbar.data : NULL;
+    const double *wbar = virials ? ws->wbar.data : NULL;
+    KR_TRY(ws->set ? kr_engine_set_gradient(ctx, engine, batch, ebar, fbar, wbar, gtheta)
+                   : kr_engine_gradient(ctx, engine, batch, ebar, fbar, wbar, gtheta));
+    ws->set = 0;
 done:
     return status;
 }

@@ -49,6 +49,7 @@ typedef struct kr_loss_report {
 /* Scratch: energies, forces, virials of a batch and the derivatives by them. Grow-only. */
 typedef struct kr_loss_workspace {
     kr_buffer energy, force, virial, ebar, fbar, wbar;
+    int set; /* 1: the next gradient overwrites gtheta instead of adding to it, and sets this to 0 */
 } kr_loss_workspace;
 void kr_loss_workspace_free(kr_loss_workspace *ws);
 
@@ -57,9 +58,9 @@ void kr_loss_count(const kr_loss_options *options, const kr_batch *batch, double
 /* rmse from mean; count as given to kr_loss_gradient. */
 void kr_loss_report_finish(const kr_loss_options *options, const double *count, kr_loss_report *report);
 
-/* ratio = lr(t)/start_lr. Evaluates the batch and, when gtheta is not NULL, adds dL/dθ to it. count NULL = that of the
- * batch. When the batch is one part of several (processes, or pieces of a large one) it is the sum over all parts:
- * then loss, term, mean and dL/dθ of the parts add up to those of the whole. A part may be empty.
+/* ratio = lr(t)/start_lr. Evaluates the batch and, when gtheta is not NULL, adds dL/dθ to it (see kr_loss_workspace).
+ * count NULL = that of the batch. When the batch is one part of several (processes, or pieces of a large one) it is the
+ * sum over all parts: then loss, term, mean and dL/dθ of the parts add up to those of the whole. A part may be empty.
  * KR_ERR_NUMERIC names the first frame whose loss is not finite. */
 kr_status kr_loss_gradient(kr_context *ctx, const kr_loss_options *options, double ratio, kr_engine *engine,
                            const kr_batch *batch, const double *count, double *gtheta, kr_loss_report *report,

@@ -63,7 +63,7 @@ kr_status kr_member_loss(kr_context *ctx, kr_training *t, kr_member *m, const kr
     int used = 0, atoms = 0;
     *report = (kr_loss_report){0};
     kr_loss_count(&t->input->loss, batch, count);
-    if (gradient) memset(gradient, 0, m->model->ntheta * sizeof *gradient);
+    t->loss.set = 1;
     for (int i = t->options.rank; i < batch->nframes; i += nranks_of(t)) {
         piece[used++] = batch->frame[i];
         atoms += batch->frame[i]->natoms;
@@ -75,6 +75,7 @@ kr_status kr_member_loss(kr_context *ctx, kr_training *t, kr_member *m, const kr
         add_report(report, &r);
         used = atoms = 0;
     }
+    if (gradient && t->loss.set) memset(gradient, 0, m->model->ntheta * sizeof *gradient); /* no frame of ours */
     KR_TRY(sum_up(ctx, t, m->model->ntheta, gradient, report, cancel));
     kr_loss_report_finish(&t->input->loss, count, report);
 done:
@@ -132,6 +133,29 @@ static kr_status measure(kr_context *ctx, void *payload, int group, const double
         KR_TRY(kr_member_loss(ctx, o->t, o->m, o->batch, o->ratio, NULL, &o->m->last, o->cancel));
     KR_TRY(kr_member_measure(ctx, o->t, o->m, o->batch, group, innovation, gradient));
 done:
+    return status;
+}
+
+/* Adam's means in the precision of the networks, as DeePMD-kit has them, unless the input says otherwise: with float
+ * networks their traffic would be a tenth of a step. */
+static int follows_precision(const kr_training *t, const kr_optimizer_kind *kind) {
+    return t->single && (!strcmp(kind->name, "Adam") || !strcmp(kind->name, "AdamW")) &&
+           !kr_tree_get(t->input->optimizer_options, "single");
+}
+
+kr_status kr_member_optimizer(kr_context *ctx, kr_training *t, kr_member *m, const kr_optimizer_kind *kind) {
+    kr_status status = KR_OK;
+    kr_tree *options = NULL, *yes = NULL;
+    KR_TRY(kr_tree_copy(ctx, t->input->optimizer_options, &options));
+    if (follows_precision(t, kind)) {
+        KR_TRY(kr_tree_new_bool(ctx, 1, &yes));
+        KR_TRY(kr_tree_set(ctx, options, "single", &yes));
+    }
+    KR_TRY(kr_optimizer_create(ctx, kind, options, m->model->ntheta, m->model->nblocks, m->model->block, m->mask,
+                               &m->optimizer));
+done:
+    kr_tree_destroy(&options);
+    kr_tree_destroy(&yes);
     return status;
 }
 

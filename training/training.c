@@ -211,8 +211,7 @@ static kr_status equip(kr_context *ctx, kr_training *t, kr_member *m) {
         KR_TRY(KR_ERR_UNSUPPORTED);
     }
     KR_TRY(kr_member_engine(ctx, t, m, in->own.spline_knots));
-    status = kr_optimizer_create(ctx, kind, in->optimizer_options, n, m->model->nblocks, m->model->block, m->mask,
-                                 &m->optimizer);
+    status = kr_member_optimizer(ctx, t, m, kind);
     if (status < 0) kr_error_prefix(ctx, "optimizer");
     KR_TRY(status);
     /* Line searches look at trial points and need θ to stay; other optimizers work in the model's own array. */

@@ -60,6 +60,7 @@ struct kr_training {
 kr_status kr_member_loss(kr_context *ctx, kr_training *t, kr_member *m, const kr_batch *batch, double ratio,
                          double *gradient, kr_loss_report *report, int *cancel);
 /* One update with the batch of step m->step. */
+kr_status kr_member_optimizer(kr_context *ctx, kr_training *t, kr_member *m, const kr_optimizer_kind *kind);
 kr_status kr_member_update(kr_context *ctx, kr_training *t, kr_member *m, int *cancel);
 /* Mean over all frames of a set, as one batch; evaluated in pieces. */
 kr_status kr_member_evaluate(kr_context *ctx, kr_training *t, kr_member *m, kr_data_set *set, double ratio,

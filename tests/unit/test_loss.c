@@ -20,8 +20,8 @@ static kr_status value(kr_context *ctx, void *state, const kr_batch *batch, doub
 }
 
 static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, const double *ebar, const double *fbar,
-                          const double *wbar, double *gtheta) {
-    (void)ctx, (void)state, (void)gtheta;
+                          const double *wbar, int set, double *gtheta) {
+    (void)ctx, (void)state, (void)set, (void)gtheta;
     memset(bars, 0, sizeof bars);
     if (ebar) memcpy(bars, ebar, (size_t)batch->natoms * sizeof *bars);
     if (fbar) memcpy(bars + ATOMS, fbar, 3 * (size_t)batch->natoms * sizeof *bars);

@@ -156,7 +156,7 @@ static void net_forward(const kr_moment *m, const kr_moment_net *net, const kr_m
         const int stride = l ? below->stride : m->stride_in;
         streams s =
             blocks_of(g->count, at_block(x, stride, g->first), stride, at_block(a->s, a->stride, g->first), a->stride);
-        product_forward(&net->weight[l], 0, m->layer[l].in, &s, net->bias[l], 0);
+        product_forward(kr_moment_weight(m, net, l), 0, kr_moment_inputs(m, net, l), &s, net->bias[l], 0);
         for (int b = g->first; b < g->first + g->count; b++) layer_output(m, net, l, b, at_block(x, stride, b));
     }
     const kr_moment_arrays *top = &m->array[m->nlayers - 1];
@@ -212,7 +212,7 @@ static void net_tangent(const kr_moment *m, const kr_moment_net *net, const kr_m
         const int stride = l ? m->array[l - 1].stride : m->stride_in;
         streams s =
             blocks_of(g->count, at_block(x, stride, g->first), stride, at_block(a->zd, a->stride, g->first), a->stride);
-        product_forward(&net->weight[l], 0, l ? layer->in : m->ncoupled, &s, NULL, 0);
+        product_forward(kr_moment_weight(m, net, l), 0, l ? layer->in : kr_moment_coupled(m, net), &s, NULL, 0);
         for (int b = g->first; b < g->first + g->count; b++) {
             const real *below = at_block(x, stride, b), *zd = at_block(a->zd, a->stride, b);
             const real *sigma = at_block(a->s, a->stride, b);
@@ -286,7 +286,7 @@ static void forward(const kr_moment *m, const kr_moment_group *g, int want_gradi
         real *moment = at_block(m->moment, m->stride_m, b), *t = at_block(m->t, m->stride_t, b);
         block_moments(m, b, 0, s.local, moment);
         block_t(m, b, moment, t);
-        inputs_forward(m, t, at_block(m->x, m->stride_in, b));
+        inputs_forward(m, &net->basis, t, at_block(m->x, m->stride_in, b));
     }
     net_forward(m, net, g);
     if (!want_gradient) return;
@@ -305,7 +305,7 @@ static void backward(const kr_moment *m, const kr_moment_group *g, void *memory)
         real *moment = at_block(m->moment_dot, m->stride_m, b), *td = at_block(m->td, m->stride_t, b);
         block_moments(m, b, 1, s.local, moment);
         block_t(m, b, moment, td);
-        inputs_tangent(m, at_block(m->t, m->stride_t, b), td, at_block(m->xd, m->stride_in, b));
+        inputs_tangent(m, &net->basis, at_block(m->t, m->stride_t, b), td, at_block(m->xd, m->stride_in, b));
     }
     net_tangent(m, net, g);
     net_adjoint(m, net, g, &s);
@@ -333,13 +333,17 @@ static void backward(const kr_moment *m, const kr_moment_group *g, void *memory)
 
 /* ---- sums over rows ---- */
 
-/* to [rows][columns] += c [rows][ldc] */
-static void add_rows(int rows, int columns, const real *c, ptrdiff_t ldc, double *to) {
+/* to [rows][columns] (= or) += c [rows][ldc] */
+static void add_rows(int rows, int columns, const real *c, ptrdiff_t ldc, int set, double *to) {
     for (int i = 0; i < rows; i++, c += ldc, to += columns)
-        for (int k = 0; k < columns; k++) to[k] += (double)c[k];
+        if (set)
+            for (int k = 0; k < columns; k++) to[k] = (double)c[k];
+        else
+            for (int k = 0; k < columns; k++) to[k] += (double)c[k];
 }
 
-static void weights(const kr_moment *m, const kr_moment_net *net, int l, int begin, int end, double *to, void *c) {
+static void weights(const kr_moment *m, const kr_moment_net *net, int l, int begin, int end, int set, double *to,
+                    void *c) {
     const kr_moment_arrays *a = &m->array[l];
     const int stride = l ? m->array[l - 1].stride : m->stride_in, first = net->first_block, out = m->layer[l].out;
     const ptrdiff_t ldc = (out + WIDE - 1) / WIDE * WIDE;
@@ -356,9 +360,15 @@ static void weights(const kr_moment *m, const kr_moment_net *net, int l, int beg
                        .b_row = WIDE,
                        .b_vec = (ptrdiff_t)m->nblocks * KR_LANES * WIDE};
     }
+    if (l == 0 && net->basis.q < m->ng) {
+        product_weights(s, 2, end - begin, out, (real *)net->basis.bar + begin * net->basis.ldc, net->basis.ldc, 1);
+        return;
+    }
     product_weights(s, 2, end - begin, out, c, ldc, 1);
-    add_rows(end - begin, out, c, ldc, to + (ptrdiff_t)begin * out);
+    add_rows(end - begin, out, c, ldc, set, to + (ptrdiff_t)begin * out);
 }
+
+#include "training/isa/moment_basis.inl"
 
 static void coefficients(const kr_moment *m, int first, int count, int tj, int begin, int end, double *to, void *c) {
     const ptrdiff_t quad = 4 * KR_LANES, ldc = (m->ng + WIDE - 1) / WIDE * WIDE;
@@ -387,8 +397,10 @@ static void coefficients(const kr_moment *m, int first, int count, int tj, int b
         clear = 0;
         b = last;
     }
-    memset(to + (ptrdiff_t)begin * m->ng, 0, (size_t)(end - begin) * (size_t)m->ng * sizeof *to);
-    if (!clear) add_rows(end - begin, m->ng, c, ldc, to + (ptrdiff_t)begin * m->ng);
+    if (clear)
+        memset(to + (ptrdiff_t)begin * m->ng, 0, (size_t)(end - begin) * (size_t)m->ng * sizeof *to);
+    else
+        add_rows(end - begin, m->ng, c, ldc, 1, to + (ptrdiff_t)begin * m->ng);
 }
 
 static void sums(int nblocks, int stride, int rows, const void *from, double *to) {
@@ -466,6 +478,9 @@ const kr_moment_kernels KR_KERNEL(moment) = {.lanes = (int)(KR_VECTOR_BYTES / si
                                              .pack = pack,
                                              .convert = convert,
                                              .weights = weights,
+                                             .basis = find_basis,
+                                             .fold = fold,
+                                             .expand = expand,
                                              .sums = sums,
                                              .coefficients = coefficients,
                                              .last = last,

@@ -14,20 +14,22 @@ enum { AXIS_STEP = 4 }; /* columns whose sums are held in registers */
 enum { AXIS_STEP = 2 };
 #endif
 
-static void inputs_forward(const kr_moment *m, const real *t, real *d) {
+/* D of the basis' channels, in their order. */
+static void inputs_forward(const kr_moment *m, const kr_moment_basis *basis, const real *t, real *d) {
     const int axis = m->axis;
     if (m->linear) {
         for (int a = 0; a < m->ng; a++) kr_store(d + a * KR_LANES, kr_load(t + 4 * a * KR_LANES));
         return;
     }
-    for (int a = 0; a < m->ng; a += 2) {
-        const int two = a + 1 < m->ng;
-        const real *pa = t + 4 * a * KR_LANES, *pb = t;
-        real *out = d + a * axis * KR_LANES, *out2 = two ? out + axis * KR_LANES : out;
+    for (int j = 0; j < basis->q; j += 2) {
+        const int two = j + 1 < basis->q;
+        const real *pa = t + 4 * basis->channel[j] * KR_LANES, *pa2 = t + 4 * basis->channel[j + two] * KR_LANES,
+                   *pb = t;
+        real *out = d + j * axis * KR_LANES, *out2 = two ? out + axis * KR_LANES : out;
         kr_vec x[4], y[4];
         for (int c = 0; c < 4; c++) {
             x[c] = kr_load(pa + c * KR_LANES);
-            y[c] = two ? kr_load(pa + (4 + c) * KR_LANES) : x[c];
+            y[c] = kr_load(pa2 + c * KR_LANES);
         }
         for (int b = 0; b < axis; b++, pb += 4 * KR_LANES, out += KR_LANES, out2 += KR_LANES) {
             kr_vec s = kr_splat(0), s2 = kr_splat(0);
@@ -43,14 +45,15 @@ static void inputs_forward(const kr_moment *m, const real *t, real *d) {
     }
 }
 
-static void inputs_tangent(const kr_moment *m, const real *t, const real *td, real *d) {
+static void inputs_tangent(const kr_moment *m, const kr_moment_basis *basis, const real *t, const real *td, real *d) {
     const int axis = m->axis;
     if (m->linear) {
-        inputs_forward(m, td, d);
+        inputs_forward(m, basis, td, d);
         return;
     }
-    for (int a = 0; a < m->ng; a++) {
-        real *out = d + a * axis * KR_LANES;
+    for (int j = 0; j < basis->q; j++) {
+        const int a = basis->channel[j];
+        real *out = d + j * axis * KR_LANES;
         const real *pb = t, *pd = td;
         kr_vec x[4], y[4];
         for (int c = 0; c < 4; c++) {

@@ -1,4 +1,4 @@
-/* Reaction coordinates from level functions or formulas.
+/* Reaction coordinates from level functions, formulas or learned committors.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "sampling/coordinate.h"
 #include "core/error.h"
@@ -27,14 +27,34 @@ static kr_status from_formula(void *payload, kr_context *ctx, int n, const doubl
     return KR_OK;
 }
 
-kr_status kr_coordinate_create(kr_context *ctx, const kr_problem *problem, const kr_tree *text, kr_own_coordinate *c) {
+static kr_status from_committor(void *payload, kr_context *ctx, int n, const double *x, double *value) {
+    const kr_own_coordinate *c = payload;
+    return kr_committor_model_logit(ctx, &c->model, n, x, value);
+}
+
+static kr_status load_committor(kr_context *ctx, kr_own_coordinate *c, const kr_tree *what) {
+    const kr_tree *folder = kr_tree_get(what, "committor");
+    if (what->count != 1 || !folder || folder->kind != KR_TREE_STRING)
+        return kr_parameter_fail(ctx, "rate", "coordinate", what, "{\"committor\": \"FOLDER\"} expected");
+    if (c->problem->dynamics == KR_UNDERDAMPED)
+        return kr_parameter_fail(ctx, "rate", "coordinate", what, "learned committors are of overdamped dynamics");
+    c->coordinate.values = from_committor;
+    return kr_committor_model_load(ctx, c->problem, folder->string, &c->model);
+}
+
+kr_status kr_coordinate_create(kr_context *ctx, const kr_problem *problem, const kr_tree *what, kr_own_coordinate *c) {
     kr_status status = KR_OK;
     *c = (kr_own_coordinate){.problem = problem, .coordinate = {from_levels, c}};
-    if (kr_tree_is_null(text)) return KR_OK;
-    if (text->kind != KR_TREE_STRING)
-        return kr_parameter_fail(ctx, "rate", "coordinate", text, "a formula in quotation marks expected");
+    c->from_levels = kr_tree_is_null(what);
+    if (c->from_levels) return KR_OK;
+    if (what->kind == KR_TREE_MAP) {
+        KR_TRY(load_committor(ctx, c, what));
+        goto done;
+    }
+    if (what->kind != KR_TREE_STRING)
+        return kr_parameter_fail(ctx, "rate", "coordinate", what, "a formula in quotation marks expected");
     KR_TRY(kr_expression_create(ctx, problem->dim, NULL, &c->expression));
-    KR_TRY(kr_expression_output(ctx, c->expression, text->string, text));
+    KR_TRY(kr_expression_output(ctx, c->expression, what->string, what));
     c->coordinate.values = from_formula;
 done:
     if (status < 0) {
@@ -44,4 +64,7 @@ done:
     return status;
 }
 
-void kr_coordinate_destroy(kr_own_coordinate *c) { kr_expression_destroy(&c->expression); }
+void kr_coordinate_destroy(kr_own_coordinate *c) {
+    kr_expression_destroy(&c->expression);
+    kr_committor_model_free(&c->model);
+}

@@ -3,7 +3,7 @@
  *
  *   {"kind": "samples", "points": "x.npy", "weights": "w.npy", "A": …, "B": …}
  * points [n][d] (.npy, or a text file with one point per line), weights [n] ≥ 0 proportional to density over sampling
- * density; without a file all are 1. */
+ * density; without a file all are 1. "epsilon" is kT times the mobility. */
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
@@ -124,6 +124,7 @@ static kr_status create(kr_context *ctx, kr_problem *problem, const kr_tree *whe
     for (int k = 0; k < d; k++)
         if (!(problem->low[k] < problem->high[k])) problem->high[k] = problem->low[k] + 1;
     problem->dynamics = KR_DIFFUSION;
+    problem->epsilon = 0; /* the file must say it where a rate is wanted */
 done:
     return status;
 }

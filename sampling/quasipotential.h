@@ -28,6 +28,13 @@ kr_status kr_lyapunov_hessian(kr_context *ctx, const kr_problem *problem, const 
 /* One step of length dt along f (classical Runge–Kutta); work [5][dim]. */
 kr_status kr_flow_step(kr_context *ctx, const kr_problem *problem, double dt, double *x, double *work);
 
+/* ---- characteristics (quasipotential_characteristics.c) ---- */
+
+/* n points x [n][dim] with the gradient p [n][dim] of V there, along paths from the attractors to the edge of the box
+ * enlarged by a factor. */
+kr_status kr_characteristics_trace(kr_context *ctx, const kr_problem *problem, const kr_attractors *attractors,
+                                   double enlarge, kr_stream stream, long n, double *x, double *p);
+
 /* ---- neural decomposition (quasipotential_net.c) ---- */
 
 typedef enum kr_quasi_loss {
@@ -43,7 +50,8 @@ typedef struct kr_quasi_net {
     kr_net *v, *g;
     size_t nparams;
     double *theta;
-    double *mean, *scale; /* [dim] of the inputs */
+    double *mean, *scale;       /* [dim] of the inputs */
+    double *linear, *quadratic; /* [dim], [dim][dim] of the polynomial under the network */
     double factor_v, factor_g;
     int threads;
     double *scratch, *slots;
@@ -54,19 +62,15 @@ typedef struct kr_quasi_net {
 typedef struct kr_quasi_training {
     kr_quasi_loss loss;
     double weight, lambda; /* of obtuse angles; of the orthogonality against the dynamics (learn_g) */
-    int steps, warm_steps, batch;
-    double lr_start, lr_stop, clip, average;
-    kr_stream stream;
-    /* Points: share of uniform ones in the box, the rest from x [n][dim]; f [n][dim] when learn_g. */
-    double uniform;
-    long n;
-    const double *x, *f;
+    long matched; /* that many first points of a batch know ∇V: f is −a∇V there, and |f + a∇V|² is their loss */
 } kr_quasi_training;
 
 kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int learn_g, int nhidden, const int *hidden,
                               const char *activation, kr_stream stream, kr_quasi_net **model);
 void kr_quasi_net_destroy(kr_quasi_net **model);
-/* Inputs and size of V from points [n][dim] and drifts [n][dim] there. */
+/* The polynomial from points [n][dim] with −a∇V, or what is near it, in f [n][dim]: the network learns the rest. */
+kr_status kr_quasi_net_fit_polynomial(kr_context *ctx, kr_quasi_net *model, long n, const double *x, const double *f);
+/* Inputs and size of V from points [n][dim] and drifts [n][dim] there; the polynomial is c_V |u|²/2. */
 void kr_quasi_net_fit_scales(kr_quasi_net *model, long n, const double *x, const double *f);
 /* V [n] (up to a constant), ∇V [n][dim], either may be NULL. */
 kr_status kr_quasi_net_evaluate(kr_context *ctx, const kr_quasi_net *model, const double *theta, long n,
@@ -76,6 +80,11 @@ kr_status kr_quasi_net_evaluate(kr_context *ctx, const kr_quasi_net *model, cons
 kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *model, const kr_quasi_training *how, int warm,
                             const double *theta, long n, const double *x, const double *f, double *gradient,
                             double *loss, double terms[2]);
+
+/* Mean of R²/(|f|² + 0.1 mean_f)² over points x [n][dim], R the residual of the stationary equation at the noise of the
+ * problem (quasipotential_residual.c); `weight` times its gradient is added. */
+kr_status kr_quasi_net_residual(kr_context *ctx, const kr_quasi_net *model, const double *theta, double weight,
+                                double mean_f, long n, const double *x, double *gradient, double *loss);
 
 /* ---- ordered line integral method (quasipotential_olim.c) ---- */
 

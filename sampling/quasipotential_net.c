@@ -1,22 +1,22 @@
 /* Quasipotential: V (and, from data, g) as networks; the losses that select the right solution.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- *   V = c_V (N(u) + |u|²/2),  u = (x − mean)/scale;   g = f + a∇V (f known) or c_g N_g(u) (f from data)
- * With p = ∇V, s = p·g, D = (|p|² + δ)(|g|² + δ), δ = 1e-6 |f|²:
- *   cosine       s²/D, times `weight` < 1 where s < 0. The asymmetry and the division select V; weight 1 or no division
- *                (hj) have V = 0 and other collapsed solutions.
- *   normalized   s²/(|p|² + |g|²)²        where g may vanish (gradient drifts)
- *   epr          |f + a p|²               over stationary samples
- * From data: |−a p + g − f|²/⟨|f|²⟩ + λ cosine. Warm-up: |f + a p|²/⟨|f|²⟩, the best gradient. Each is a function of p
- * (and g): its derivative is the v of the third sweep (core/net.h). Sources: Lin, Li, Ren, PMLR 145, 652 (2022); Zhao,
- * Zhang, Li, Commun. Phys. 2024 (EPR). */
+ *   V = c_V N(u) + b·(x − mean) + (x − mean)ᵀQ(x − mean)/2,  u = (x − mean)/scale;   g = f + a∇V (f known) or c_g
+ * N_g(u) (f from data) With p = ∇V, s = p·g, D = (|p|² + δ)(|g|² + δ), δ = 1e-6 |f|²: cosine       s²/D, times `weight`
+ * < 1 where s < 0. The asymmetry and the division select V; weight 1 or no division (hj) have V = 0 and other collapsed
+ * solutions. normalized   s²/(|p|² + |g|²)²        where g may vanish (gradient drifts) epr          |f + a p|² over
+ * stationary samples Points of characteristics (quasipotential_characteristics.c): |p − p_exact|², relative. From data:
+ * |−a p + g − f|²/⟨|f|²⟩ + λ cosine. Warm-up: |f + a p|²/⟨|f|²⟩, the best gradient. Each is a function of p (and g):
+ * its derivative is the v of the third sweep (core/net.h). Sources: Lin, Li, Ren, PMLR 145, 652 (2022); Zhao, Zhang,
+ * Li, Commun. Phys. 2024 (EPR). */
 #include "core/error.h"
+#include "core/linalg.h"
 #include "core/parallel.h"
-#include "sampling/quasipotential.h"
+#include "sampling/quasipotential_net_parts.h"
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 128 };
+enum { ROWS = KR_QUASI_ROWS };
 
 static void initialize(const kr_net *net, double *theta, kr_stream stream, uint64_t which) {
     for (int l = 0; l < net->nlayers; l++) {
@@ -51,6 +51,8 @@ kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int le
     KR_NEW(ctx, m->theta, m->nparams);
     KR_NEW(ctx, m->mean, d);
     KR_NEW(ctx, m->scale, d);
+    KR_NEW(ctx, m->linear, d);
+    KR_NEW(ctx, m->quadratic, d * d);
     m->threads = kr_parallel_threads(ctx);
     m->scratch_size = ROWS * (8 * d + 4);
     KR_NEW(ctx, m->scratch, (size_t)m->threads * m->scratch_size);
@@ -58,7 +60,7 @@ kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int le
     KR_NEW(ctx, m->workspace, (size_t)m->threads);
     initialize(m->v, m->theta, stream, 0);
     if (learn_g) initialize(m->g, m->theta, stream, 1);
-    for (size_t k = 0; k < d; k++) m->scale[k] = 1;
+    for (size_t k = 0; k < d; k++) m->scale[k] = m->quadratic[k * d + k] = 1;
     m->factor_v = m->factor_g = 1;
     *model = m;
     m = NULL;
@@ -77,6 +79,8 @@ void kr_quasi_net_destroy(kr_quasi_net **model) {
     kr_free(m->theta);
     kr_free(m->mean);
     kr_free(m->scale);
+    kr_free(m->linear);
+    kr_free(m->quadratic);
     kr_free(m->scratch);
     kr_free(m->slots);
     kr_free(m);
@@ -101,21 +105,52 @@ void kr_quasi_net_fit_scales(kr_quasi_net *m, long n, const double *x, const dou
     }
     m->factor_v = sqrt(drift / slope);
     m->factor_g = sqrt(drift / (double)n / (double)d);
+    memset(m->linear, 0, d * sizeof *m->linear);
+    memset(m->quadratic, 0, d * d * sizeof *m->quadratic);
+    for (size_t k = 0; k < d; k++) m->quadratic[k * d + k] = m->factor_v / (m->scale[k] * m->scale[k]);
 }
 
-/* u, and V (unless NULL), p of rows; gu is scratch [n][dim]. */
-static kr_status potential_rows(kr_context *ctx, const kr_quasi_net *m, const double *theta, int thread, int n,
-                                const double *x, double *u, double *gu, double *v, double *p) {
+/* Least squares of −f/a against (1, x − mean), then the symmetric part. */
+kr_status kr_quasi_net_fit_polynomial(kr_context *ctx, kr_quasi_net *m, long n, const double *x, const double *f) {
+    kr_status status = KR_OK;
+    size_t d = (size_t)m->dim, rows = (size_t)n;
+    double *a = NULL, *b = NULL;
+    KR_NEW(ctx, a, rows * (d + 1));
+    KR_NEW(ctx, b, rows * d);
+    for (size_t i = 0; i < rows; i++) {
+        a[i * (d + 1)] = 1;
+        for (size_t k = 0; k < d; k++) {
+            a[i * (d + 1) + 1 + k] = x[i * d + k] - m->mean[k];
+            b[i * d + k] = -f[i * d + k] / (m->problem->mobility ? m->problem->mobility[k] : 1);
+        }
+    }
+    KR_TRY(kr_least_squares(ctx, (int)n, (int)d + 1, (int)d, a, b, -1, NULL));
+    for (size_t k = 0; k < d; k++) {
+        m->linear[k] = b[k];
+        for (size_t j = 0; j < d; j++) m->quadratic[k * d + j] = 0.5 * (b[(1 + k) * d + j] + b[(1 + j) * d + k]);
+    }
+done:
+    kr_free(a);
+    kr_free(b);
+    return status;
+}
+
+kr_status kr_quasi_rows(kr_context *ctx, const kr_quasi_net *m, const double *theta, int thread, int n, const double *x,
+                        double *u, double *gu, double *v, double *p) {
     kr_status status = KR_OK;
     size_t d = (size_t)m->dim;
     double value[ROWS];
     for (size_t i = 0; i < (size_t)n * d; i++) u[i] = (x[i] - m->mean[i % d]) / m->scale[i % d];
     KR_TRY(kr_net_gradient(ctx, m->v, theta, n, u, NULL, value, gu, &m->workspace[thread]));
-    for (size_t i = 0; i < (size_t)n * d; i++) p[i] = m->factor_v * (gu[i] + u[i]) / m->scale[i % d];
-    for (size_t i = 0; i < (size_t)n && v; i++) {
-        v[i] = value[i];
-        for (size_t k = 0; k < d; k++) v[i] += 0.5 * u[i * d + k] * u[i * d + k];
-        v[i] *= m->factor_v;
+    for (size_t i = 0; i < (size_t)n; i++) {
+        double sum = m->factor_v * value[i];
+        for (size_t k = 0; k < d; k++) {
+            double slope = 0;
+            for (size_t j = 0; j < d; j++) slope += m->quadratic[k * d + j] * (x[i * d + j] - m->mean[j]);
+            p[i * d + k] = m->factor_v * gu[i * d + k] / m->scale[k] + m->linear[k] + slope;
+            sum += (x[i * d + k] - m->mean[k]) * (m->linear[k] + 0.5 * slope);
+        }
+        if (v) v[i] = sum;
     }
 done:
     return status;
@@ -135,7 +170,7 @@ static kr_status evaluate_block(void *payload, kr_context *ctx, long block, int 
     size_t d = (size_t)m->dim, at = (size_t)first * d;
     int n = (int)(e->n - first < ROWS ? e->n - first : ROWS);
     double *u = m->scratch + (size_t)thread * m->scratch_size, *gu = u + ROWS * d, *p = gu + ROWS * d;
-    kr_status status = potential_rows(ctx, m, e->theta, thread, n, e->x + at, u, gu, e->v ? e->v + first : NULL, p);
+    kr_status status = kr_quasi_rows(ctx, m, e->theta, thread, n, e->x + at, u, gu, e->v ? e->v + first : NULL, p);
     if (e->grad && status == KR_OK) memcpy(e->grad + at, p, (size_t)n * d * sizeof *p);
     return status;
 }
@@ -194,6 +229,20 @@ static double orthogonality(const job *j, const double *p, const double *g, cons
     return w * value;
 }
 
+/* A point where ∇V is known: g is the error of a∇V. Relative, but not near zeros. */
+static void matched_loss(const job *j, const double *g, const double *f, double *dp, double *dg, double *terms) {
+    size_t d = (size_t)j->model->dim;
+    double miss = 0, size = 0;
+    for (size_t k = 0; k < d; k++) {
+        miss += g[k] * g[k];
+        size += f[k] * f[k];
+    }
+    double scaled = 1 / ((double)j->n * (size + 0.01 * j->mean_f));
+    memset(dp, 0, d * sizeof *dp);
+    for (size_t k = 0; k < d; k++) dg[k] = 2 * scaled * g[k];
+    terms[0] += scaled * miss;
+}
+
 /* The loss of one point as a function of p and g; terms[0] dynamics, terms[1] orthogonality. */
 static void point_loss(const job *j, const double *p, const double *g, const double *f, double *dp, double *dg,
                        double *terms) {
@@ -229,14 +278,19 @@ static kr_status loss_block(void *payload, kr_context *ctx, long block, int thre
     double *u = m->scratch + (size_t)thread * m->scratch_size, *gu = u + R * d, *p = gu + R * d, *g = p + R * d;
     double *dp = g + R * d, *dg = dp + R * d, *zero = dg + R * d;
     memset(slot, 0, size * sizeof *slot);
-    KR_TRY(potential_rows(ctx, m, j->theta, thread, n, x, u, gu, NULL, p));
+    KR_TRY(kr_quasi_rows(ctx, m, j->theta, thread, n, x, u, gu, NULL, p));
     if (m->learn_g) KR_TRY(kr_net_value(ctx, m->g, j->theta, n, u, g, &m->workspace[thread]));
     for (size_t i = 0; i < (size_t)n * d; i++) {
         double a = m->problem->mobility ? m->problem->mobility[i % d] : 1;
         g[i] = m->learn_g ? m->factor_g * g[i] : f[i] + a * p[i];
     }
-    for (size_t i = 0; i < (size_t)n; i++)
-        point_loss(j, p + i * d, g + i * d, f + i * d, dp + i * d, dg + i * d, slot + m->nparams);
+    for (long i = 0; i < n; i++) {
+        size_t at = (size_t)i * d;
+        if (first + i < j->how->matched)
+            matched_loss(j, g + at, f + at, dp + at, dg + at, slot + m->nparams);
+        else
+            point_loss(j, p + at, g + at, f + at, dp + at, dg + at, slot + m->nparams);
+    }
     for (size_t i = 0; i < (size_t)n * d; i++) {
         double a = m->problem->mobility ? m->problem->mobility[i % d] : 1;
         if (!m->learn_g) dp[i] += a * dg[i];

@@ -63,6 +63,8 @@ kr_estimate kr_rate_mean(const kr_rate *rate, int c);
 /* Ratio Σ a / Σ b over the pieces with its jackknife error. */
 kr_estimate kr_rate_ratio(const kr_rate *rate, int a, int b);
 kr_status kr_rate_set(kr_context *ctx, kr_tree *map, const char *key, kr_estimate estimate); /* key, key_error */
+/* Rates and their errors from results of the command committor; 0 when they are of something else. */
+int kr_committor_rates(const kr_tree *results, kr_estimate *k_ab, kr_estimate *k_ba, kr_estimate *nu);
 /* Compares the routes of a results map {"name": {"k_ab", "k_ab_error"} …}: lines into the report, numbers into the
  * results. KR_NOT_CONVERGED when two differ by more than `allowed` standard errors. */
 kr_status kr_rates_agree(kr_context *ctx, kr_sampling *run, const kr_tree *methods, double allowed);

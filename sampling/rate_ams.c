@@ -266,10 +266,10 @@ static kr_status begin(kr_context *ctx, kr_rate *rate) {
         s->low = s->level->real;
     else
         KR_TRY(kr_basin_quantile(ctx, rate, mover, s->warm_up, s->basin_time, 0.9, &s->low));
-    if (!s->level && !rate->coordinate.expression) s->low = fmax(s->low, 0.02);
+    if (!s->level && rate->coordinate.from_levels) s->low = fmax(s->low, 0.02);
     KR_TRY(kr_rate_start(ctx, rate, 1, x));
     KR_TRY(c->values(c->payload, ctx, 1, x, &s->high));
-    if (!rate->coordinate.expression) s->high = 1;
+    if (rate->coordinate.from_levels) s->high = 1;
     if (!(s->high > s->low))
         KR_FAIL(ctx, KR_ERR_ARGUMENT, "ams: the coordinate is %g in B, not above the first level, %g", s->high, s->low);
 done:

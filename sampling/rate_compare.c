@@ -92,8 +92,11 @@ static kr_status collect_file(kr_context *ctx, const kr_tree *file, const char *
                               int *n, int most, char **names) {
     const kr_tree *methods = kr_tree_get(file, "methods");
     int first = *n;
+    kr_estimate k_ab, k_ba, nu;
     *n = collect(methods, routes, *n, most);
-    if (*n == first) return KR_ERROR(ctx, KR_ERR_FORMAT, "%s holds no rates (methods with k_ab)", path);
+    if (!methods && *n < most && kr_committor_rates(file, &k_ab, &k_ba, &nu))
+        routes[(*n)++] = (route){"committor", k_ab.value, k_ab.error};
+    if (*n == first) return KR_ERROR(ctx, KR_ERR_FORMAT, "%s holds no rates (methods with k_ab, or a committor)", path);
     for (int i = first; several && i < *n; i++) {
         names[i] = kr_strprintf(ctx, "%s: %s", path, routes[i].name);
         if (!names[i]) return KR_ERR_MEMORY;

@@ -204,7 +204,7 @@ static kr_status begin(kr_context *ctx, kr_rate *rate) {
     if (s->given) return KR_OK;
     KR_TRY(kr_rate_mover(ctx, rate, 0xffffff, 0, rate->dt, &mover));
     KR_TRY(kr_basin_quantile(ctx, rate, mover, s->warm_up, s->basin_time, 0.9, &s->level[0]));
-    if (!rate->coordinate.expression)
+    if (rate->coordinate.from_levels)
         s->level[0] = fmax(s->level[0], 0.02); /* the default coordinate is 0 at the edge of A */
     KR_TRY(kr_basin_run(ctx, rate, mover, s->level[0], s->warm_up, s->basin_time, &basin));
     if (basin.crossings < 10)

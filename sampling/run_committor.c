@@ -27,6 +27,11 @@ static const kr_parameter top_table[] = {
     TREE("sampling", sampling, "how points are drawn: `--keys sampling`"),
     TREE("training", training, "how the network is trained: `--keys training`"),
     TREE("validation", validation, "the checks: `--keys validation`"),
+    {.name = "load",
+     .type = KR_PARAMETER_TEXT,
+     AT(load),
+     .initial = "",
+     .help = "folder of a finished run: its network is validated, nothing is trained"},
     TREE("points", points, "list of points where q is printed"),
     {0}};
 
@@ -61,7 +66,7 @@ static const kr_parameter grid_table[] = {
      .help = "weights of edges, gradient dynamics"},
     {0}};
 
-static const kr_parameter network_table[] = {
+const kr_parameter kr_committor_network_table[] = {
     {.name = "hidden",
      .type = KR_PARAMETER_INTS,
      AT(net.hidden),
@@ -149,12 +154,34 @@ static const struct section {
     const kr_parameter *table;
     size_t offset; /* of its tree in the settings */
 } sections[] = {{"grid", grid_table, offsetof(kr_committor_settings, grid)},
-                {"network", network_table, offsetof(kr_committor_settings, network)},
+                {"network", kr_committor_network_table, offsetof(kr_committor_settings, network)},
                 {"features", features_table, offsetof(kr_committor_settings, features)},
                 {"sampling", sampling_table, offsetof(kr_committor_settings, sampling)},
                 {"training", training_table, offsetof(kr_committor_settings, training)},
                 {"validation", validation_table, offsetof(kr_committor_settings, validation)}};
 enum { SECTIONS = sizeof sections / sizeof *sections };
+
+/* What the variational method needs. Points of a file bring no dynamics: nothing can be shot from them. */
+static kr_status check_dynamics(kr_context *ctx, const kr_sampling *run) {
+    const kr_committor_settings *s = run->state;
+    if (run->problem->nsamples) {
+        if (run->problem->epsilon > 0 && s->sample.rounds == 1) return KR_OK;
+        return KR_ERROR(ctx, KR_ERR_FORMAT,
+                        "points of a file need problem.epsilon, kT times the mobility, for the rate, and allow one "
+                        "round");
+    }
+    if (run->problem->dynamics != KR_OVERDAMPED || !kr_problem_has_potential(run->problem)) {
+        KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "the variational method needs overdamped dynamics with a potential");
+        kr_error_hint(ctx, "\"method\": \"grid\" solves any drift in up to 3 dimensions");
+        return KR_ERR_UNSUPPORTED;
+    }
+    if (!(s->check.dt > 0)) {
+        KR_ERROR(ctx, KR_ERR_FORMAT, "validation.dt is missing: shots need a time step");
+        kr_error_hint(ctx, "a result that is not validated is none; halve dt until the histogram test stays the same");
+        return KR_ERR_FORMAT;
+    }
+    return KR_OK;
+}
 
 static kr_status prepare(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
@@ -170,16 +197,7 @@ static kr_status prepare(kr_context *ctx, kr_sampling *run) {
         KR_STEP(kr_parameters_nest(ctx, run->complete, sections[k].name, &copy));
     }
     if (s->method == KR_COMMITTOR_GRID) goto done;
-    if (run->problem->dynamics != KR_OVERDAMPED || !kr_problem_has_potential(run->problem)) {
-        status = KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "the variational method needs overdamped dynamics with a potential");
-        kr_error_hint(ctx, "\"method\": \"grid\" solves any drift in up to 3 dimensions");
-        goto done;
-    }
-    if (!(s->check.dt > 0)) {
-        status = KR_ERROR(ctx, KR_ERR_FORMAT, "validation.dt is missing: shots need a time step");
-        kr_error_hint(ctx, "a result that is not validated is none; halve dt until the histogram test stays the same");
-        goto done;
-    }
+    KR_STEP(check_dynamics(ctx, run));
     if (s->sample.walkers % 2) s->sample.walkers++;
 done:
     kr_tree_destroy(&copy);

@@ -5,7 +5,7 @@
 
 #include "sampling/committor_check.h"
 #include "sampling/committor_grid.h"
-#include "sampling/committor_net.h"
+#include "sampling/committor_model.h"
 #include "sampling/run.h"
 
 enum { KR_COMMITTOR_NETWORK, KR_COMMITTOR_GRID, KR_COMMITTOR_FEATURES };
@@ -15,6 +15,7 @@ typedef struct kr_committor_settings {
     int method;
     const kr_tree *grid, *network, *sampling, *training, *validation, *features;
     const kr_tree *points; /* where q is printed */
+    const char *load;      /* folder of a network that is only validated, or NULL */
     kr_tree *owned[8];     /* completed sections */
     struct {
         const kr_tree *spacing, *start;
@@ -45,6 +46,8 @@ typedef struct kr_committor_settings {
     } random;
 } kr_committor_settings;
 
+extern const kr_parameter kr_committor_network_table[];
+
 /* Weighted data of a run: rows [n][dim] drawn so far. */
 typedef struct kr_committor_set {
     long n, outside; /* all; outside of A and B, first */
@@ -64,6 +67,7 @@ typedef struct kr_committor_function {
 
 kr_status kr_committor_run_grid(kr_context *ctx, kr_sampling *run);
 kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run);
+enum { KR_COMMITTOR_DATA = 0xc003, KR_COMMITTOR_TEST = 0xc004 }; /* purposes of random streams */
 /* Draws a set with the bias of this round (model NULL: raised temperature). */
 kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net *model, long count, uint64_t purpose,
                             int round, kr_committor_set *set);

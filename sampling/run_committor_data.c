@@ -115,6 +115,8 @@ done:
     return status;
 }
 
+static kr_status take_state(kr_context *ctx, const kr_sampling *run, int state, long n, double *x);
+
 kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, long n, double **x) {
     kr_status status = KR_OK;
     int *coordinates = NULL;
@@ -122,6 +124,11 @@ kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, 
     kr_sample_options o;
     kr_samples samples = {0};
     *x = NULL;
+    if (run->problem->nsamples) {
+        KR_NEW(ctx, *x, (size_t)n * (size_t)run->problem->dim);
+        KR_STEP(take_state(ctx, run, state, n, *x));
+        goto done;
+    }
     KR_STEP(starts(ctx, run, &start));
     KR_STEP(common_options(ctx, run, &coordinates, &o));
     /* Almost uniform: the edge of a state matters more than its bottom. */
@@ -286,6 +293,49 @@ done:
     return status;
 }
 
+/* ---- points of a file ---- */
+
+/* Every other point, for training or (later) for the test; in 32 blocks, as if of so many walkers, so that errors see
+ * the correlation along a trajectory. */
+static kr_status take_samples(kr_context *ctx, const kr_sampling *run, int later, kr_committor_set *set) {
+    kr_status status = KR_OK;
+    enum { BLOCKS = 32 };
+    const kr_problem *p = run->problem;
+    size_t dim = (size_t)p->dim;
+    long each = p->nsamples / 2 / BLOCKS, at = 0;
+    kr_samples s = {.n = each * BLOCKS, .dim = p->dim, .acceptance = 1};
+    if (each < 1) KR_FAIL(ctx, KR_ERR_ARGUMENT, "%ld points are too few, %d at least", p->nsamples, 2 * BLOCKS);
+    KR_NEW(ctx, s.x, (size_t)s.n * dim);
+    KR_NEW(ctx, s.log_weight, (size_t)s.n);
+    for (long i = 0; i < each; i++)
+        for (int b = 0; b < BLOCKS; b++, at++) {
+            long from = 2 * (b * each + i) + later;
+            memcpy(s.x + (size_t)at * dim, p->samples + (size_t)from * dim, dim * sizeof *s.x);
+            s.log_weight[at] = log(p->weights[from]);
+        }
+    KR_STEP(finish(ctx, run, &s, BLOCKS, set));
+done:
+    kr_samples_free(&s);
+    return status;
+}
+
+/* n points of a state, drawn from those of the file. */
+static kr_status take_state(kr_context *ctx, const kr_sampling *run, int state, long n, double *x) {
+    const kr_problem *p = run->problem;
+    const kr_region *region = state ? p->b : p->a;
+    long inside = 0, seen = 0, at = 0;
+    for (long i = 0; i < p->nsamples; i++) inside += kr_region_level(region, p->samples + i * p->dim, NULL) <= 0;
+    if (!inside) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "no point of the file lies in state %s", state ? "B" : "A");
+    /* Evenly over the file; over and over when there are few. */
+    for (long i = 0; at < n; i = (i + 1) % p->nsamples) {
+        const double *point = p->samples + i * p->dim;
+        if (kr_region_level(region, point, NULL) > 0) continue;
+        if (inside > n && seen++ * n / inside < at) continue;
+        memcpy(x + at++ * p->dim, point, (size_t)p->dim * sizeof *x);
+    }
+    return KR_OK;
+}
+
 kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net *model, long count, uint64_t purpose,
                             int round, kr_committor_set *set) {
     kr_status status = KR_OK;
@@ -295,6 +345,7 @@ kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net 
     kr_sample_options o;
     kr_samples samples = {0}, pilot = {0};
     bias how = {.run = run, .model = model, .table = table, .floor = 1e-6};
+    if (run->problem->nsamples) return take_samples(ctx, run, purpose == KR_COMMITTOR_TEST, set);
     KR_STEP(starts(ctx, run, &start));
     KR_STEP(common_options(ctx, run, &coordinates, &o));
     o.count = count;

@@ -149,10 +149,10 @@ kr_status kr_committor_run_features(kr_context *ctx, kr_sampling *run) {
     int passed = 0;
     KR_STEP(kr_committor_draw_state(ctx, run, 0, s->sample.boundary_count, &xa));
     KR_STEP(kr_committor_draw_state(ctx, run, 1, s->sample.boundary_count, &xb));
-    KR_STEP(kr_committor_draw(ctx, run, NULL, s->sample.count, 0xc003, 0, &set));
+    KR_STEP(kr_committor_draw(ctx, run, NULL, s->sample.count, KR_COMMITTOR_DATA, 0, &set));
     KR_STEP(make_cosines(ctx, run, &set, &c));
     KR_STEP(solve(ctx, run, &set, xa, xb, &c));
-    KR_STEP(kr_committor_draw(ctx, run, NULL, s->sample.test_count, 0xc004, 1, &test));
+    KR_STEP(kr_committor_draw(ctx, run, NULL, s->sample.test_count, KR_COMMITTOR_TEST, 1, &test));
     KR_STEP(kr_committor_validate(ctx, run, &f, &test, xa, xb, s->sample.boundary_count, &passed));
     KR_STEP(kr_committor_print_points(ctx, run, &f));
     KR_STEP(kr_committor_write_map(ctx, run, &f));

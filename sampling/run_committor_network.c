@@ -8,8 +8,6 @@
  * The functional of a network is too large by Σ ρ|∇δ|². Of M independent members with errors δ_m the mean has less of
  * it, and ν_cross = ε⟨∇q_m·∇q_n⟩, m ≠ n, has no more than their common error: (M² I[mean] − Σ I[q_m])/(M(M − 1)). */
 #include "core/error.h"
-#include "core/file.h"
-#include "core/json.h"
 #include "core/memory.h"
 #include "sampling/run_committor.h"
 #include <math.h>
@@ -19,8 +17,7 @@
 typedef struct network_run {
     kr_sampling *run;
     const kr_committor_settings *s;
-    kr_committor_net *model;
-    double **theta;  /* [members][nparams] */
+    kr_committor_model q;
     double *started; /* [nparams] member 0 when the round began: the bias */
     double *xa, *xb; /* [boundary_count][dim] */
     kr_committor_set set;
@@ -28,77 +25,25 @@ typedef struct network_run {
     int round, member;
 } network_run;
 
-/* q and ∇q of the mean of all members; only member `one` when it is not negative. */
-typedef struct mean_network {
-    const network_run *r;
-    int one;
-} mean_network;
-
+/* For kr_committor_function: q and ∇q of the mean of all members. */
 static kr_status evaluate_mean(kr_context *ctx, const void *payload, long n, const double *x, double *q, double *grad) {
-    kr_status status = KR_OK;
-    const mean_network *f = payload;
-    const network_run *r = f->r;
-    int members = r->s->train.members, dim = r->run->problem->dim;
-    double *q1 = NULL, *g1 = NULL;
-    if (members == 1 || f->one >= 0)
-        return kr_committor_net_evaluate(ctx, r->model, r->theta[f->one >= 0 ? f->one : 0], n, x, q, NULL, grad);
-    KR_NEW(ctx, q1, (size_t)n);
-    if (grad) KR_NEW(ctx, g1, (size_t)(n * dim));
-    for (int m = 0; m < members; m++) {
-        KR_STEP(kr_committor_net_evaluate(ctx, r->model, r->theta[m], n, x, q1, NULL, g1));
-        for (long i = 0; i < n; i++) q[i] = (m ? q[i] : 0) + q1[i] / members;
-        for (long i = 0; i < n * dim && grad; i++) grad[i] = (m ? grad[i] : 0) + g1[i] / members;
-    }
-done:
-    kr_free(q1);
-    kr_free(g1);
-    return status;
-}
-
-static kr_status make_model(kr_context *ctx, network_run *r) {
-    kr_status status = KR_OK;
-    const kr_committor_settings *s = r->s;
-    kr_expression *expression = NULL;
-    int nhidden, *hidden = NULL;
-    KR_STEP(kr_parameter_ints(ctx, s->net.hidden, &nhidden, &hidden));
-    if (s->net.features) {
-        KR_STEP(kr_expression_create(ctx, r->run->problem->dim, NULL, &expression));
-        for (int f = 0; f < s->net.features->count; f++)
-            KR_STEP(
-                kr_expression_output(ctx, expression, s->net.features->child[f]->string, s->net.features->child[f]));
-    }
-    KR_NEW(ctx, r->theta, (size_t)s->train.members);
-    for (int m = s->train.members - 1; m >= 0; m--) {
-        /* Each member's start values; the model of member 0 is kept. */
-        kr_expression *none = NULL;
-        kr_committor_net_destroy(&r->model);
-        KR_STEP(kr_committor_net_create(ctx, r->run->problem, nhidden, hidden, s->net.activation,
-                                        s->net.boundary ? s->net.width : 0, m ? &none : &expression,
-                                        (kr_stream){r->run->seed, 0xc001 + (uint64_t)m * 0x10000}, &r->model));
-        KR_NEW(ctx, r->theta[m], r->model->nparams);
-        memcpy(r->theta[m], r->model->theta, r->model->nparams * sizeof(double));
-    }
-    KR_NEW(ctx, r->started, r->model->nparams);
-done:
-    kr_expression_destroy(&expression);
-    kr_free(hidden);
-    return status;
+    return kr_committor_model_evaluate(ctx, payload, -1, n, x, q, grad);
 }
 
 static kr_status save(kr_context *ctx, network_run *r, const kr_committor_trainer *trainer) {
     kr_status status = KR_OK;
     kr_tree *map = NULL, *part;
-    long n = (long)r->model->nparams, nf = r->model->nfeatures;
+    long n = (long)r->q.net->nparams, nf = r->q.net->nfeatures;
     char key[32];
     KR_STEP(kr_tree_new(ctx, KR_TREE_MAP, &map));
     KR_STEP(kr_run_set_int(ctx, map, "round", r->round));
     KR_STEP(kr_run_set_int(ctx, map, "member", r->member));
     KR_STEP(kr_run_set_reals(ctx, map, "started", n, r->started));
-    KR_STEP(kr_run_set_reals(ctx, map, "mean", nf, r->model->mean));
-    KR_STEP(kr_run_set_reals(ctx, map, "scale", nf, r->model->scale));
-    for (int m = 0; m < r->s->train.members; m++) {
+    KR_STEP(kr_run_set_reals(ctx, map, "mean", nf, r->q.net->mean));
+    KR_STEP(kr_run_set_reals(ctx, map, "scale", nf, r->q.net->scale));
+    for (int m = 0; m < r->q.members; m++) {
         snprintf(key, sizeof key, "theta%d", m);
-        KR_STEP(kr_run_set_reals(ctx, map, key, n, r->theta[m]));
+        KR_STEP(kr_run_set_reals(ctx, map, key, n, r->q.theta[m]));
     }
     KR_STEP(kr_run_set_map(ctx, map, "training", &part));
     KR_STEP(kr_committor_trainer_save(ctx, trainer, part));
@@ -110,16 +55,16 @@ done:
 
 static kr_status load(kr_context *ctx, network_run *r) {
     kr_status status = KR_OK;
-    long n = (long)r->model->nparams, nf = r->model->nfeatures;
+    long n = (long)r->q.net->nparams, nf = r->q.net->nfeatures;
     char key[32];
     KR_STEP(kr_tree_get_int(ctx, r->resume, "round", 0, r->s->sample.rounds, &r->round));
-    KR_STEP(kr_tree_get_int(ctx, r->resume, "member", 0, r->s->train.members, &r->member));
+    KR_STEP(kr_tree_get_int(ctx, r->resume, "member", 0, r->q.members, &r->member));
     KR_STEP(kr_run_get_reals(ctx, r->resume, "started", n, r->started));
-    KR_STEP(kr_run_get_reals(ctx, r->resume, "mean", nf, r->model->mean));
-    KR_STEP(kr_run_get_reals(ctx, r->resume, "scale", nf, r->model->scale));
-    for (int m = 0; m < r->s->train.members; m++) {
+    KR_STEP(kr_run_get_reals(ctx, r->resume, "mean", nf, r->q.net->mean));
+    KR_STEP(kr_run_get_reals(ctx, r->resume, "scale", nf, r->q.net->scale));
+    for (int m = 0; m < r->q.members; m++) {
         snprintf(key, sizeof key, "theta%d", m);
-        KR_STEP(kr_run_get_reals(ctx, r->resume, key, n, r->theta[m]));
+        KR_STEP(kr_run_get_reals(ctx, r->resume, key, n, r->q.theta[m]));
     }
 done:
     return status;
@@ -144,8 +89,8 @@ static kr_status train_member(kr_context *ctx, network_run *r) {
         .stream = {r->run->seed, 0xc002 + (uint64_t)r->member * 0x10000},
         .round = (uint64_t)r->round};
     kr_committor_trainer *trainer = NULL;
-    memcpy(r->model->theta, r->theta[r->member], r->model->nparams * sizeof(double));
-    KR_STEP(kr_committor_trainer_create(ctx, r->model, &how, &data, &trainer));
+    memcpy(r->q.net->theta, r->q.theta[r->member], r->q.net->nparams * sizeof(double));
+    KR_STEP(kr_committor_trainer_create(ctx, r->q.net, &how, &data, &trainer));
     if (r->resume) {
         const kr_tree *part;
         KR_STEP(kr_tree_need(ctx, r->resume, "training", &part));
@@ -159,7 +104,7 @@ static kr_status train_member(kr_context *ctx, network_run *r) {
         if (stop || kr_run_checkpoint_due(r->run)) KR_STEP(save(ctx, r, trainer));
         if (stop) KR_FAIL(ctx, KR_CANCELLED, "stopped at step %ld of round %d", trainer->step, r->round + 1);
     }
-    memcpy(r->theta[r->member], r->model->theta, r->model->nparams * sizeof(double));
+    memcpy(r->q.theta[r->member], r->q.net->theta, r->q.net->nparams * sizeof(double));
     KR_STEP(kr_run_line(ctx, r->run, "round %d, network %d: functional %.5g, boundary %.2e, hinge %.2e", r->round + 1,
                         r->member + 1, trainer->terms.functional * r->run->problem->epsilon, trainer->terms.boundary,
                         trainer->terms.hinge));
@@ -174,8 +119,8 @@ static kr_status report_change(kr_context *ctx, network_run *r, double *change) 
     double *q = NULL, *old = NULL, square = 0;
     KR_NEW(ctx, q, (size_t)r->set.outside);
     KR_NEW(ctx, old, (size_t)r->set.outside);
-    KR_STEP(kr_committor_net_evaluate(ctx, r->model, r->theta[0], r->set.outside, r->set.x, q, NULL, NULL));
-    KR_STEP(kr_committor_net_evaluate(ctx, r->model, r->started, r->set.outside, r->set.x, old, NULL, NULL));
+    KR_STEP(kr_committor_net_evaluate(ctx, r->q.net, r->q.theta[0], r->set.outside, r->set.x, q, NULL, NULL));
+    KR_STEP(kr_committor_net_evaluate(ctx, r->q.net, r->started, r->set.outside, r->set.x, old, NULL, NULL));
     for (long i = 0; i < r->set.outside; i++) square += (q[i] - old[i]) * (q[i] - old[i]);
     *change = sqrt(square / (double)r->set.outside);
     KR_STEP(kr_run_line(ctx, r->run, "round %d: %ld points, %.0f effective, acceptance %.2f, rms change of q %.4f",
@@ -190,15 +135,15 @@ static kr_status run_rounds(kr_context *ctx, network_run *r) {
     kr_status status = KR_OK;
     double change = NAN;
     for (; r->round < r->s->sample.rounds; r->round++, r->member = 0) {
-        if (!r->resume) memcpy(r->started, r->theta[0], r->model->nparams * sizeof(double));
+        if (!r->resume) memcpy(r->started, r->q.theta[0], r->q.net->nparams * sizeof(double));
         kr_committor_set_free(&r->set);
-        memcpy(r->model->theta, r->started, r->model->nparams * sizeof(double));
-        KR_STEP(
-            kr_committor_draw(ctx, r->run, r->round ? r->model : NULL, r->s->sample.count, 0xc003, r->round, &r->set));
+        memcpy(r->q.net->theta, r->started, r->q.net->nparams * sizeof(double));
+        KR_STEP(kr_committor_draw(ctx, r->run, r->round ? r->q.net : NULL, r->s->sample.count, KR_COMMITTOR_DATA,
+                                  r->round, &r->set));
         if (status != KR_OK) goto done;
         if (r->set.outside < 10) KR_FAIL(ctx, KR_ERR_NUMERIC, "%ld points outside of A and B", r->set.outside);
-        if (!r->round && !r->resume) kr_committor_net_standardize(r->model, r->set.outside, r->set.x);
-        for (; r->member < r->s->train.members; r->member++) {
+        if (!r->round && !r->resume) kr_committor_net_standardize(r->q.net, r->set.outside, r->set.x);
+        for (; r->member < r->q.members; r->member++) {
             KR_STEP(train_member(ctx, r));
             if (status != KR_OK) goto done;
         }
@@ -212,13 +157,12 @@ done:
 /* ε⟨|∇q|²⟩ of one member over the test set. */
 static kr_status functional(kr_context *ctx, const network_run *r, int one, const kr_committor_set *test, double *nu) {
     kr_status status = KR_OK;
-    mean_network f = {r, one};
     const kr_problem *p = r->run->problem;
     double *q = NULL, *grad = NULL;
     *nu = 0;
     KR_NEW(ctx, q, (size_t)test->outside);
     KR_NEW(ctx, grad, (size_t)(test->outside * p->dim));
-    KR_STEP(evaluate_mean(ctx, &f, test->outside, test->x, q, grad));
+    KR_STEP(kr_committor_model_evaluate(ctx, &r->q, one, test->outside, test->x, q, grad));
     for (long i = 0; i < test->outside; i++)
         for (int k = 0; k < p->dim; k++)
             *nu += p->epsilon * (p->mobility ? p->mobility[k] : 1) * test->w[i] / (double)test->n *
@@ -232,7 +176,7 @@ done:
 static kr_status cross_estimate(kr_context *ctx, network_run *r, const kr_committor_set *test) {
     kr_status status = KR_OK;
     double sum = 0, one, mean;
-    int members = r->s->train.members;
+    int members = r->q.members;
     if (members < 2) return KR_OK;
     for (int m = 0; m < members; m++) {
         KR_STEP(functional(ctx, r, m, test, &one));
@@ -248,25 +192,23 @@ done:
 }
 
 static kr_status write_network(kr_context *ctx, network_run *r) {
-    kr_status status = KR_OK;
-    kr_tree *map = NULL, *list = NULL;
-    char *text = NULL, key[32];
-    KR_STEP(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_STEP(kr_run_set_reals(ctx, map, "mean", r->model->nfeatures, r->model->mean));
-    KR_STEP(kr_run_set_reals(ctx, map, "scale", r->model->nfeatures, r->model->scale));
-    KR_STEP(kr_tree_copy(ctx, r->s->owned[1], &list));
-    KR_STEP(kr_tree_set(ctx, map, "network", &list));
-    KR_STEP(kr_run_set_int(ctx, map, "members", r->s->train.members));
-    for (int m = 0; m < r->s->train.members; m++) {
-        snprintf(key, sizeof key, "theta%d", m);
-        KR_STEP(kr_run_set_reals(ctx, map, key, (long)r->model->nparams, r->theta[m]));
-    }
-    KR_STEP(kr_json_format(ctx, map, 0, &text));
-    KR_STEP(kr_run_write_text(ctx, r->run, "network.json", text));
-done:
-    kr_tree_destroy(&map);
-    kr_tree_destroy(&list);
+    char *text = NULL;
+    kr_status status = kr_committor_model_format(ctx, &r->q, r->s->owned[1], &text);
+    if (status == KR_OK) status = kr_run_write_text(ctx, r->run, "network.json", text);
     kr_free(text);
+    return status;
+}
+
+/* A new model, or the one that is to be validated. */
+static kr_status begin(kr_context *ctx, network_run *r) {
+    kr_status status = KR_OK;
+    if (r->s->load) return kr_committor_model_load(ctx, r->run->problem, r->s->load, &r->q);
+    KR_STEP(kr_committor_model_create(ctx, r->run->problem, r->s->owned[1], r->s->train.members, r->run->seed, &r->q));
+    KR_NEW(ctx, r->started, r->q.net->nparams);
+    memcpy(r->started, r->q.theta[0], r->q.net->nparams * sizeof(double));
+    KR_STEP(kr_run_checkpoint_read(ctx, r->run, &r->resume));
+    if (r->resume) KR_STEP(load(ctx, r));
+done:
     return status;
 }
 
@@ -275,18 +217,15 @@ kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run) {
     network_run r = {.run = run, .s = run->state};
     kr_committor_set test = {0};
     int passed = 0;
-    mean_network mean = {&r, -1};
-    kr_committor_function f = {evaluate_mean, &mean};
-    KR_STEP(make_model(ctx, &r));
-    KR_STEP(kr_run_checkpoint_read(ctx, run, &r.resume));
-    if (r.resume) KR_STEP(load(ctx, &r));
+    kr_committor_function f = {evaluate_mean, &r.q};
+    KR_STEP(begin(ctx, &r));
     KR_STEP(kr_committor_draw_state(ctx, run, 0, r.s->sample.boundary_count, &r.xa));
     KR_STEP(kr_committor_draw_state(ctx, run, 1, r.s->sample.boundary_count, &r.xb));
-    KR_STEP(run_rounds(ctx, &r));
+    if (!r.s->load) KR_STEP(run_rounds(ctx, &r));
     if (status != KR_OK) goto done;
-    KR_STEP(write_network(ctx, &r));
-    memcpy(r.model->theta, r.theta[0], r.model->nparams * sizeof(double));
-    KR_STEP(kr_committor_draw(ctx, run, r.model, r.s->sample.test_count, 0xc004, r.round, &test));
+    if (!r.s->load) KR_STEP(write_network(ctx, &r));
+    memcpy(r.q.net->theta, r.q.theta[0], r.q.net->nparams * sizeof(double));
+    KR_STEP(kr_committor_draw(ctx, run, r.q.net, r.s->sample.test_count, KR_COMMITTOR_TEST, r.round, &test));
     if (status != KR_OK) goto done;
     KR_STEP(kr_committor_validate(ctx, run, &f, &test, r.xa, r.xb, r.s->sample.boundary_count, &passed));
     if (status != KR_OK) goto done;
@@ -295,14 +234,12 @@ kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run) {
     KR_STEP(kr_committor_write_map(ctx, run, &f));
     if (!passed) status = KR_NOT_CONVERGED;
 done:
-    for (int m = 0; m < r.s->train.members && r.theta; m++) kr_free(r.theta[m]);
-    kr_free(r.theta);
     kr_free(r.started);
     kr_free(r.xa);
     kr_free(r.xb);
     kr_committor_set_free(&r.set);
     kr_committor_set_free(&test);
     kr_tree_destroy(&r.resume);
-    kr_committor_net_destroy(&r.model);
+    kr_committor_model_free(&r.q);
     return status;
 }

@@ -18,8 +18,9 @@ typedef struct kr_quasi_settings {
         const char *activation;
     } net;
     struct {
-        int loss, steps, warm_steps, batch, points, trajectories;
-        double weight, lambda, lr_start, lr_stop, clip, average, uniform, spread, dt, time, hessian, noise_dt;
+        int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics;
+        double weight, lambda, residual, gradient, lr_start, lr_stop, clip, average, uniform, enlarge, spread, dt, time,
+            hessian, noise_dt;
     } train;
     struct {
         const kr_tree *nodes, *attractor;

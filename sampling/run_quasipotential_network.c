@@ -3,127 +3,37 @@
  *
  * The equation for V has collapsed solutions with a tiny loss; what tells is the Hessian at the attractors against the
  * Lyapunov solution. It is computed always, and a run that fails it ends "not validated". */
+#include "sampling/run_quasipotential_network.h"
 #include "core/error.h"
 #include "core/memory.h"
-#include "sampling/run_quasipotential.h"
 #include <math.h>
 #include <string.h>
 
-enum { LOSS_TRAJECTORIES = 4 };
-
-typedef struct network_run {
-    kr_sampling *run;
-    const kr_quasi_settings *s;
-    kr_quasi_net *model;
-    kr_quasi_training how;
-    kr_optimizer *optimizer;
-    long n; /* stored points */
-    double *x, *f;
-    double *batch_x, *batch_f; /* [batch][dim] */
-    double *sum;               /* [nparams] Σ θ of the last steps */
-    long step, averaged;
-    double terms[2];
-} network_run;
-
-/* Trajectory points: deterministic (tube), pairs (drift from differences), or stochastic (epr). */
-static kr_status make_points(kr_context *ctx, network_run *r) {
-    kr_status status = KR_OK;
-    const kr_problem *p = r->run->problem;
-    const kr_quasi_settings *s = r->s;
-    size_t d = (size_t)p->dim;
-    kr_stream stream = {r->run->seed, 0x9a1};
-    double *x = NULL, *work = NULL;
-    int stochastic = s->train.loss == KR_QUASI_EPR, pairs = s->train.loss == LOSS_TRAJECTORIES;
-    long steps = (long)(s->train.time / s->train.dt + 0.5),
-         every = steps / s->train.points > 0 ? steps / s->train.points : 1;
-    KR_NEW(ctx, r->x, (size_t)s->train.trajectories * (size_t)s->train.points * d);
-    KR_NEW(ctx, r->f, (size_t)s->train.trajectories * (size_t)s->train.points * d);
-    KR_NEW(ctx, x, 2 * d);
-    KR_NEW(ctx, work, 5 * d);
-    for (int t = 0; t < s->train.trajectories; t++) {
-        for (size_t k = 0; k < d; k++)
-            x[k] = p->low[k] + (p->high[k] - p->low[k]) * kr_random_uniform(stream, 0, (uint64_t)t, 100 + k);
-        /* Stochastic ones forget their start during the first half. */
-        long kept = 0;
-        for (long step = stochastic ? -steps : 0; step < steps && kept < s->train.points; step++) {
-            memcpy(x + d, x, d * sizeof *x);
-            double h = s->train.dt;
-            if (!stochastic) {
-                KR_TRY(kr_flow_step(ctx, p, h, x, work));
-            } else {
-                KR_TRY(kr_problem_drift(ctx, p, 1, x, work));
-                for (size_t k = 0; k < d; k++) {
-                    double normal[4], a = p->mobility ? p->mobility[k] : 1;
-                    kr_random_normal(stream, (uint64_t)(step + steps), (uint64_t)t, 200 + k, normal);
-                    x[k] += h * work[k] + sqrt(2 * p->epsilon * a * h) * normal[0];
-                    /* Walls reflect, as those of the grid do. */
-                    if (x[k] < p->low[k]) x[k] = fmin(2 * p->low[k] - x[k], p->high[k]);
-                    if (x[k] > p->high[k]) x[k] = fmax(2 * p->high[k] - x[k], p->low[k]);
-                }
-            }
-            if (step < 0 || step % every) continue;
-            double *to = r->x + (size_t)r->n * d, *drift = r->f + (size_t)r->n * d;
-            for (size_t k = 0; k < d; k++) {
-                double normal[4] = {0};
-                if (!stochastic && !pairs) kr_random_normal(stream, (uint64_t)step, (uint64_t)t, 300 + k, normal);
-                to[k] = pairs ? 0.5 * (x[k] + x[d + k])
-                              : x[k] + s->train.spread * (stochastic ? 0 : p->high[k] - p->low[k]) * normal[0];
-                drift[k] = (x[k] - x[d + k]) / h;
-            }
-            if (!pairs) KR_TRY(kr_problem_drift(ctx, p, 1, to, drift));
-            r->n++;
-            kept++;
-        }
-        if (t % 64 == 0 && kr_progress(ctx, "trajectories", t, s->train.trajectories) != KR_OK)
-            KR_FAIL(ctx, KR_CANCELLED, "stopped while trajectories were made");
-    }
-    if (r->n < 2) KR_FAIL(ctx, KR_ERR_NUMERIC, "%ld points along trajectories", r->n);
-done:
-    kr_free(x);
-    kr_free(work);
-    return status;
-}
-
-/* The batch of a step: uniform points first. */
-static kr_status fill_batch(kr_context *ctx, network_run *r) {
-    const kr_problem *p = r->run->problem;
-    kr_stream stream = {r->run->seed, 0x9a2};
-    size_t d = (size_t)p->dim;
-    long batch = r->s->train.batch;
-    int data_only = r->s->train.loss >= KR_QUASI_EPR;
-    long uniform = data_only ? 0 : (long)(r->s->train.uniform * (double)batch + 0.5);
-    for (long i = 0; i < batch; i++) {
-        double *x = r->batch_x + (size_t)i * d;
-        if (i < uniform) {
-            for (size_t k = 0; k < d; k++)
-                x[k] = p->low[k] +
-                       (p->high[k] - p->low[k]) * kr_random_uniform(stream, (uint64_t)r->step, (uint64_t)i, 1 + k);
-            continue;
-        }
-        size_t from = (size_t)kr_random_below(stream, (uint64_t)r->step, (uint64_t)i, 0, (uint64_t)r->n);
-        memcpy(x, r->x + from * d, d * sizeof *x);
-        memcpy(r->batch_f + (size_t)i * d, r->f + from * d, d * sizeof *x);
-    }
-    return uniform ? kr_problem_drift(ctx, p, (int)uniform, r->batch_x, r->batch_f) : KR_OK;
-}
+static long last_of_adam(const kr_quasi_settings *s) { return (long)s->train.warm_steps + s->train.steps; }
 
 static kr_status objective(kr_context *ctx, void *payload, const double *theta, double *loss, double *gradient) {
-    network_run *r = payload;
+    kr_quasi_run *r = payload;
     double terms[2], norm = 0;
-    int warm = r->step < r->s->train.warm_steps;
-    kr_status status = kr_quasi_net_loss(ctx, r->model, &r->how, warm, theta, r->s->train.batch, r->batch_x, r->batch_f,
+    kr_status status = kr_quasi_net_loss(ctx, r->model, &r->how, r->warm, theta, r->batch, r->batch_x, r->batch_f,
                                          gradient, loss, terms);
+    if (status == KR_OK && r->how.loss == KR_QUASI_EPR) {
+        double mean_f = 0;
+        for (long i = 0; i < r->batch * r->model->dim; i++) mean_f += r->batch_f[i] * r->batch_f[i] / (double)r->batch;
+        status = kr_quasi_net_residual(ctx, r->model, theta, r->s->train.residual, mean_f, r->nbox, r->box, gradient,
+                                       &terms[1]);
+        *loss += r->s->train.residual * terms[1];
+    }
     if (status != KR_OK) return status;
     if (!isfinite(*loss)) return KR_ERROR(ctx, KR_ERR_NUMERIC, "the loss is %g in step %ld", *loss, r->step);
     for (size_t i = 0; i < r->model->nparams; i++) norm += gradient[i] * gradient[i];
     norm = sqrt(norm);
-    if (r->s->train.clip > 0 && norm > r->s->train.clip)
+    if (r->s->train.clip > 0 && r->step < last_of_adam(r->s) && norm > r->s->train.clip)
         for (size_t i = 0; i < r->model->nparams; i++) gradient[i] *= r->s->train.clip / norm;
     for (int t = 0; t < 2; t++) r->terms[t] = 0.99 * r->terms[t] + 0.01 * terms[t];
     return KR_OK;
 }
 
-static kr_status save(kr_context *ctx, const network_run *r) {
+static kr_status save(kr_context *ctx, const kr_quasi_run *r) {
     kr_status status = KR_OK;
     kr_tree *map = NULL, *optimizer = NULL;
     long n = (long)r->model->nparams;
@@ -142,7 +52,7 @@ done:
     return status;
 }
 
-static kr_status load(kr_context *ctx, network_run *r) {
+static kr_status load(kr_context *ctx, kr_quasi_run *r) {
     kr_status status = KR_OK;
     kr_tree *map = NULL, *optimizer = NULL;
     const kr_tree *saved;
@@ -166,36 +76,65 @@ done:
     return status;
 }
 
-static kr_status train(kr_context *ctx, network_run *r) {
+/* After the last step of Adam θ is the mean of the last ones. */
+static void average(kr_quasi_run *r) {
+    for (size_t i = 0; i < r->model->nparams && r->averaged; i++) r->model->theta[i] = r->sum[i] / (double)r->averaged;
+}
+
+static kr_status adam_step(kr_context *ctx, kr_quasi_run *r, const kr_objective *o) {
+    long total = last_of_adam(r->s);
+    double loss, done = (double)(r->step - r->s->train.warm_steps) / r->s->train.steps;
+    double lr = r->s->train.lr_start * (done > 0 ? pow(r->s->train.lr_stop / r->s->train.lr_start, done) : 1);
+    kr_status status = kr_quasi_fill_batch(ctx, r);
+    if (status == KR_OK) status = kr_optimizer_step(ctx, r->optimizer, r->step, lr, o, r->model->theta, &loss);
+    if (status != KR_OK) return status;
+    r->step++;
+    if ((double)r->step > (double)total - r->s->train.average * r->s->train.steps) {
+        for (size_t i = 0; i < r->model->nparams; i++) r->sum[i] += r->model->theta[i];
+        r->averaged++;
+    }
+    if (r->step == total) average(r);
+    return KR_OK;
+}
+
+/* One batch for all steps of L-BFGS: at the solution every point's loss is zero, so none is needed again. */
+static kr_status polish_step(kr_context *ctx, kr_quasi_run *r, kr_objective *o, long total) {
+    double loss;
+    if (r->batch != r->s->train.polish_batch) {
+        long step = r->step;
+        r->batch = r->s->train.polish_batch;
+        r->step = last_of_adam(r->s);
+        kr_status status = kr_quasi_fill_batch(ctx, r);
+        r->step = step;
+        if (status != KR_OK) return status;
+    }
+    kr_status status = kr_optimizer_step(ctx, r->polisher, r->step, 1, o, r->model->theta, &loss);
+    o->unchanged = 1;
+    r->step = status == KR_NOT_CONVERGED ? total : r->step + 1; /* a minimum to rounding errors */
+    return status < 0 ? status : KR_OK;
+}
+
+static kr_status train(kr_context *ctx, kr_quasi_run *r) {
     kr_status status = KR_OK;
-    long total = (long)r->s->train.warm_steps + r->s->train.steps;
+    long total = last_of_adam(r->s) + r->s->train.polish;
     kr_objective o = {.payload = r, .evaluate = objective};
     while (r->step < total) {
-        double loss, done = (double)(r->step - r->s->train.warm_steps) / r->s->train.steps;
-        double lr = r->s->train.lr_start * (done > 0 ? pow(r->s->train.lr_stop / r->s->train.lr_start, done) : 1);
-        KR_TRY(fill_batch(ctx, r));
-        KR_TRY(kr_optimizer_step(ctx, r->optimizer, r->step, lr, &o, r->model->theta, &loss));
-        r->step++;
-        if ((double)r->step > (double)total - r->s->train.average * r->s->train.steps) {
-            for (size_t i = 0; i < r->model->nparams; i++) r->sum[i] += r->model->theta[i];
-            r->averaged++;
-        }
+        KR_TRY(r->step < last_of_adam(r->s) ? adam_step(ctx, r, &o) : polish_step(ctx, r, &o, total));
         int stop = r->step % 10 == 0 && kr_progress(ctx, "training steps", r->step, total) != KR_OK;
         if (stop || kr_run_checkpoint_due(r->run)) KR_TRY(save(ctx, r));
         if (stop) KR_FAIL(ctx, KR_CANCELLED, "stopped at step %ld", r->step);
     }
-    for (size_t i = 0; i < r->model->nparams && r->averaged; i++) r->model->theta[i] = r->sum[i] / (double)r->averaged;
 done:
     return status;
 }
 
 static kr_status evaluate(kr_context *ctx, const void *payload, long n, const double *x, double *v) {
-    const network_run *r = payload;
+    const kr_quasi_run *r = payload;
     return kr_quasi_net_evaluate(ctx, r->model, r->model->theta, n, x, v, NULL);
 }
 
 /* |H − H_Lyapunov|/|H_Lyapunov| at each attractor, H by central differences of ∇V. */
-static kr_status check_hessians(kr_context *ctx, network_run *r, const kr_attractors *found, int *passed) {
+static kr_status check_hessians(kr_context *ctx, kr_quasi_run *r, const kr_attractors *found, int *passed) {
     kr_status status = KR_OK;
     int d = found->dim;
     const kr_problem *p = r->run->problem;
@@ -224,53 +163,110 @@ static kr_status check_hessians(kr_context *ctx, network_run *r, const kr_attrac
     }
     *passed = worst <= r->s->train.hessian;
     KR_TRY(kr_run_set_real(ctx, r->run->results, "hessian_error", worst));
-    KR_TRY(kr_run_set_bool(ctx, r->run->results, "validated", *passed));
-    KR_TRY(kr_run_line(ctx, r->run,
-                       *passed
-                           ? "validated"
-                           : "NOT VALIDATED: V has the wrong curvature at an attractor; a small loss with this is a "
-                             "collapsed solution"));
 done:
     kr_free(x);
     kr_free(grad);
     return status;
 }
 
+/* ∇V along characteristics that were not trained on, where the drift is known. Caustics fail it: there V has kinks. */
+static kr_status check_gradients(kr_context *ctx, kr_quasi_run *r, int *passed) {
+    kr_status status = KR_OK;
+    enum { POINTS = 2000 };
+    size_t d = (size_t)r->run->problem->dim;
+    const double *mobility = r->run->problem->mobility;
+    double *x = NULL, *f = NULL, *p = NULL, square = 0, norm = 0;
+    if (!r->nmatched || r->s->train.loss == KR_QUASI_EPR) return KR_OK; /* at finite noise ∇V is another */
+    KR_TRY(kr_quasi_make_characteristics(ctx, r, 0x9a5, POINTS, &x, &f));
+    KR_NEW(ctx, p, POINTS * d);
+    KR_TRY(kr_quasi_net_evaluate(ctx, r->model, r->model->theta, POINTS, x, NULL, p));
+    for (size_t i = 0; i < POINTS * d; i++) {
+        double exact = -f[i] / (mobility ? mobility[i % d] : 1);
+        square += (p[i] - exact) * (p[i] - exact);
+        norm += exact * exact;
+    }
+    double error = sqrt(square / norm);
+    int good = error <= r->s->train.gradient;
+    if (!good) *passed = 0;
+    KR_TRY(kr_run_line(ctx, r->run, "gradient along other characteristics: relative error %.4f  <= %g  %s", error,
+                       r->s->train.gradient, good ? "pass" : "FAIL"));
+    KR_TRY(kr_run_set_real(ctx, r->run->results, "gradient_error", error));
+done:
+    kr_free(x);
+    kr_free(f);
+    kr_free(p);
+    return status;
+}
+
+/* The verdict of all checks. */
+static kr_status verdict(kr_context *ctx, kr_quasi_run *r, const kr_attractors *found, int *passed) {
+    kr_status status = KR_OK;
+    KR_TRY(check_hessians(ctx, r, found, passed));
+    KR_TRY(check_gradients(ctx, r, passed));
+    KR_TRY(kr_run_set_bool(ctx, r->run->results, "validated", *passed));
+    KR_TRY(kr_run_line(ctx, r->run,
+                       *passed
+                           ? "validated"
+                           : "NOT VALIDATED: V has the wrong slope or curvature; a small loss with this is a collapsed "
+                             "solution"));
+done:
+    return status;
+}
+
+/* Network, points, scales, optimizers. */
+static kr_status prepare(kr_context *ctx, kr_quasi_run *r) {
+    kr_status status = KR_OK;
+    const kr_quasi_settings *s = r->s;
+    int nhidden, *hidden = NULL, data = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES;
+    size_t d = (size_t)r->run->problem->dim;
+    size_t rows = (size_t)(s->train.batch > s->train.polish_batch ? s->train.batch : s->train.polish_batch);
+    r->how = (kr_quasi_training){.weight = s->train.weight, .lambda = s->train.lambda};
+    r->batch = s->train.batch;
+    KR_TRY(kr_parameter_ints(ctx, s->net.hidden, &nhidden, &hidden));
+    KR_TRY(kr_quasi_net_create(ctx, r->run->problem, data, nhidden, hidden, s->net.activation,
+                               (kr_stream){r->run->seed, 0x9a3}, &r->model));
+    KR_TRY(kr_quasi_make_points(ctx, r));
+    KR_NEW(ctx, r->batch_x, rows * d);
+    KR_NEW(ctx, r->batch_f, rows * d);
+    KR_NEW(ctx, r->box, rows * d);
+    KR_NEW(ctx, r->sum, r->model->nparams);
+    r->step = last_of_adam(s); /* inputs are scaled by a batch with uniform points */
+    KR_TRY(kr_quasi_fill_batch(ctx, r));
+    kr_quasi_net_fit_scales(r->model, r->batch, r->batch_x, r->batch_f);
+    r->step = 0;
+    if (r->nmatched && s->train.warm_steps > 0) {
+        KR_TRY(kr_quasi_fill_batch(ctx, r));
+        KR_TRY(kr_quasi_net_fit_polynomial(ctx, r->model, r->batch, r->batch_x, r->batch_f));
+    }
+    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, r->model->nparams, 0, NULL, NULL, &r->optimizer));
+    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("lbfgs"), NULL, r->model->nparams, 0, NULL, NULL, &r->polisher));
+done:
+    kr_free(hidden);
+    return status;
+}
+
 kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attractors *found) {
     kr_status status = KR_OK;
     const kr_quasi_settings *s = run->state;
-    network_run r = {.run = run, .s = s};
-    int nhidden, *hidden = NULL, passed = 0, data = s->train.loss == LOSS_TRAJECTORIES;
-    size_t d = (size_t)run->problem->dim;
-    r.how = (kr_quasi_training){.loss = data ? KR_QUASI_COSINE : (kr_quasi_loss)s->train.loss,
-                                .weight = s->train.weight,
-                                .lambda = s->train.lambda};
-    KR_TRY(kr_parameter_ints(ctx, s->net.hidden, &nhidden, &hidden));
-    KR_TRY(kr_quasi_net_create(ctx, run->problem, data, nhidden, hidden, s->net.activation,
-                               (kr_stream){run->seed, 0x9a3}, &r.model));
-    KR_TRY(make_points(ctx, &r));
-    KR_NEW(ctx, r.batch_x, (size_t)s->train.batch * d);
-    KR_NEW(ctx, r.batch_f, (size_t)s->train.batch * d);
-    KR_NEW(ctx, r.sum, r.model->nparams);
-    KR_TRY(fill_batch(ctx, &r)); /* inputs are scaled by a batch, uniform points included */
-    kr_quasi_net_fit_scales(r.model, s->train.batch, r.batch_x, r.batch_f);
-    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, r.model->nparams, 0, NULL, NULL, &r.optimizer));
+    kr_quasi_run r = {.run = run, .s = s, .attractors = found};
+    int passed = 0, data = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES;
+    KR_TRY(prepare(ctx, &r));
     KR_TRY(load(ctx, &r));
     KR_TRY(train(ctx, &r));
     KR_TRY(kr_run_line(ctx, run, "loss: dynamics %.3e, orthogonality %.3e", r.terms[0], r.terms[1]));
     KR_TRY(kr_run_set_reals(ctx, run->results, "loss", 2, r.terms));
-    KR_TRY(kr_quasi_report(ctx, run, evaluate, &r, found->x, data || s->train.loss == KR_QUASI_EPR ? r.n : 0, r.x));
-    KR_TRY(check_hessians(ctx, &r, found, &passed));
-    if (s->train.loss == KR_QUASI_EPR) passed = 1; /* finite noise: curvatures differ from those of small noise */
+    KR_TRY(kr_quasi_report(ctx, run, evaluate, &r, found->x, data ? r.n : 0, r.x));
+    KR_TRY(verdict(ctx, &r, found, &passed));
     if (!passed) status = KR_NOT_CONVERGED;
 done:
-    kr_free(hidden);
     kr_free(r.x);
     kr_free(r.f);
     kr_free(r.batch_x);
     kr_free(r.batch_f);
+    kr_free(r.box);
     kr_free(r.sum);
     kr_optimizer_destroy(&r.optimizer);
+    kr_optimizer_destroy(&r.polisher);
     kr_quasi_net_destroy(&r.model);
     return status;
 }

@@ -34,7 +34,9 @@ static const kr_parameter parameters[] = {
      .type = KR_PARAMETER_TREE,
      ENTRY(coordinate),
      .initial = "",
-     .help = "formula that grows from A to B, for ffs and ams; null: from the distances to A and B"},
+     .help = "for ffs and ams: a formula that grows from A to B, or {\"committor\": \"FOLDER\"}, a learned one; null: "
+             "from the "
+             "distances to A and B"},
     {.name = "methods",
      .type = KR_PARAMETER_TREE,
      ENTRY(methods),

@@ -1,7 +1,7 @@
 # kramers committor, quasipotential, plot map.
 # SPDX-License-Identifier: BSD-3-Clause
 . "$(dirname "$0")/lib.sh"
-export OMP_NUM_THREADS=2
+export OMP_NUM_THREADS=1
 
 # A grid: exact numbers, a map.
 cat >well.json <<'JSON'
@@ -32,6 +32,42 @@ wait $child || true
 cmp one/network.json two/network.json || fail "a resumed run gives other parameters"
 cmp one/results.json two/results.json || fail "a resumed run gives other results"
 
+# Points with weights: uniform ones in a 1-D double well. Exact: nu = 0.00274096, q(-0.5) = 0.0255, q(-0.25) = 0.1488.
+awk 'BEGIN { srand(3); for (i = 0; i < 40000; i++) { x = 3.2 * rand() - 1.6; print x > "x.txt";
+    print exp(-(x * x - 1)^2 / 0.2) > "w.txt" } }'
+cat >points.json <<'JSON'
+{"problem": {"kind": "samples", "points": "x.txt", "weights": "w.txt", "epsilon": 0.2, "A": {"level": "x1 + 1"},
+ "B": {"level": "1 - x1"}}, "network": {"hidden": [12]}, "sampling": {"boundary_count": 500},
+ "training": {"steps": 1500, "boundary_steps": 200, "batch": 256, "boundary_batch": 32}, "points": [[-0.5], [-0.25]]}
+JSON
+code 3 '' committor points.json -o points
+has out 'no dynamics: no shots'
+awk '/nu \(A to B/ { d = $NF / 0.0027409625 - 1; if (d < -0.03 || d > 0.05) exit 1; n++ }
+     /^q\(-0.5/ { if ($NF < 0.013 || $NF > 0.036) exit 1; n++ }
+     /^q\(-0.25/ { if ($NF < 0.11 || $NF > 0.18) exit 1; n++ } END { exit n != 3 }' out || fail "wrong committor of points"
+sed 's/"epsilon": 0.2, //' points.json >bad.json
+code 1 'problem.epsilon' committor bad.json -o bad
+awk 'NR < 100' w.txt >short.txt
+sed 's/w.txt/short.txt/' points.json >bad.json
+code 1 '99 weights for 40000 points' committor bad.json -o bad
+
+# A saved network: validated again, and the coordinate of rates.
+sed 's/"problem"/"load": "one", "problem"/' net.json >again.json
+code 3 '' committor again.json -o again
+grep -q '"hit_mean"' again/results.json || fail "no shots from a loaded network"
+cat >rate.json <<'JSON'
+{"problem": {"kind": "double_well", "epsilon": 0.2}, "dt": 0.01, "coordinate": {"committor": "one"}, "methods": [
+ {"kind": "committor", "folder": "one"}, {"kind": "ffs", "basin_time": 5, "trials": 200, "replicas": 4},
+ {"kind": "ams", "basin_time": 5, "walkers": 100, "replicas": 4}]}
+JSON
+code 3 '' rate rate.json -o rate
+has out 'committor is not to be trusted: the committor is not validated'
+has out '3 routes agree'
+"$KRAMERS" rate compare one/results.json rate/results.json >out || fail "committor and rates disagree"
+has out 'one/results.json: committor'
+sed 's/"dim"/"dim"/; s/"epsilon": 0.2/"epsilon": 0.2, "dim": 2/' rate.json >bad.json
+code 1 'network.json' rate bad.json -o bad
+
 # Bad input is named with its place.
 sed 's/"boundary_steps"/"boundary_stesp"/' net.json >bad.json
 code 1 'boundary_stesp' committor bad.json -o bad
@@ -51,9 +87,13 @@ has out '0.137931'
 echo '{"problem": {"kind": "olim", "type": "l"}, "method": "olim", "olim": {"nodes": [65, 65]}, "points": [[0.3, 0.2]]}' >olim.json
 ok quasipotential olim.json -o olim
 has out 'U = 2V = 0.2'
-echo '{"problem": {"kind": "lin_li_ren"}, "network": {"hidden": [8]}, "training": {"loss": "hj", "warm_steps": 0, "steps": 100, "trajectories": 20, "batch": 100}}' >net3.json
+echo '{"problem": {"kind": "lin_li_ren"}, "network": {"hidden": [8]}, "training": {"loss": "hj", "warm_steps": 0, "steps": 100, "trajectories": 20, "batch": 100, "characteristics": 0, "polish": 5, "polish_batch": 200}}' >net3.json
 code 3 '' quasipotential net3.json -o net3
 has out 'NOT VALIDATED'
+# Learned from characteristics: a short run finds the right solution.
+echo '{"problem": {"kind": "linear", "matrix": [[-1, 1], [-1, -1]]}, "network": {"hidden": [8]}, "training": {"warm_steps": 100, "steps": 100, "polish": 20, "polish_batch": 300, "batch": 200, "characteristics": 500}}' >net4.json
+ok quasipotential net4.json -o net4
+has out 'gradient along other characteristics.*pass'
 
 # Pictures.
 command -v gnuplot >/dev/null && {

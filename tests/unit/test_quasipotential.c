@@ -78,6 +78,75 @@ static void test_gradients(void **unused) {
     kr_problem_destroy(&problem);
 }
 
+/* The equation at finite noise: zero for the exact V of a linear drift; its gradient against central differences. */
+static void test_residual(void **unused) {
+    (void)unused;
+    kr_problem *problem = NULL;
+    kr_quasi_net *m = NULL;
+    enum { N = 90 };
+    static const int hidden[2] = {5, 4};
+    double x[2 * N], f[2 * N], loss, side[2];
+    kr_assert_ok(ctx, kr_problem_parse(ctx,
+                                       "{\"kind\":\"linear\",\"matrix\":[[-1,2],[0,-1]],\"epsilon\":0.3,"
+                                       "\"mobility\":[1,0.4]}",
+                                       &problem));
+    for (int i = 0; i < 2 * N; i++) x[i] = 1.5 * uniform((uint64_t)i, 3);
+    kr_assert_ok(ctx, kr_problem_drift(ctx, problem, N, x, f));
+    kr_assert_ok(ctx, kr_quasi_net_create(ctx, problem, 0, 2, hidden, "tanh", STREAM, &m));
+    kr_quasi_net_fit_scales(m, N, x, f);
+    double *g = calloc(m->nparams, 8), *scratch = calloc(m->nparams, 8), h[4], origin[2] = {0};
+    kr_assert_ok(ctx, kr_quasi_net_residual(ctx, m, m->theta, 1, 2, N, x, g, &loss));
+    assert_true(loss > 1e-3);
+    for (size_t p = 0; p < m->nparams; p++) {
+        double keep = m->theta[p];
+        for (int s = 0; s < 2; s++) {
+            m->theta[p] = keep + (s ? 1e-5 : -1e-5);
+            kr_assert_ok(ctx, kr_quasi_net_residual(ctx, m, m->theta, 1, 2, N, x, scratch, &side[s]));
+        }
+        m->theta[p] = keep;
+        kr_assert_near(g[p], (side[1] - side[0]) / 2e-5, 1e-7, 2e-5);
+    }
+    kr_assert_ok(ctx, kr_lyapunov_hessian(ctx, problem, origin, h));
+    m->factor_v = 0;
+    memcpy(m->quadratic, h, sizeof h);
+    for (int k = 0; k < 2; k++) m->linear[k] = h[2 * k] * m->mean[0] + h[2 * k + 1] * m->mean[1];
+    kr_assert_ok(ctx, kr_quasi_net_residual(ctx, m, m->theta, 1, 2, N, x, scratch, &loss));
+    assert_true(loss < 1e-15);
+    free(g);
+    free(scratch);
+    kr_quasi_net_destroy(&m);
+    kr_problem_destroy(&problem);
+}
+
+/* Gradients along characteristics against those of the exact V, on both sides of the saddle. */
+static void test_characteristics(void **unused) {
+    (void)unused;
+    kr_problem *problem = NULL;
+    kr_attractors found;
+    enum { N = 400 };
+    double *x = malloc(3 * N * 8), *p = malloc(3 * N * 8), worst = 0;
+    int right = 0;
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"lin_li_ren\"}", &problem));
+    kr_assert_ok(ctx, kr_attractors_find(ctx, problem, 20, STREAM, &found));
+    kr_assert_ok(ctx, kr_characteristics_trace(ctx, problem, &found, 1.1, STREAM, N, x, p));
+    for (int i = 0; i < N; i++) {
+        double *at = x + 3 * i, exact[3] = {2 * at[0] * (at[0] * at[0] - 1), at[1], at[2]}, miss = 0, size = 0;
+        for (int k = 0; k < 3; k++) {
+            miss += (p[3 * i + k] - exact[k]) * (p[3 * i + k] - exact[k]);
+            size += exact[k] * exact[k];
+        }
+        worst = fmax(worst, sqrt(miss / (size + 1e-2)));
+        right += at[0] > 0;
+    }
+    print_message("gradients along characteristics: largest error %.1e\n", worst);
+    assert_true(worst < 5e-3);
+    assert_true(right > N / 5 && right < 4 * N / 5);
+    kr_attractors_free(&found);
+    kr_problem_destroy(&problem);
+    free(x);
+    free(p);
+}
+
 static void test_attractors(void **unused) {
     (void)unused;
     kr_problem *problem = NULL;
@@ -185,6 +254,7 @@ static void test_memory_failures(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov),   cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_residual),   cmocka_unit_test(test_characteristics),
                                        cmocka_unit_test(test_attractors), cmocka_unit_test(test_olim),
                                        cmocka_unit_test(test_olim_space), cmocka_unit_test(test_memory_failures)};
     if (kr_context_create(&ctx) != KR_OK) return 1;

@@ -1,0 +1,13 @@
+/* Inside of the neural quasipotential. SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KR_SAMPLING_QUASIPOTENTIAL_NET_PARTS_H
+#define KR_SAMPLING_QUASIPOTENTIAL_NET_PARTS_H
+
+#include "sampling/quasipotential.h"
+
+enum { KR_QUASI_ROWS = 128 }; /* most rows of a block */
+
+/* u [n][dim], and V [n] (unless NULL), p = ∇V [n][dim] of rows x; gu [n][dim] is scratch. */
+kr_status kr_quasi_rows(kr_context *ctx, const kr_quasi_net *model, const double *theta, int thread, int n,
+                        const double *x, double *u, double *gu, double *v, double *p);
+
+#endif

@@ -1,0 +1,38 @@
+/* The command quasipotential with networks: what training and its points share.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#ifndef KR_SAMPLING_RUN_QUASIPOTENTIAL_NETWORK_H
+#define KR_SAMPLING_RUN_QUASIPOTENTIAL_NETWORK_H
+
+#include "sampling/run_quasipotential.h"
+
+enum { KR_QUASI_LOSS_TRAJECTORIES = 4 };
+
+typedef struct kr_quasi_run {
+    kr_sampling *run;
+    const kr_quasi_settings *s;
+    const kr_attractors *attractors;
+    kr_quasi_net *model;
+    kr_quasi_training how;
+    kr_optimizer *optimizer, *polisher; /* Adam, then L-BFGS */
+    long n;                             /* stored points */
+    double *x, *f;                      /* [n + nmatched][dim]; the latter: characteristics, f = −a∇V */
+    long nmatched;
+    int warm;                  /* of this batch: losses of the warm-up */
+    double *batch_x, *batch_f; /* [larger of the two batches][dim] */
+    long batch;                /* rows in use */
+    double *box;               /* [nbox][dim] uniform points for the equation at finite noise */
+    long nbox;
+    double *sum; /* [nparams] Σ θ of the last steps */
+    long step, averaged;
+    double terms[2];
+} kr_quasi_run;
+
+/* Fills x and f of the run: points of paths. */
+kr_status kr_quasi_make_points(kr_context *ctx, kr_quasi_run *r);
+/* n new points of characteristics; f = −a∇V. */
+kr_status kr_quasi_make_characteristics(kr_context *ctx, const kr_quasi_run *r, uint64_t purpose, long n, double **x,
+                                        double **f);
+/* The batch of step r->step: points of paths first, then uniform ones. */
+kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r);
+
+#endif

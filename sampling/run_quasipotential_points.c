@@ -1,0 +1,174 @@
+/* The command quasipotential with networks: points that are trained on.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "core/error.h"
+#include "core/memory.h"
+#include "sampling/run_quasipotential_network.h"
+#include <math.h>
+#include <string.h>
+
+/* Trajectory points: deterministic (tube), pairs (drift from differences), or stochastic (epr). */
+static kr_status make_trajectories(kr_context *ctx, kr_quasi_run *r) {
+    kr_status status = KR_OK;
+    const kr_problem *p = r->run->problem;
+    const kr_quasi_settings *s = r->s;
+    size_t d = (size_t)p->dim;
+    kr_stream stream = {r->run->seed, 0x9a1};
+    double *x = NULL, *work = NULL;
+    int stochastic = s->train.loss == KR_QUASI_EPR, pairs = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES;
+    long steps = (long)(s->train.time / s->train.dt + 0.5),
+         every = steps / s->train.points > 0 ? steps / s->train.points : 1;
+    KR_NEW(ctx, r->x, (size_t)s->train.trajectories * (size_t)s->train.points * d);
+    KR_NEW(ctx, r->f, (size_t)s->train.trajectories * (size_t)s->train.points * d);
+    KR_NEW(ctx, x, 2 * d);
+    KR_NEW(ctx, work, 5 * d);
+    for (int t = 0; t < s->train.trajectories; t++) {
+        for (size_t k = 0; k < d; k++)
+            x[k] = p->low[k] + (p->high[k] - p->low[k]) * kr_random_uniform(stream, 0, (uint64_t)t, 100 + k);
+        /* Stochastic ones forget their start during the first half. */
+        long kept = 0;
+        for (long step = stochastic ? -steps : 0; step < steps && kept < s->train.points; step++) {
+            memcpy(x + d, x, d * sizeof *x);
+            double h = s->train.dt;
+            if (!stochastic) {
+                KR_TRY(kr_flow_step(ctx, p, h, x, work));
+            } else {
+                KR_TRY(kr_problem_drift(ctx, p, 1, x, work));
+                for (size_t k = 0; k < d; k++) {
+                    double normal[4], a = p->mobility ? p->mobility[k] : 1;
+                    kr_random_normal(stream, (uint64_t)(step + steps), (uint64_t)t, 200 + k, normal);
+                    x[k] += h * work[k] + sqrt(2 * p->epsilon * a * h) * normal[0];
+                    /* Walls reflect, as those of the grid do. */
+                    if (x[k] < p->low[k]) x[k] = fmin(2 * p->low[k] - x[k], p->high[k]);
+                    if (x[k] > p->high[k]) x[k] = fmax(2 * p->high[k] - x[k], p->low[k]);
+                }
+            }
+            if (step < 0 || step % every) continue;
+            double *to = r->x + (size_t)r->n * d, *drift = r->f + (size_t)r->n * d;
+            for (size_t k = 0; k < d; k++) {
+                double normal[4] = {0};
+                if (!stochastic && !pairs) kr_random_normal(stream, (uint64_t)step, (uint64_t)t, 300 + k, normal);
+                to[k] = pairs ? 0.5 * (x[k] + x[d + k])
+                              : x[k] + s->train.spread * (stochastic ? 0 : p->high[k] - p->low[k]) * normal[0];
+                drift[k] = (x[k] - x[d + k]) / h;
+            }
+            if (!pairs) KR_TRY(kr_problem_drift(ctx, p, 1, to, drift));
+            r->n++;
+            kept++;
+        }
+        if (t % 64 == 0 && kr_progress(ctx, "trajectories", t, s->train.trajectories) != KR_OK)
+            KR_FAIL(ctx, KR_CANCELLED, "stopped while trajectories were made");
+    }
+    if (r->n < 2) KR_FAIL(ctx, KR_ERR_NUMERIC, "%ld points along trajectories", r->n);
+done:
+    kr_free(x);
+    kr_free(work);
+    return status;
+}
+
+kr_status kr_quasi_make_characteristics(kr_context *ctx, const kr_quasi_run *r, uint64_t purpose, long n, double **x,
+                                        double **f) {
+    kr_status status = KR_OK;
+    const kr_problem *p = r->run->problem;
+    size_t d = (size_t)p->dim;
+    KR_NEW(ctx, *x, (size_t)n * d);
+    KR_NEW(ctx, *f, (size_t)n * d);
+    KR_TRY(kr_characteristics_trace(ctx, p, r->attractors, r->s->train.enlarge, (kr_stream){r->run->seed, purpose}, n,
+                                    *x, *f));
+    for (size_t i = 0; i < (size_t)n * d; i++) (*f)[i] *= -(p->mobility ? p->mobility[i % d] : 1);
+done:
+    return status;
+}
+
+/* −a∇V at x [dim] of the quadratic form around the nearest attractor: where the warm-up leads points between paths. */
+static void quadratic_drift(const kr_quasi_run *r, const double *x, double *f) {
+    const kr_attractors *found = r->attractors;
+    const double *mobility = r->run->problem->mobility;
+    int d = found->dim, nearest = 0;
+    double least = INFINITY;
+    for (int a = 0; a < found->n; a++) {
+        double square = 0;
+        for (int k = 0; k < d; k++) square += pow(x[k] - found->x[(long)a * d + k], 2);
+        if (square >= least) continue;
+        least = square;
+        nearest = a;
+    }
+    const double *at = found->x + (long)nearest * d, *h = found->hessian + (long)nearest * d * d;
+    for (int i = 0; i < d; i++) {
+        f[i] = 0;
+        for (int k = 0; k < d; k++) f[i] -= (mobility ? mobility[i] : 1) * h[i * d + k] * (x[k] - at[k]);
+    }
+}
+
+/* Uniform points of the box enlarged by a factor. */
+static void uniform_points(const kr_quasi_run *r, double enlarge, long n, double *x) {
+    const kr_problem *p = r->run->problem;
+    kr_stream stream = {r->run->seed, 0x9a2};
+    int d = p->dim;
+    for (long i = 0; i < n; i++)
+        for (int k = 0; k < d; k++)
+            x[i * d + k] = 0.5 * (p->low[k] + p->high[k]) +
+                           enlarge * (p->high[k] - p->low[k]) *
+                               (kr_random_uniform(stream, (uint64_t)r->step, (uint64_t)i, 1 + (uint64_t)k) - 0.5);
+}
+
+/* How step r->step trains. Finite noise begins with the solution of small noise: the relative depth of wells is hardly
+ * felt by the equation at finite noise, so it must be right from the start. */
+static void choose_loss(kr_quasi_run *r, int *matched, int *quadratic) {
+    const kr_quasi_settings *s = r->s;
+    int finite = s->train.loss == KR_QUASI_EPR, warm = r->step < s->train.warm_steps;
+    *matched = r->nmatched && (!finite || warm);
+    *quadratic = *matched && (finite ? r->step < s->train.warm_steps / 2 : warm);
+    r->how.loss = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES || (finite && *matched) ? KR_QUASI_COSINE
+                                                                                      : (kr_quasi_loss)s->train.loss;
+    r->warm = warm && !*matched;
+}
+
+kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
+    const kr_quasi_settings *s = r->s;
+    const kr_problem *p = r->run->problem;
+    kr_stream stream = {r->run->seed, 0x9a2};
+    size_t d = (size_t)p->dim;
+    int matched, quadratic, finite = s->train.loss == KR_QUASI_EPR;
+    long uniform = (long)(s->train.uniform * (double)r->batch + 0.5), along = r->batch;
+    choose_loss(r, &matched, &quadratic);
+    if (matched || s->train.loss < KR_QUASI_EPR) along -= uniform;
+    r->how.matched = quadratic ? r->batch : matched ? along : 0;
+    for (long i = 0; i < along; i++) {
+        uint64_t count = (uint64_t)(matched ? r->nmatched : r->n);
+        long from = (long)kr_random_below(stream, (uint64_t)r->step, (uint64_t)i, 0, count) + (matched ? r->n : 0);
+        memcpy(r->batch_x + (size_t)i * d, r->x + (size_t)from * d, d * sizeof *r->x);
+        memcpy(r->batch_f + (size_t)i * d, r->f + (size_t)from * d, d * sizeof *r->x);
+    }
+    r->nbox = finite && !matched ? uniform : 0;
+    uniform_points(r, 1, r->nbox, r->box);
+    if (along == r->batch) return KR_OK;
+    double *x = r->batch_x + (size_t)along * d, *f = r->batch_f + (size_t)along * d;
+    uniform_points(r, finite ? 1 : s->train.enlarge, uniform, x);
+    if (!quadratic) return kr_problem_drift(ctx, p, (int)uniform, x, f);
+    for (long i = 0; i < uniform; i++) quadratic_drift(r, x + (size_t)i * d, f + (size_t)i * d);
+    return KR_OK;
+}
+
+kr_status kr_quasi_make_points(kr_context *ctx, kr_quasi_run *r) {
+    kr_status status = KR_OK;
+    int wanted = r->s->train.characteristics > 1 && r->s->train.loss != KR_QUASI_LOSS_TRAJECTORIES;
+    double *x = NULL, *f = NULL, *more;
+    size_t d = (size_t)r->run->problem->dim, n;
+    if (!wanted || r->s->train.loss == KR_QUASI_EPR) KR_TRY(make_trajectories(ctx, r));
+    if (!wanted) goto done;
+    KR_TRY(kr_quasi_make_characteristics(ctx, r, 0x9a4, r->s->train.characteristics, &x, &f));
+    r->nmatched = r->s->train.characteristics;
+    n = (size_t)r->n * d;
+    for (int which = 0; which < 2; which++) {
+        double **to = which ? &r->f : &r->x;
+        KR_NEW(ctx, more, n + (size_t)r->nmatched * d);
+        if (n) memcpy(more, *to, n * sizeof *more);
+        memcpy(more + n, which ? f : x, (size_t)r->nmatched * d * sizeof *more);
+        kr_free(*to);
+        *to = more;
+    }
+done:
+    kr_free(x);
+    kr_free(f);
+    return status;
+}

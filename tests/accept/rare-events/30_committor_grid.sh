@@ -2,16 +2,8 @@
 # committors on grids: double well over nine decades, Mueller, Eyring-Kramers ratios, Duffing
 # SPDX-License-Identifier: BSD-3-Clause
 . tests/accept/report.sh
-work=$KRAMERS_WORK/committor_grid
-mkdir -p "$work"
-kramers=$KRAMERS_BUILD/cli/kramers
-# solve NAME JSON: runs it; number KEY of the results by result NAME KEY
-solve() {
-    echo "$2" >"$work/$1.json"
-    "$kramers" committor "$work/$1.json" -o "$work/$1" --force >"$work/$1.txt" 2>&1 || echo "exit $?" >>"$work/$1.txt"
-}
-result() { sed -n "s/^ *\"$2\": *\([-+0-9.eE]*\),*$/\1/p" "$work/$1/results.json" | head -1; }
-relative() { awk -v a="$1" -v b="$2" 'BEGIN { d = a / b - 1; printf "%.3g", d < 0 ? -d : d }'; }
+. tests/accept/rare-events/lib/runs.sh
+begin committor committor_grid
 
 for row in "0.5 0.048739736" "0.2 0.0027409625" "0.1 1.9587034e-5" "0.05 9.0965142e-10"; do
     read -r epsilon nu <<<"$row"
@@ -29,7 +21,7 @@ for row in "mueller 10 0.00491430 0.00504252 198.316" "mueller 20 0.603636 0.735
     at_most "C2 $kind, epsilon $epsilon: passage time" "$(relative "$(result "${kind}_$epsilon" mfpt)" "$time")" 1e-4 relative
 done
 q=$(sed -n 's/^q(.*= //p' "$work/rugged_mueller_10.txt" | head -1)
-at_most "C2 rugged Mueller, epsilon 10: q(-0.75, 0.55)" "$(awk -v q="$q" 'BEGIN { d = q - 0.56800; print d < 0 ? -d : d }')" 5e-4 ""
+at_most "C2 rugged Mueller, epsilon 10: q(-0.75, 0.55)" "$(miss "$q" 0.56800)" 5e-4 ""
 solve mueller_5 "{\"method\": \"grid\", \"problem\": {\"kind\": \"mueller\", \"epsilon\": 5}, \"grid\": {\"spacing\": [$h, $h]}}"
 at_most "C2 mueller, epsilon 5: nu" "$(relative "$(result mueller_5 nu)" 1.45057e-7)" 2e-4 relative
 h=0.02

@@ -1,16 +1,13 @@
 /* Errors of a learned committor against an independent reference: accept_committor KIND FOLDER PROBLEM
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * FOLDER: output of `kramers committor` with a network [50, 50] on coordinates; PROBLEM: its problem object as JSON.
+ * FOLDER: output of `kramers committor` with a network; PROBLEM: its problem object as JSON.
  * KIND mueller: the grid solution in two dimensions, which is that of any dimension; points uniform where
  * V < V_min + 130, other coordinates within 2 sigma. KIND spheres: quadrature of s^(1-d) e^(V/eps); points uniform in
  * the radius. Prints rmse, mae, relative_l2, transition_l2 (|q − 1/2| < 0.2). */
 #include "../measure.h"
-#include "core/json.h"
-#include "core/memory.h"
 #include "sampling/committor_grid.h"
-#include "sampling/committor_net.h"
-#include "sampling/run.h"
+#include "sampling/committor_model.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,27 +19,10 @@ static kr_context *ctx;
 
 /* The network of a run: mean of its members. */
 static void network_values(const char *folder, const kr_problem *problem, const double *x, double *q) {
-    char path[1024], key[32];
-    kr_tree *tree = NULL;
-    kr_committor_net *net = NULL;
-    static const int hidden[2] = {50, 50};
-    int members;
-    double *one = must_allocate(POINTS, sizeof *one);
-    snprintf(path, sizeof path, "%s/network.json", folder);
-    must(ctx, kr_json_read(ctx, path, &tree), path);
-    must(ctx, kr_committor_net_create(ctx, problem, 2, hidden, "tanh", 0, NULL, (kr_stream){1, 1}, &net), "network");
-    must(ctx, kr_run_get_reals(ctx, tree, "mean", net->nfeatures, net->mean), "mean");
-    must(ctx, kr_run_get_reals(ctx, tree, "scale", net->nfeatures, net->scale), "scale");
-    must(ctx, kr_tree_get_int(ctx, tree, "members", 1, 1000, &members), "members");
-    for (int m = 0; m < members; m++) {
-        snprintf(key, sizeof key, "theta%d", m);
-        must(ctx, kr_run_get_reals(ctx, tree, key, (long)net->nparams, net->theta), key);
-        must(ctx, kr_committor_net_evaluate(ctx, net, net->theta, POINTS, x, one, NULL, NULL), "values");
-        for (int i = 0; i < POINTS; i++) q[i] = (m ? q[i] : 0) + one[i] / members;
-    }
-    free(one);
-    kr_committor_net_destroy(&net);
-    kr_tree_destroy(&tree);
+    kr_committor_model model;
+    must(ctx, kr_committor_model_load(ctx, problem, folder, &model), folder);
+    must(ctx, kr_committor_model_evaluate(ctx, &model, -1, POINTS, x, q, NULL), "values");
+    kr_committor_model_free(&model);
 }
 
 static double uniform(int i, int k) { return kr_random_uniform((kr_stream){99, 99}, (uint64_t)i, (uint64_t)k, 0); }

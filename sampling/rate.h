@@ -74,6 +74,25 @@ void kr_rate_doubt(kr_rate *rate, const char *format, ...) KR_PRINTF(2, 3);
 /* ---- the basin of A: what forward flux and splitting start from ----------------------------------------------------
  */
 
+/* Keys of methods that start there; fields of their state. */
+#define KR_RATE_BASIN_PARAMETERS(state_type)                                                                      \
+    {.name = "replicas",                                                                                          \
+     .type = KR_PARAMETER_INT,                                                                                    \
+     .offset = offsetof(state_type, replicas),                                                                    \
+     .initial = "16",                                                                                             \
+     .range = "[2, 10000]",                                                                                       \
+     .help = "independent repetitions, for the error bar"},                                                       \
+        {.name = "basin_time",                                                                                    \
+         .type = KR_PARAMETER_REAL,                                                                               \
+         .offset = offsetof(state_type, basin_time),                                                              \
+         .range = "> 0",                                                                                          \
+         .unit = "time",                                                                                          \
+         .help = "that each of 64 walkers spends around A in every replica, to get the flux"},                    \
+    {                                                                                                             \
+        .name = "warm_up", .type = KR_PARAMETER_REAL, .offset = offsetof(state_type, warm_up), .initial = "null", \
+        .range = ">= 0", .unit = "time", .help = "before that; null: a fifth of basin_time"                       \
+    }
+
 /* Trajectories around A: first crossings of the level λ0 after each visit to A. */
 typedef struct kr_basin {
     double time; /* spent with A as the last state visited */
@@ -85,6 +104,12 @@ typedef struct kr_basin {
 /* 64 walkers for `time` each after `warm_up`; `margin` as in trials.h. */
 kr_status kr_basin_run(kr_context *ctx, const kr_rate *rate, const kr_mover *mover, double lambda0, double warm_up,
                        double time, kr_basin *basin);
+/* Combines replicas whose numbers begin with k, flux, probability: means, their errors, doubts; `more` ("trials") is
+ * what replicas that died out need. */
+kr_status kr_basin_combine(kr_context *ctx, kr_rate *rate, const char *more);
+/* The first level: the 0.9-quantile of the coordinate around A. */
+kr_status kr_basin_first_level(kr_context *ctx, const kr_rate *rate, const kr_mover *mover, double warm_up, double time,
+                               double *level);
 /* Quantile of the coordinate over trajectories around A, for choosing λ0. */
 kr_status kr_basin_quantile(kr_context *ctx, const kr_rate *rate, const kr_mover *mover, double warm_up, double time,
                             double quantile, double *value);

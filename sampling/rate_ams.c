@@ -22,50 +22,31 @@ typedef struct splitting {
 } splitting;
 
 #define ENTRY(field) .offset = offsetof(splitting, field)
-static const kr_parameter parameters[] = {
-    {.name = "replicas",
-     .type = KR_PARAMETER_INT,
-     ENTRY(replicas),
-     .initial = "16",
-     .range = "[2, 10000]",
-     .help = "independent repetitions, for the error bar"},
-    {.name = "walkers",
-     .type = KR_PARAMETER_INT,
-     ENTRY(n),
-     .initial = "400",
-     .range = "[10, 100000]",
-     .help = "trajectories N of every replica"},
-    {.name = "kill",
-     .type = KR_PARAMETER_INT,
-     ENTRY(kill),
-     .initial = "null",
-     .range = ">= 1",
-     .help = "trajectories K replaced in a round, at least; null: N/20"},
-    {.name = "bins",
-     .type = KR_PARAMETER_INT,
-     ENTRY(bins),
-     .initial = "200",
-     .range = "[4, 10000]",
-     .help = "of the coordinate between the first level and B"},
-    {.name = "level",
-     .type = KR_PARAMETER_TREE,
-     ENTRY(level),
-     .initial = "",
-     .help = "first level of the coordinate; null: its 0.9-quantile around A"},
-    {.name = "basin_time",
-     .type = KR_PARAMETER_REAL,
-     ENTRY(basin_time),
-     .range = "> 0",
-     .unit = "time",
-     .help = "that each of 64 walkers spends around A in every replica, to get the flux"},
-    {.name = "warm_up",
-     .type = KR_PARAMETER_REAL,
-     ENTRY(warm_up),
-     .initial = "null",
-     .range = ">= 0",
-     .unit = "time",
-     .help = "before that; null: a fifth of basin_time"},
-    {0}};
+static const kr_parameter parameters[] = {KR_RATE_BASIN_PARAMETERS(splitting),
+                                          {.name = "walkers",
+                                           .type = KR_PARAMETER_INT,
+                                           ENTRY(n),
+                                           .initial = "400",
+                                           .range = "[10, 100000]",
+                                           .help = "trajectories N of every replica"},
+                                          {.name = "kill",
+                                           .type = KR_PARAMETER_INT,
+                                           ENTRY(kill),
+                                           .initial = "null",
+                                           .range = ">= 1",
+                                           .help = "trajectories K replaced in a round, at least; null: N/20"},
+                                          {.name = "bins",
+                                           .type = KR_PARAMETER_INT,
+                                           ENTRY(bins),
+                                           .initial = "200",
+                                           .range = "[4, 10000]",
+                                           .help = "of the coordinate between the first level and B"},
+                                          {.name = "level",
+                                           .type = KR_PARAMETER_TREE,
+                                           ENTRY(level),
+                                           .initial = "",
+                                           .help = "first level of the coordinate; null: its 0.9-quantile around A"},
+                                          {0}};
 
 /* The trajectories of a replica. Bin b is the state where bin ≥ b was seen first; bins + 1 stands for B. */
 typedef struct swarm {
@@ -265,8 +246,7 @@ static kr_status begin(kr_context *ctx, kr_rate *rate) {
     if (s->level)
         s->low = s->level->real;
     else
-        KR_TRY(kr_basin_quantile(ctx, rate, mover, s->warm_up, s->basin_time, 0.9, &s->low));
-    if (!s->level && rate->coordinate.from_levels) s->low = fmax(s->low, 0.02);
+        KR_TRY(kr_basin_first_level(ctx, rate, mover, s->warm_up, s->basin_time, &s->low));
     KR_TRY(kr_rate_start(ctx, rate, 1, x));
     KR_TRY(c->values(c->payload, ctx, 1, x, &s->high));
     if (rate->coordinate.from_levels) s->high = 1;
@@ -300,21 +280,12 @@ done:
 static kr_status combine(kr_context *ctx, kr_rate *rate) {
     kr_status status = KR_OK;
     const splitting *s = rate->state;
-    int dead = 0;
-    for (int i = 0; i < rate->pieces; i++) dead += !(rate->out[4 * i] > 0);
-    kr_estimate p = kr_rate_mean(rate, 2);
-    rate->k_ab = kr_rate_mean(rate, 0);
-    rate->error_from = "independent replicas";
-    KR_TRY(kr_rate_set(ctx, rate->results, "flux", kr_rate_mean(rate, 1)));
-    KR_TRY(kr_rate_set(ctx, rate->results, "probability", p));
+    double p = kr_rate_mean(rate, 2).value;
+    KR_TRY(kr_basin_combine(ctx, rate, "walkers"));
     KR_TRY(kr_run_set_real(ctx, rate->results, "rounds", kr_rate_mean(rate, 3).value));
     KR_TRY(kr_run_set_real(ctx, rate->results, "level", s->low));
     /* What the scatter would be with the committor as the coordinate. */
-    if (p.value > 0)
-        KR_TRY(kr_run_set_real(ctx, rate->results, "ideal_relative_error", sqrt(-log(p.value) / s->n / rate->pieces)));
-    if (dead) kr_rate_doubt(rate, "%d of %d replicas died out before B: more walkers are needed", dead, rate->pieces);
-    if (rate->k_ab.error > 0.5 * rate->k_ab.value)
-        kr_rate_doubt(rate, "the replicas scatter by %.0f %% of their mean", 100 * rate->k_ab.error / rate->k_ab.value);
+    if (p > 0) KR_TRY(kr_run_set_real(ctx, rate->results, "ideal_relative_error", sqrt(-log(p) / s->n / rate->pieces)));
 done:
     return status;
 }

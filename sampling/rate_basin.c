@@ -150,3 +150,26 @@ done:
     kr_free(j);
     return status;
 }
+
+kr_status kr_basin_first_level(kr_context *ctx, const kr_rate *rate, const kr_mover *mover, double warm_up, double time,
+                               double *level) {
+    kr_status status = kr_basin_quantile(ctx, rate, mover, warm_up, time, 0.9, level);
+    /* The default coordinate is 0 at the edge of A. */
+    if (status == KR_OK && rate->coordinate.from_levels) *level = fmax(*level, 0.02);
+    return status;
+}
+
+kr_status kr_basin_combine(kr_context *ctx, kr_rate *rate, const char *more) {
+    kr_status status = KR_OK;
+    int dead = 0;
+    for (int i = 0; i < rate->pieces; i++) dead += !(rate->out[(long)rate->width * i] > 0);
+    rate->k_ab = kr_rate_mean(rate, 0);
+    rate->error_from = "independent replicas";
+    KR_TRY(kr_rate_set(ctx, rate->results, "flux", kr_rate_mean(rate, 1)));
+    KR_TRY(kr_rate_set(ctx, rate->results, "probability", kr_rate_mean(rate, 2)));
+    if (dead) kr_rate_doubt(rate, "%d of %d replicas died out before B: more %s are needed", dead, rate->pieces, more);
+    if (rate->k_ab.error > 0.5 * rate->k_ab.value)
+        kr_rate_doubt(rate, "the replicas scatter by %.0f %% of their mean", 100 * rate->k_ab.error / rate->k_ab.value);
+done:
+    return status;
+}

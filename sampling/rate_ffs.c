@@ -25,12 +25,7 @@ typedef struct forward_flux {
 
 #define ENTRY(field) .offset = offsetof(forward_flux, field)
 static const kr_parameter parameters[] = {
-    {.name = "replicas",
-     .type = KR_PARAMETER_INT,
-     ENTRY(replicas),
-     .initial = "16",
-     .range = "[2, 10000]",
-     .help = "independent repetitions, for the error bar"},
+    KR_RATE_BASIN_PARAMETERS(forward_flux),
     {.name = "trials",
      .type = KR_PARAMETER_INT,
      ENTRY(trials),
@@ -48,19 +43,6 @@ static const kr_parameter parameters[] = {
      .initial = "0.3",
      .range = "(0.01, 0.9)",
      .help = "aimed at for the step to the next level"},
-    {.name = "basin_time",
-     .type = KR_PARAMETER_REAL,
-     ENTRY(basin_time),
-     .range = "> 0",
-     .unit = "time",
-     .help = "that each of 64 walkers spends around A in every replica, to get the flux"},
-    {.name = "warm_up",
-     .type = KR_PARAMETER_REAL,
-     ENTRY(warm_up),
-     .initial = "null",
-     .range = ">= 0",
-     .unit = "time",
-     .help = "before that; null: a fifth of basin_time"},
     {0}};
 
 /* ---- one stage --------------------------------------------------------------------------------------------------- */
@@ -203,9 +185,7 @@ static kr_status begin(kr_context *ctx, kr_rate *rate) {
     kr_basin basin = {0};
     if (s->given) return KR_OK;
     KR_TRY(kr_rate_mover(ctx, rate, 0xffffff, 0, rate->dt, &mover));
-    KR_TRY(kr_basin_quantile(ctx, rate, mover, s->warm_up, s->basin_time, 0.9, &s->level[0]));
-    if (rate->coordinate.from_levels)
-        s->level[0] = fmax(s->level[0], 0.02); /* the default coordinate is 0 at the edge of A */
+    KR_TRY(kr_basin_first_level(ctx, rate, mover, s->warm_up, s->basin_time, &s->level[0]));
     KR_TRY(kr_basin_run(ctx, rate, mover, s->level[0], s->warm_up, s->basin_time, &basin));
     if (basin.crossings < 10)
         KR_FAIL(ctx, KR_ERR_NUMERIC, "ffs: only %ld crossings of the first level, %g: increase basin_time",
@@ -257,23 +237,13 @@ done:
 static kr_status combine(kr_context *ctx, kr_rate *rate) {
     kr_status status = KR_OK;
     forward_flux *s = rate->state;
-    int dead = 0;
     double crossings = 0;
-    for (int i = 0; i < rate->pieces; i++) {
-        dead += !(rate->out[4 * i] > 0);
-        crossings += rate->out[4 * i + 3];
-    }
-    rate->k_ab = kr_rate_mean(rate, 0);
-    rate->error_from = "independent replicas";
-    KR_TRY(kr_rate_set(ctx, rate->results, "flux", kr_rate_mean(rate, 1)));
-    KR_TRY(kr_rate_set(ctx, rate->results, "probability", kr_rate_mean(rate, 2)));
+    for (int i = 0; i < rate->pieces; i++) crossings += rate->out[4 * i + 3];
+    KR_TRY(kr_basin_combine(ctx, rate, "trials"));
     KR_TRY(kr_run_set_reals(ctx, rate->results, "levels", s->nlevels, s->level));
     KR_TRY(kr_run_set_real(ctx, rate->results, "crossings", crossings));
-    if (dead) kr_rate_doubt(rate, "%d of %d replicas died out before B: more trials are needed", dead, rate->pieces);
     if (crossings < 10. * rate->pieces)
         kr_rate_doubt(rate, "only %.0f crossings of the first level in all: increase basin_time", crossings);
-    if (rate->k_ab.error > 0.5 * rate->k_ab.value)
-        kr_rate_doubt(rate, "the replicas scatter by %.0f %% of their mean", 100 * rate->k_ab.error / rate->k_ab.value);
 done:
     return status;
 }

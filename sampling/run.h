@@ -41,6 +41,19 @@ struct kr_sampling {
     void *block;
 };
 
+/* A section of a file: an object of its own table, nested in the top-level one. Offsets into the state. */
+typedef struct kr_run_section {
+    const char *name;
+    const kr_parameter *table;
+    size_t given; /* const kr_tree *, from the top-level table */
+    size_t owned; /* kr_tree *: the section with defaults */
+} kr_run_section;
+kr_status kr_run_sections_read(kr_context *ctx, kr_sampling *run, int n, const kr_run_section *sections);
+void kr_run_sections_free(kr_sampling *run, int n, const kr_run_section *sections);
+/* Help of the section `word`; 0 when there is none. */
+int kr_run_sections_help(const char *word, int n, const kr_run_section *sections,
+                         void (*line)(const char *text, void *payload), void *payload);
+
 /* Appends a line to the report. */
 kr_status kr_run_line(kr_context *ctx, kr_sampling *run, const char *format, ...) KR_PRINTF(3, 4);
 /* Values of a MAP, for results and checkpoints. NaN and infinite become null. */

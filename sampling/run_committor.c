@@ -149,16 +149,15 @@ static const kr_parameter features_table[] = {
     REAL("ridge", random.ridge, "1e-10", ">= 0", "regularisation, relative"),
     {0}};
 
-static const struct section {
-    const char *name;
-    const kr_parameter *table;
-    size_t offset; /* of its tree in the settings */
-} sections[] = {{"grid", grid_table, offsetof(kr_committor_settings, grid)},
-                {"network", kr_committor_network_table, offsetof(kr_committor_settings, network)},
-                {"features", features_table, offsetof(kr_committor_settings, features)},
-                {"sampling", sampling_table, offsetof(kr_committor_settings, sampling)},
-                {"training", training_table, offsetof(kr_committor_settings, training)},
-                {"validation", validation_table, offsetof(kr_committor_settings, validation)}};
+static const kr_run_section sections[] = {
+    {"grid", grid_table, offsetof(kr_committor_settings, grid), offsetof(kr_committor_settings, owned[0])},
+    {"network", kr_committor_network_table, offsetof(kr_committor_settings, network),
+     offsetof(kr_committor_settings, owned[1])},
+    {"features", features_table, offsetof(kr_committor_settings, features), offsetof(kr_committor_settings, owned[2])},
+    {"sampling", sampling_table, offsetof(kr_committor_settings, sampling), offsetof(kr_committor_settings, owned[3])},
+    {"training", training_table, offsetof(kr_committor_settings, training), offsetof(kr_committor_settings, owned[4])},
+    {"validation", validation_table, offsetof(kr_committor_settings, validation),
+     offsetof(kr_committor_settings, owned[5])}};
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
 /* What the variational method needs. Points of a file bring no dynamics: nothing can be shot from them. */
@@ -186,36 +185,20 @@ static kr_status check_dynamics(kr_context *ctx, const kr_sampling *run) {
 static kr_status prepare(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
     kr_committor_settings *s = run->state;
-    kr_tree *copy = NULL;
     if (!run->problem) KR_FAIL(ctx, KR_ERR_FORMAT, "the file has no \"problem\"");
     KR_STEP(kr_problem_need_states(ctx, run->problem));
-    for (int k = 0; k < SECTIONS; k++) {
-        const kr_tree *given;
-        memcpy(&given, (const char *)s + sections[k].offset, sizeof given);
-        KR_STEP(kr_parameters_read(ctx, sections[k].table, given, sections[k].name, s, &s->owned[k]));
-        KR_STEP(kr_tree_copy(ctx, s->owned[k], &copy));
-        KR_STEP(kr_parameters_nest(ctx, run->complete, sections[k].name, &copy));
-    }
+    KR_STEP(kr_run_sections_read(ctx, run, SECTIONS, sections));
     if (s->method == KR_COMMITTOR_GRID) goto done;
     KR_STEP(check_dynamics(ctx, run));
     if (s->sample.walkers % 2) s->sample.walkers++;
 done:
-    kr_tree_destroy(&copy);
     return status;
 }
 
-static void destroy(kr_sampling *run) {
-    kr_committor_settings *s = run->state;
-    for (int k = 0; k < SECTIONS; k++) kr_tree_destroy(&s->owned[k]);
-}
+static void destroy(kr_sampling *run) { kr_run_sections_free(run, SECTIONS, sections); }
 
 static int help(const char *word, void (*line)(const char *text, void *payload), void *payload) {
-    for (int k = 0; k < SECTIONS; k++)
-        if (!strcmp(word, sections[k].name)) {
-            kr_parameters_describe(sections[k].table, line, payload);
-            return 1;
-        }
-    return 0;
+    return kr_run_sections_help(word, SECTIONS, sections, line, payload);
 }
 
 static kr_status execute(kr_context *ctx, kr_sampling *run) {

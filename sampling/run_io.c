@@ -211,3 +211,40 @@ done:
     kr_tree_destroy(&made);
     return status;
 }
+
+/* ---- sections ---------------------------------------------------------------------------------------------------- */
+
+kr_status kr_run_sections_read(kr_context *ctx, kr_sampling *run, int n, const kr_run_section *sections) {
+    kr_status status = KR_OK;
+    kr_tree *copy = NULL, *owned;
+    for (int k = 0; k < n; k++) {
+        const kr_tree *given;
+        memcpy(&given, (const char *)run->state + sections[k].given, sizeof given);
+        KR_TRY(kr_parameters_read(ctx, sections[k].table, given, sections[k].name, run->state, &owned));
+        memcpy((char *)run->state + sections[k].owned, &owned, sizeof owned);
+        KR_TRY(kr_tree_copy(ctx, owned, &copy));
+        KR_TRY(kr_parameters_nest(ctx, run->complete, sections[k].name, &copy));
+    }
+done:
+    kr_tree_destroy(&copy);
+    return status;
+}
+
+void kr_run_sections_free(kr_sampling *run, int n, const kr_run_section *sections) {
+    for (int k = 0; k < n; k++) {
+        kr_tree *owned, *none = NULL;
+        memcpy(&owned, (char *)run->state + sections[k].owned, sizeof owned);
+        kr_tree_destroy(&owned);
+        memcpy((char *)run->state + sections[k].owned, &none, sizeof none);
+    }
+}
+
+int kr_run_sections_help(const char *word, int n, const kr_run_section *sections,
+                         void (*line)(const char *text, void *payload), void *payload) {
+    for (int k = 0; k < n; k++)
+        if (!strcmp(word, sections[k].name)) {
+            kr_parameters_describe(sections[k].table, line, payload);
+            return 1;
+        }
+    return 0;
+}

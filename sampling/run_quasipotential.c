@@ -91,48 +91,29 @@ static const kr_parameter olim_table[] = {
      .help = "a point near the one that V is measured from; null: the first that is found"},
     {0}};
 
-static const struct section {
-    const char *name;
-    const kr_parameter *table;
-    size_t offset;
-} sections[] = {{"network", network_table, offsetof(kr_quasi_settings, network)},
-                {"training", training_table, offsetof(kr_quasi_settings, training)},
-                {"olim", olim_table, offsetof(kr_quasi_settings, olim)}};
+static const kr_run_section sections[] = {
+    {"network", network_table, offsetof(kr_quasi_settings, network), offsetof(kr_quasi_settings, owned[0])},
+    {"training", training_table, offsetof(kr_quasi_settings, training), offsetof(kr_quasi_settings, owned[1])},
+    {"olim", olim_table, offsetof(kr_quasi_settings, olim), offsetof(kr_quasi_settings, owned[2])}};
 enum { SECTIONS = sizeof sections / sizeof *sections, MAP_POINTS = 200 };
 
 static kr_status prepare(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
     kr_quasi_settings *s = run->state;
-    kr_tree *copy = NULL;
     if (!run->problem) KR_FAIL(ctx, KR_ERR_FORMAT, "the file has no \"problem\"");
-    for (int k = 0; k < SECTIONS; k++) {
-        const kr_tree *given;
-        memcpy(&given, (const char *)s + sections[k].offset, sizeof given);
-        KR_TRY(kr_parameters_read(ctx, sections[k].table, given, sections[k].name, s, &s->owned[k]));
-        KR_TRY(kr_tree_copy(ctx, s->owned[k], &copy));
-        KR_TRY(kr_parameters_nest(ctx, run->complete, sections[k].name, &copy));
-    }
+    KR_TRY(kr_run_sections_read(ctx, run, SECTIONS, sections));
     if (run->problem->dynamics == KR_UNDERDAMPED && s->method != KR_QUASI_LYAPUNOV)
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "underdamped dynamics have V = H: the energy over the minimum");
     if (s->method == KR_QUASI_OLIM && (run->problem->dim < 2 || run->problem->dim > 3))
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "olim works in 2 and 3 dimensions, the problem has %d", run->problem->dim);
 done:
-    kr_tree_destroy(&copy);
     return status;
 }
 
-static void destroy(kr_sampling *run) {
-    kr_quasi_settings *s = run->state;
-    for (int k = 0; k < SECTIONS; k++) kr_tree_destroy(&s->owned[k]);
-}
+static void destroy(kr_sampling *run) { kr_run_sections_free(run, SECTIONS, sections); }
 
 static int help(const char *word, void (*line)(const char *text, void *payload), void *payload) {
-    for (int k = 0; k < SECTIONS; k++)
-        if (!strcmp(word, sections[k].name)) {
-            kr_parameters_describe(sections[k].table, line, payload);
-            return 1;
-        }
-    return 0;
+    return kr_run_sections_help(word, SECTIONS, sections, line, payload);
 }
 
 /* ---- reports ---- */

@@ -35,7 +35,7 @@ for seed in $(seq "$KRAMERS_SEEDS"); do
     note three_barrier "$(miss "$(point three)" 1)"
     note three_exit "$(cat "$work/three.exit")"
     note three_seconds $seconds
-    solve ten "{\"problem\": {\"kind\": \"skew\", \"dim\": 10}, \"seed\": $seed, \"points\": [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]}"
+    solve ten "{\"problem\": {\"kind\": \"skew\", \"dim\": 10}, \"seed\": $seed, \"points\": [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]], \"training\": {\"batch\": 2048, \"polish_batch\": 4096}}"
     note ten "$(result ten relative_error)"
     note ten_barrier "$(miss "$(point ten)" 2)"
     note ten_seconds $seconds

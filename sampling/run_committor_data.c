@@ -123,6 +123,7 @@ kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, 
     double *start = NULL;
     kr_sample_options o;
     kr_samples samples = {0};
+    size_t dim = (size_t)run->problem->dim;
     *x = NULL;
     if (run->problem->nsamples) {
         KR_NEW(ctx, *x, (size_t)n * (size_t)run->problem->dim);
@@ -131,16 +132,20 @@ kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, 
     }
     KR_STEP(starts(ctx, run, &start));
     KR_STEP(common_options(ctx, run, &coordinates, &o));
-    /* Almost uniform: the edge of a state matters more than its bottom. */
-    if (o.heating.epsilon > 0) o.heating.epsilon *= 5;
-    o.count = n;
+    KR_NEW(ctx, *x, (size_t)n * dim);
     o.inside = state == 0 ? run->problem->a : run->problem->b;
-    o.start = start + state * run->problem->dim;
+    o.start = start + (size_t)state * dim;
     o.nstart = 1;
-    o.stream = (kr_stream){run->seed, 0xc011 + (uint64_t)state};
-    KR_STEP(kr_samples_draw(ctx, run->problem, &o, &samples));
-    *x = samples.x;
-    samples.x = NULL;
+    /* One half as heated as the points outside, so that they meet at the edge; one half almost uniform. */
+    for (int half = 0; half < 2; half++) {
+        long first = half ? n / 2 : 0;
+        o.count = half ? n - n / 2 : n / 2;
+        o.stream = (kr_stream){run->seed, 0xc011 + (uint64_t)(state + 2 * half)};
+        if (half && o.heating.epsilon > 0) o.heating.epsilon *= 5;
+        kr_samples_free(&samples);
+        KR_STEP(kr_samples_draw(ctx, run->problem, &o, &samples));
+        memcpy(*x + (size_t)first * dim, samples.x, (size_t)o.count * dim * sizeof **x);
+    }
 done:
     kr_samples_free(&samples);
     kr_free(coordinates);

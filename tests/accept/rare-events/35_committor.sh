@@ -43,7 +43,7 @@ TABLE
 
 spheres='{"kind": "spheres", "dim": 10}'
 for seed in $(seq "$KRAMERS_SEEDS"); do
-    solve spheres "{\"problem\": $spheres, \"seed\": $seed, \"sampling\": {\"epsilon\": 4, \"count\": 200000, \"test_count\": 200000}, \"validation\": {\"dt\": 1e-4, \"direct\": 0}}"
+    solve spheres "{\"problem\": $spheres, \"seed\": $seed, \"network\": {\"hidden\": [20, 20], \"features\": [\"sqrt(sum(i, 1, 10, x[i]^2))\"]}, \"sampling\": {\"epsilon\": 4, \"count\": 200000, \"test_count\": 200000}, \"training\": {\"hinge\": 0}, \"validation\": {\"dt\": 1e-4, \"direct\": 0}}"
     "$KRAMERS_BUILD/accept/accept_committor" spheres "$work/spheres" "$spheres" >"$work/spheres.errors"
     note sphere "$(value "$work/spheres.errors" relative_l2)"
 done

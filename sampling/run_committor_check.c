@@ -135,7 +135,7 @@ static populations populate(const kr_sampling *run, const kr_committor_set *test
     for (long i = 0; i < test->n; i++) {
         int outside = i < test->outside;
         int in_b = !outside && kr_region_level(run->problem->b, test->x + i * run->problem->dim, NULL) <= 0;
-        double value = outside ? q[i] : in_b, w = test->w[i] / (double)test->n;
+        double value = outside ? fmin(fmax(q[i], 0), 1) : in_b, w = test->w[i] / (double)test->n;
         sum.rho_a += w * (1 - value);
         sum.p_most += w * value * (1 - value);
         if (value > edge && value < 1 - edge) sum.p_least += w * value * (1 - value);

@@ -5,7 +5,7 @@
 . tests/accept/rare-events/lib/runs.sh
 begin quasipotential quasipotential
 nodes=513 side=65
-[ "$KRAMERS_QUICK" = 0 ] || nodes=257 side=33
+[ "$KRAMERS_QUICK" = 0 ] || side=33
 three='"problem": {"kind": "lin_li_ren"}'
 
 ctest_passes "Q1 Lyapunov equation to 1e-12, d = 2, 10, 50; gradients of losses" -R '^test_quasipotential$'

@@ -126,9 +126,9 @@ def report(a, name, steps, wall, cpu, result):
 
 # What is trained: recipe, test data, steps.
 STUDIES = {
-    "water": ("water.json", "water/data_3", "8000"),
-    "elements": ("element.json", "zuo2020/{}_test.xyz", "20000"),
-    "acac": ("acac.json", "acac/test_MD_300K.xyz", "20000"),
+    "water": ("water.json", "water/data_3", "12000"),
+    "elements": ("element.json", "zuo2020/{}_test.xyz", "16000"),
+    "acac": ("acac.json", "acac/test_MD_300K.xyz", "4800"),
 }
 
 

@@ -5,27 +5,12 @@
 #include "core/frames.h"
 #include "core/memory.h"
 #include "eelt/config_training.h"
+#include "eelt/printer.h"
 #include "eelt/spawn.h"
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
-
-typedef struct printer {
-    void (*line)(const char *text, void *payload);
-    void *payload;
-} printer;
-
-static void say(const printer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(const printer *p, const char *format, ...) {
-    char text[1000];
-    va_list values;
-    va_start(values, format);
-    vsnprintf(text, sizeof text, format, values);
-    va_end(values);
-    if (p->line) p->line(text, p->payload);
-}
 
 /* ---- data ---- */
 
@@ -81,13 +66,13 @@ done:
     return status;
 }
 
-static kr_status check_data(kr_context *ctx, const kr_config *c, const printer *p) {
+static kr_status check_data(kr_context *ctx, const kr_config *c, const kr_printer *p) {
     kr_status status = KR_OK;
     long frames[3];
     KR_TRY(check_set(ctx, c, c->data.initial, "initial", &frames[0]));
     KR_TRY(check_set(ctx, c, c->data.validation, "validation", &frames[1]));
     KR_TRY(check_set(ctx, c, c->data.test, "test", &frames[2]));
-    say(p, "data: %ld frames to begin with, %ld for validation, %ld for tests", frames[0], frames[1], frames[2]);
+    kr_print(p, "data: %ld frames to begin with, %ld for validation, %ld for tests", frames[0], frames[1], frames[2]);
 done:
     return status;
 }
@@ -144,7 +129,7 @@ done:
     return status;
 }
 
-static kr_status check_systems(kr_context *ctx, kr_config *c, const printer *p) {
+static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *p) {
     kr_status status = KR_OK;
     KR_TRY(kr_config_starts(ctx, c));
     for (int i = 0; i < c->nsystems; i++) {
@@ -152,8 +137,8 @@ static kr_status check_systems(kr_context *ctx, kr_config *c, const printer *p) 
         char where[64];
         snprintf(where, sizeof where, "explore.systems[%d]", i);
         if (!s->nstarts) continue; /* was told */
-        say(p, "system %s: %ld start structures, %d atoms in the first", s->name, s->nstarts,
-            s->starts->system[0]->natoms);
+        kr_print(p, "system %s: %ld start structures, %d atoms in the first", s->name, s->nstarts,
+                 s->starts->system[0]->natoms);
         KR_TRY(check_elements(ctx, c, s->starts, where, s->generate ? "generate" : "files", s->node));
         if (c->labeller) KR_TRY(dry_run(ctx, c, s));
     }
@@ -178,7 +163,7 @@ static void count_runs(const kr_config *c, long *cells, long *runs, double *step
     }
 }
 
-static kr_status say_numbers(kr_context *ctx, const kr_config *c, const printer *p) {
+static kr_status say_numbers(kr_context *ctx, const kr_config *c, const kr_printer *p) {
     long cells, runs, atoms = 0;
     double steps, samples;
     struct statvfs disk;
@@ -186,17 +171,18 @@ static kr_status say_numbers(kr_context *ctx, const kr_config *c, const printer 
     for (int i = 0; i < c->nsystems; i++)
         for (int s = 0; c->system[i].starts && s < c->system[i].starts->nsystems; s++)
             if (c->system[i].starts->system[s]->natoms > atoms) atoms = c->system[i].starts->system[s]->natoms;
-    say(p, "all stages: %ld cells (system, T, P), %ld runs of %.4g steps together, %.4g samples", cells, runs, steps,
-        samples);
-    say(p, "an iteration: %d models, at most %ld runs, at most %d candidates and %d failed frames labelled",
-        c->model.ensemble, runs, c->select.per_iteration, c->select.failed);
+    kr_print(p, "all stages: %ld cells (system, T, P), %ld runs of %.4g steps together, %.4g samples", cells, runs,
+             steps, samples);
+    kr_print(p, "an iteration: %d models, at most %ld runs, at most %d candidates and %d failed frames labelled",
+             c->model.ensemble, runs, c->select.per_iteration, c->select.failed);
     if (c->budget.labels != KR_PARAMETER_NULL)
-        say(p, "at most %" PRId64 " labels, and %d for the certificate", c->budget.labels, c->audit.certificate);
+        kr_print(p, "at most %" PRId64 " labels, and %d for the certificate", c->budget.labels, c->audit.certificate);
     /* A run leaves about 100 bytes a sample and, of its candidates (a tenth, say), 120 bytes an atom. */
     double need = (samples * (100 + 0.1 * 120 * (double)atoms)) * c->campaign.max_iterations / 1e9;
     if (statvfs(c->base, &disk) == 0) {
         double free_GB = (double)disk.f_bavail * (double)disk.f_frsize / 1e9;
-        say(p, "disk: about %.2g GB for %d iterations, %.3g GB are free", need, c->campaign.max_iterations, free_GB);
+        kr_print(p, "disk: about %.2g GB for %d iterations, %.3g GB are free", need, c->campaign.max_iterations,
+                 free_GB);
         if (need + c->campaign.disk_free > free_GB)
             return kr_config_told(ctx,
                                   KR_ERROR(ctx, KR_ERR_IO,
@@ -208,7 +194,7 @@ static kr_status say_numbers(kr_context *ctx, const kr_config *c, const printer 
 
 kr_status kr_config_check(kr_context *ctx, kr_config *c, void (*line)(const char *text, void *payload), void *payload) {
     kr_status status = KR_OK;
-    const printer p = {line, payload};
+    const kr_printer p = {line, payload};
     KR_TRY(kr_config_training_check(ctx, c));
     KR_TRY(check_data(ctx, c, &p));
     KR_TRY(check_systems(ctx, c, &p));

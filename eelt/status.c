@@ -4,29 +4,14 @@
 #include "core/json.h"
 #include "eelt/ledger.h"
 #include "eelt/lock.h"
+#include "eelt/printer.h"
 #include <inttypes.h>
 #include <kramers/eelt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-typedef struct printer {
-    void (*line)(const char *text, void *payload);
-    void *payload;
-} printer;
-
-static void say(const printer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(const printer *p, const char *format, ...) {
-    char text[1200];
-    va_list values;
-    va_start(values, format);
-    vsnprintf(text, sizeof text, format, values);
-    va_end(values);
-    p->line(text, p->payload);
-}
-
-static kr_status say_tasks(kr_context *ctx, kr_db *db, const printer *p) {
+static kr_status say_tasks(kr_context *ctx, kr_db *db, const kr_printer *p) {
     kr_status status = KR_OK;
     kr_rows *rows = NULL;
     int more = 1;
@@ -34,7 +19,8 @@ static kr_status say_tasks(kr_context *ctx, kr_db *db, const printer *p) {
                        NULL));
     while (more) {
         KR_TRY(kr_rows_next(ctx, rows, &more));
-        if (more) say(p, "%s tasks %-10s %" PRId64, kr_rows_text(rows, 0), kr_rows_text(rows, 1), kr_rows_int(rows, 2));
+        if (more)
+            kr_print(p, "%s tasks %-10s %" PRId64, kr_rows_text(rows, 0), kr_rows_text(rows, 1), kr_rows_int(rows, 2));
     }
     kr_rows_destroy(&rows);
     KR_TRY(kr_db_query(ctx, db, &rows,
@@ -45,10 +31,10 @@ static kr_status say_tasks(kr_context *ctx, kr_db *db, const printer *p) {
         KR_TRY(kr_rows_next(ctx, rows, &more));
         if (!more) break;
         const char *word = kr_rows_text(rows, 0);
-        say(p, "attempts %-13s %" PRId64 ", %.1f s of CPU time", word, kr_rows_int(rows, 1),
-            kr_rows_null(rows, 2) ? 0.0 : kr_rows_real(rows, 2));
+        kr_print(p, "attempts %-13s %" PRId64 ", %.1f s of CPU time", word, kr_rows_int(rows, 1),
+                 kr_rows_null(rows, 2) ? 0.0 : kr_rows_real(rows, 2));
         /* with max(dir) the other columns are those of the same row (SQLite, "bare columns") */
-        if (strcmp(word, "done")) say(p, "    the last one: %s: %s", kr_rows_text(rows, 3), kr_rows_text(rows, 4));
+        if (strcmp(word, "done")) kr_print(p, "    the last one: %s: %s", kr_rows_text(rows, 3), kr_rows_text(rows, 4));
     }
 done:
     kr_rows_destroy(&rows);
@@ -56,7 +42,7 @@ done:
 }
 
 /* Where a campaign is: iteration, stage, fractions, labels and time. Nothing for a folder that only labels. */
-static kr_status say_stage(kr_context *ctx, kr_db *db, const printer *p, int64_t *iterations) {
+static kr_status say_stage(kr_context *ctx, kr_db *db, const kr_printer *p, int64_t *iterations) {
     kr_status status = KR_OK;
     kr_rows *rows = NULL;
     int more;
@@ -66,8 +52,8 @@ static kr_status say_stage(kr_context *ctx, kr_db *db, const printer *p, int64_t
                        "SELECT iteration, name, state FROM stage WHERE hidden = 0 ORDER BY id DESC LIMIT 1", NULL));
     KR_TRY(kr_rows_next(ctx, rows, &more));
     if (more)
-        say(p, "iteration %" PRId64 ", stage %s: %s", kr_rows_int(rows, 0), kr_rows_text(rows, 1),
-            kr_rows_text(rows, 2));
+        kr_print(p, "iteration %" PRId64 ", stage %s: %s", kr_rows_int(rows, 0), kr_rows_text(rows, 1),
+                 kr_rows_text(rows, 2));
     kr_rows_destroy(&rows);
     KR_TRY(kr_db_query(ctx, db, &rows,
                        "SELECT iteration, max(CASE WHEN name = 'accurate' THEN value END), max(CASE WHEN name = "
@@ -82,9 +68,9 @@ static kr_status say_stage(kr_context *ctx, kr_db *db, const printer *p, int64_t
         if (!kr_rows_null(rows, 4))
             snprintf(error, sizeof error, ", force error %.1f meV/A", 1000 * kr_rows_real(rows, 4));
         if (!kr_rows_null(rows, 1))
-            say(p, "  iteration %" PRId64 ": %.2f %% accurate, %.2f %% candidates, %.2f %% failed%s",
-                kr_rows_int(rows, 0), 100 * kr_rows_real(rows, 1), 100 * kr_rows_real(rows, 2),
-                100 * kr_rows_real(rows, 3), error);
+            kr_print(p, "  iteration %" PRId64 ": %.2f %% accurate, %.2f %% candidates, %.2f %% failed%s",
+                     kr_rows_int(rows, 0), 100 * kr_rows_real(rows, 1), 100 * kr_rows_real(rows, 2),
+                     100 * kr_rows_real(rows, 3), error);
     }
 done:
     kr_rows_destroy(&rows);
@@ -92,7 +78,7 @@ done:
 }
 
 /* What is left of labels and iterations, and how long that takes at the pace so far. */
-static kr_status say_left(kr_context *ctx, kr_db *db, const printer *p, int64_t iterations) {
+static kr_status say_left(kr_context *ctx, kr_db *db, const kr_printer *p, int64_t iterations) {
     kr_status status = KR_OK;
     kr_rows *rows = NULL;
     kr_tree *config = NULL;
@@ -109,21 +95,21 @@ static kr_status say_left(kr_context *ctx, kr_db *db, const printer *p, int64_t 
                   *budget = kr_tree_at(config, "campaign.budget.labels");
     int64_t last = most && most->kind == KR_TREE_INT ? most->integer : 20;
     if (budget && budget->kind == KR_TREE_INT)
-        say(p, "labels: %" PRId64 " of %" PRId64 ", %" PRId64 " left", labels, budget->integer,
-            budget->integer - labels);
+        kr_print(p, "labels: %" PRId64 " of %" PRId64 ", %" PRId64 " left", labels, budget->integer,
+                 budget->integer - labels);
     else
-        say(p, "labels: %" PRId64, labels);
+        kr_print(p, "labels: %" PRId64, labels);
     if (iterations)
-        say(p, "iterations: %" PRId64 " of at most %" PRId64 ", %.1f min each; %.1f h more if all are needed",
-            iterations, last, (double)seconds / 60 / (double)iterations,
-            (double)seconds / 3600 / (double)iterations * (double)(last > iterations ? last - iterations : 0));
+        kr_print(p, "iterations: %" PRId64 " of at most %" PRId64 ", %.1f min each; %.1f h more if all are needed",
+                 iterations, last, (double)seconds / 60 / (double)iterations,
+                 (double)seconds / 3600 / (double)iterations * (double)(last > iterations ? last - iterations : 0));
 done:
     kr_tree_destroy(&config);
     kr_rows_destroy(&rows);
     return status;
 }
 
-static kr_status say_campaign(kr_context *ctx, kr_db *db, const printer *p) {
+static kr_status say_campaign(kr_context *ctx, kr_db *db, const kr_printer *p) {
     kr_status status = KR_OK;
     int64_t stages, iterations;
     KR_TRY(kr_db_int(ctx, db, &stages, "SELECT count(*) FROM stage WHERE hidden = 0", NULL));
@@ -134,7 +120,7 @@ done:
     return status;
 }
 
-static kr_status say_events(kr_context *ctx, kr_db *db, const printer *p) {
+static kr_status say_events(kr_context *ctx, kr_db *db, const kr_printer *p) {
     kr_status status = KR_OK;
     kr_rows *rows = NULL;
     int more = 1;
@@ -149,7 +135,7 @@ static kr_status say_events(kr_context *ctx, kr_db *db, const printer *p) {
         time_t t = (time_t)kr_rows_real(rows, 0);
         struct tm parts;
         if (localtime_r(&t, &parts)) strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
-        say(p, "%s  %s: %s", when, kr_rows_text(rows, 1), kr_rows_text(rows, 2));
+        kr_print(p, "%s  %s: %s", when, kr_rows_text(rows, 1), kr_rows_text(rows, 2));
     }
 done:
     kr_rows_destroy(&rows);
@@ -160,15 +146,15 @@ kr_status kr_campaign_status(kr_context *ctx, const char *folder, void (*line)(c
                              void *payload) {
     kr_status status = KR_OK;
     kr_ledger *ledger = NULL;
-    printer p = {line, payload};
+    const kr_printer p = {line, payload};
     kr_process holder;
     char path[4096];
     KR_TRY(kr_ledger_open(ctx, folder, KR_LEDGER_READ, &ledger));
     snprintf(path, sizeof path, "%s/eelt.lock", folder);
     if (kr_lock_holder(path, &holder) && kr_process_life(&holder) != KR_PROCESS_DEAD)
-        say(&p, "running: process %" PRId64 " on %s", holder.pid, holder.host);
+        kr_print(&p, "running: process %" PRId64 " on %s", holder.pid, holder.host);
     else
-        say(&p, "not running");
+        kr_print(&p, "not running");
     KR_TRY(say_campaign(ctx, kr_ledger_db(ledger), &p));
     KR_TRY(say_tasks(ctx, kr_ledger_db(ledger), &p));
     KR_TRY(say_events(ctx, kr_ledger_db(ledger), &p));

@@ -142,15 +142,22 @@ done:
     return status;
 }
 
+/* Frames of one run are alike: for a certificate there are enough runs that each gives about two frames. */
+static int runs_of(const kr_campaign *m, int cell) {
+    int replicas = m->config.stage[m->cell[cell].stage].replicas;
+    int wanted = m->final ? (m->config.audit.certificate + 2 * m->ncells - 1) / (2 * m->ncells) : 0;
+    return wanted > replicas ? wanted : replicas;
+}
+
 static kr_status make_runs(kr_context *ctx, exploring *e) {
     kr_status status = KR_OK;
     kr_campaign *m = e->m;
     size_t room = 0;
-    for (int k = 0; k < m->ncells; k++) room += (size_t)m->config.stage[m->cell[k].stage].replicas;
+    for (int k = 0; k < m->ncells; k++) room += (size_t)runs_of(m, k);
     KR_NEW(ctx, e->run, room + 1);
     for (int k = 0; k < m->ncells; k++) {
         if (!m->final && m->cell[k].opening != m->opening) continue;
-        for (int r = 0; r < m->config.stage[m->cell[k].stage].replicas; r++) KR_TRY(make_run(ctx, e, k, r));
+        for (int r = 0; r < runs_of(m, k); r++) KR_TRY(make_run(ctx, e, k, r));
     }
 done:
     return status;

@@ -19,7 +19,7 @@ double kr_box_volume(const double b[9]) {
 
 int kr_names_find(const kr_names *names, const char *name, size_t length) {
     for (int i = 0; i < names->n; i++)
-        if (strncmp(names->name[i], name, length) == 0 && names->name[i][length] == 0) return i;
+        if (strlen(names->name[i]) == length && memcmp(names->name[i], name, length) == 0) return i;
     return -1;
 }
 

@@ -268,6 +268,47 @@ static void test_certificate(void **state) {
     remove(copy);
 }
 
+/* Every allocation fails once: an error, nothing half made, nothing lost. */
+static kr_status all_of_it(kr_context *ctx, const kr_audit_offer *offers, const kr_scored *scored, int n) {
+    const double weight[2] = {2, 1};
+    const kr_certificate_options o = {"c", "w", "d", NULL, 0, NULL, 0.15, 0.95, 0.05};
+    long *chosen = NULL, count;
+    kr_audit_report *r = NULL;
+    char *text = NULL;
+    int holds;
+    kr_audit_options few = kr_audit_defaults;
+    few.resamples = 10;
+    kr_status status = kr_audit_sample(ctx, 1, 0, 5, 0.1, 2, weight, n, offers, &count, &chosen);
+    if (status >= 0) status = kr_audit_evaluate(ctx, &few, 2, weight, n, scored, &r);
+    if (status >= 0) status = kr_certificate_make(ctx, &o, r, &text, &holds);
+    if (status >= 0) assert_non_null(strstr(text, "\"cell 1\""));
+    kr_audit_free(&chosen);
+    kr_audit_report_destroy(&r);
+    kr_audit_text_free(&text);
+    return status;
+}
+
+static void test_failures(void **state) {
+    enum { N = 24 };
+    kr_audit_offer offers[N];
+    kr_scored s[N];
+    kr_status status = KR_ERR_MEMORY;
+    long live = kr_memory_live(), n = 1;
+    for (int i = 0; i < N; i++) {
+        offers[i] = (kr_audit_offer){i / 3, i % 2, 0.1 * i, 1};
+        s[i] = frame_of(i / 3, i % 2, 0.01 * i);
+    }
+    for (; n < 2000; n++) {
+        kr_memory_fail_at(n);
+        status = all_of_it(*state, offers, s, N);
+        kr_memory_fail_at(0);
+        assert_int_equal(kr_memory_live(), live);
+        if (status != KR_ERR_MEMORY) break;
+    }
+    kr_assert_ok(*state, status);
+    assert_true(n > 20);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_shares, setup, teardown),
@@ -276,6 +317,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_strata, setup, teardown),
         cmocka_unit_test_setup_teardown(test_score, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,7 +106,7 @@ extern const kr_calibrate_options kr_calibrate_defaults;
 
 /* A step of the curve P(e > e_target | u), at u ascending. */
 typedef struct kr_calibration_point {
-    double u, rate, high; /* isotonic fit, its upper limit */
+    double u, rate, high; /* isotonic fit; upper limit of the share of all pairs up to u */
 } kr_calibration_point;
 
 typedef struct kr_calibration {

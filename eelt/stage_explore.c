@@ -116,6 +116,7 @@ static kr_status make_spec(kr_context *ctx, const exploring *e, const run *r, st
     spec->reservoir = o->reservoir;
     spec->correlation_ps = o->correlation_ps;
     spec->stop = o->stop;
+    spec->closest = m->config.select.distance; /* what the selection would refuse is no candidate */
     spec->mc_swap = stage->mc_swap;
 done:
     return status;

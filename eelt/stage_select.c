@@ -142,7 +142,11 @@ static kr_status choose(kr_context *ctx, selecting *s, const char *where, long m
     KR_TRY(meta_of(ctx, m, &set, &meta));
     KR_TRY(kr_data_list_make(ctx, m, &list));
     KR_TRY(kr_data_list_read(ctx, m, &list, &training));
-    if (!m->bootstrap) KR_TRY(kr_campaign_potential(ctx, m, &potential));
+    if (!m->bootstrap) {
+        KR_TRY(kr_campaign_potential(ctx, m, &potential));
+        status = kr_candidates_evaluate(ctx, potential, set.data, meta); /* largest force, atom of the deviation */
+        if (status != KR_OK) goto done;
+    }
     KR_TRY(kr_select(ctx, &options, potential, set.data, meta, training, &selection));
     for (long k = 0; k < set.n; k++) {
         int taken = selection->choice[k].decision == KR_DECISION_CHOSEN;

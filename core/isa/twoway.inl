@@ -188,6 +188,34 @@ static void (*const backward_rows[])(const turn *, int, int) = {backward_1, back
 
 static int columns_of(const kr_twoway *w) { return (w->n + w->lanes - 1) / w->lanes * w->lanes; }
 
+KR_INLINE void copy_n_rows(int n, int nk, const real *x, ptrdiff_t ldx, const double *scale, real *copy) {
+    for (int m = 0; m < nk; m++, copy += n) {
+        const real factor = scale ? (real)scale[m] : 1;
+#pragma GCC unroll 4
+        for (int i = 0; i < n; i++) copy[i] = x[i * ldx + m] * factor;
+    }
+}
+
+/* copy [nk][n] = x [n][nk] times the scale of the columns */
+static void copy_rows(int n, int nk, const real *x, ptrdiff_t ldx, const double *scale, real *copy) {
+    switch (n) {
+    case 1:
+        copy_n_rows(1, nk, x, ldx, scale, copy);
+        break;
+    case 2:
+        copy_n_rows(2, nk, x, ldx, scale, copy);
+        break;
+    case 3:
+        copy_n_rows(3, nk, x, ldx, scale, copy);
+        break;
+    case 4:
+        copy_n_rows(4, nk, x, ldx, scale, copy);
+        break;
+    default:
+        copy_n_rows(n, nk, x, ldx, scale, copy);
+    }
+}
+
 static void forward(const kr_twoway *w, int rows, const void *x_, ptrdiff_t ldx, const void *bias_, int accumulate,
                     void *y_, ptrdiff_t ldy) {
     const real *x = x_, *bias = bias_;
@@ -199,9 +227,7 @@ static void forward(const kr_twoway *w, int rows, const void *x_, ptrdiff_t ldx,
         int n = rows - start < MOST_ROWS ? rows - start : MOST_ROWS;
         for (int k = 0; k < w->k; k += PIECE) {
             turn t = {.w = w, .nk = w->k - k < PIECE ? w->k - k : PIECE, .ld = ldy, .in = copy};
-            for (int m = 0; m < t.nk; m++)
-                for (int i = 0; i < n; i++)
-                    copy[m * n + i] = x[(start + i) * ldx + k + m] * (w->scale ? (real)w->scale[k + m] : 1);
+            copy_rows(n, t.nk, x + start * ldx + k, ldx, w->scale ? w->scale + k : NULL, copy);
             for (int first = 0; first < columns; first += w->panel) {
                 int width = columns - first < w->panel ? columns - first : w->panel;
                 t.at = (ptrdiff_t)first * w->k + (ptrdiff_t)k * width;

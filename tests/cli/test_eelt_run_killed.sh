@@ -23,7 +23,7 @@ done
 [ $result -eq 3 ] || { fail "ended with $result"; cat err; }
 [ $kills -ge 15 ] || fail "only $kills kills"
 list killed >killed.txt
-cmp -s undisturbed.txt killed.txt || { fail "another campaign after $kills kills"; diff undisturbed.txt killed.txt | head -20; }
+cmp -s undisturbed.txt killed.txt || { fail "another campaign after $kills kills"; diff undisturbed.txt killed.txt | cut -c1-160; cat err; "$KRAMERS" eelt status killed; }
 [ "$(wc -l <ran)" -eq "$labels" ] || fail "$(wc -l <ran) label calculations, $labels without kills"
 [ "$(find killed/tasks -name rc | wc -l)" -eq "$tasks" ] || fail "tasks were repeated"
 echo "$kills kills"

@@ -31,8 +31,9 @@ static void *allocate(size_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (bytes >= (size_t)2 * HUGE_PAGE) {
         size_t whole = bytes / HUGE_PAGE * HUGE_PAGE;
-        void *pointer = aligned_alloc(HUGE_PAGE, bytes);
-        if (pointer) (void)madvise(pointer, whole, MADV_HUGEPAGE); /* a wish: nothing depends on it */
+        void *pointer; /* aligned_alloc wants a size that is a multiple of the alignment */
+        if (posix_memalign(&pointer, HUGE_PAGE, bytes) != 0) return NULL;
+        (void)madvise(pointer, whole, MADV_HUGEPAGE); /* a wish: nothing depends on it */
         return pointer;
     }
 #endif

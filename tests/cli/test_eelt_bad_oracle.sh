@@ -22,12 +22,12 @@ fi
 exec '$KRAMERS' eval -m '$oracle' in.xyz -o out.xyz
 SH
 sed -i -e "s|\"command\": \"echo.*out.xyz\"|\"command\": \"bash '$work/oracle.sh'\"|" -e 's/"frames": 4/"frames": 12/' \
-    -e 's/"per_iteration": 3/"correlation_ps": 0, "per_iteration": 12/' -e 's/"label": {"slots": 2,/"label": {"slots": 4, "timeout_s": 2,/' eelt.json
+    -e 's/"per_iteration": 3/"correlation_ps": 0, "per_iteration": 12/' -e 's/"label": {"slots": 2,/"label": {"slots": 4, "timeout_s": 2, "tries": 8,/' eelt.json
 code 3 'not converged after 3' eelt run eelt.json
 has err 'failed attempts'
 ok eelt status run
 for class in timeout crashed bad_output; do has out "attempts $class"; done
-# every frame that was asked for has its label, all numbers are finite, and they are those of the oracle
+# with eight tries a frame every one that was asked for has its label, all numbers are finite, and they are those of the oracle
 labels=$(awk -F'\t' '$2 == "new" && $3 == "labels" { n += $4 } END { print n }' run/report.tsv)
 asked=$(awk -F'\t' '$9 == "chosen" || $9 == "audit" || $9 == "failed"' run/report_frames.tsv | wc -l)
 [ "$labels" -eq "$asked" ] || fail "$labels labels of $asked frames"

@@ -8,7 +8,7 @@ cat >input.json <<JSON
  "learning_rate": {"start_lr": 0.003, "stop_lr": 1e-6, "decay_steps": 20}, "loss": {},
  "kramers": {"average_tail": 0.3},
  "training": {"training_data": {"systems": ["$kit/formats/npy", "$kit/formats/npy_nopbc"], "batch_size": 4},
-   "numb_steps": 1200, "disp_freq": 20, "save_freq": 15, "seed": 5, "enable_ema": true}}
+   "numb_steps": 2400, "disp_freq": 20, "save_freq": 15, "seed": 5, "enable_ema": true}}
 JSON
 mkdir whole parts
 ok train input.json --folder whole -q --threads 1
@@ -17,7 +17,7 @@ kills=0
 "$KRAMERS" train input.json --folder parts -q --threads 2 >out 2>err &
 pid=$!
 while [ $kills -lt 20 ]; do
-    sleep "0.$((RANDOM % 30 + 10))"
+    sleep "0.$((RANDOM % 10 + 10))"
     kill -9 $pid 2>/dev/null || break
     wait $pid 2>/dev/null
     kills=$((kills + 1))
@@ -39,9 +39,9 @@ for m in model model-ema; do
 done
 
 # a full disk: the run ends with an error, the checkpoint before it is whole, and the run goes on when there is room
-sed 's/"numb_steps": 1200/"numb_steps": 30/' input.json >short.json
+sed 's/"numb_steps": 2400/"numb_steps": 30/' input.json >short.json
 ok train short.json --folder full -q
-sed 's/"numb_steps": 1200/"numb_steps": 60/' input.json >short.json
+sed 's/"numb_steps": 2400/"numb_steps": 60/' input.json >short.json
 (
     trap '' XFSZ
     ulimit -f 4

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "eelt/config.h"
+#include "eelt/explorer.h"
 #include "eelt/generate.h"
 #include <fnmatch.h>
 #include <glob.h>
@@ -126,12 +127,21 @@ done:
     return status;
 }
 
+/* What the engine refuses is a mistake of the file; the one that runs is made with the campaign. */
+static kr_status check_engine(kr_context *ctx, const kr_config *c) {
+    kr_explorer *engine = NULL;
+    kr_status status = kr_config_told(ctx, kr_explorer_create(ctx, c->engine, c->base, "kramers", &engine));
+    kr_explorer_destroy(&engine);
+    return status;
+}
+
 kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
     kr_status status = KR_OK;
     KR_TRY(kr_config_section(ctx, c, kr_config_explore_table, c->top.explore, "explore", &c->explore));
     KR_TRY(
         kr_config_section(ctx, c, kr_config_bootstrap_table, c->explore.bootstrap, "explore.bootstrap", &c->bootstrap));
     KR_TRY(make_engine(ctx, c));
+    KR_TRY(check_engine(ctx, c));
     KR_TRY(read_list(ctx, c->explore.systems, "systems", &c->nsystems));
     KR_NEW(ctx, c->system, (size_t)c->nsystems);
     for (int i = 0; i < c->nsystems; i++) KR_TRY(read_system(ctx, c, c->explore.systems->child[i], i));

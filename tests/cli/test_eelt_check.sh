@@ -54,6 +54,10 @@ did you mean 'command'
 jobs: unknown key "trian" (line 17
 TEXT
 
+good | sed 's/"builtin"/"buildin"/' >bad.json
+code 1 "engine is 'buildin', expected lammps or builtin (line 9" eelt check bad.json
+has err "did you mean 'builtin'"
+
 # what only a look at the files can tell
 good | sed 's/"elements": \["O", "H"\]/"elements": ["O"]/' >bad.json
 code 1 'start.xyz has the element H, which is not in campaign.elements (line 10' eelt check bad.json

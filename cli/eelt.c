@@ -84,17 +84,17 @@ static int label(const void *values, int nargs, char **args) {
         kr_context_set_progress(ctx, progress, &shown);
         kr_status status = kr_label_dataset(ctx, &options, data, &labelled, &report);
         cli_progress_end(&shown, report.labelled + report.failed);
-        if (status < 0 || status == KR_NOT_CONVERGED)
+        if (status < 0)
             result = cli_library_error(ctx);
+        else if (status == KR_NOT_CONVERGED)
+            cli_note("%s", kr_context_message(ctx));
         else if (s->check)
             cli_note("%ld frames, %ld different: nothing wrong found", report.frames, report.unique);
         if (labelled && report.labelled && s->output && kr_dataset_write(ctx, labelled, s->output, s->to, s->force) < 0)
             result = cli_library_error(ctx);
         if (labelled && result == CLI_DONE) result = say_report(&report, report.labelled ? s->output : NULL);
-        if (status == KR_CANCELLED) {
-            cli_note("stopped; the same command goes on from here");
-            result = CLI_STOPPED;
-        }
+        if (status == KR_CANCELLED) cli_note("stopped; the same command goes on from here");
+        if (status == KR_CANCELLED || status == KR_NOT_CONVERGED) result = CLI_STOPPED;
     }
     kr_dataset_destroy(&labelled);
     kr_dataset_destroy(&data);

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "eelt/disk.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -307,6 +308,7 @@ done:
         kr_context_set_progress(ctx, l.outer, l.payload);
         unlink(l.stop);
     }
+    status = kr_disk_verdict(ctx, m.config.folder, status);
     kr_campaign_close(&m);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "eelt/explore_logs.h"
 #include "eelt/explore_motion.h"
+#include <errno.h>
 #include <kramers/devi_file.h>
 #include <kramers/eelt.h>
 #include <math.h>
@@ -227,7 +228,8 @@ kr_status kr_explore_execute(kr_context *ctx, const char *folder) {
     KR_TRY(loop(ctx, &r, &end));
     if (status == KR_OK) KR_TRY(kr_watch_end(ctx, r.watch, r.motion.step, end));
 done:
-    if (r.thermo) fclose(r.thermo);
+    if (r.thermo && fclose(r.thermo) != 0 && status == KR_OK)
+        status = KR_ERROR(ctx, KR_ERR_IO, "cannot write '%s/%s': %s", folder, KR_EXPLORE_THERMO, strerror(errno));
     kr_devi_file_close(&r.deviations);
     kr_watch_destroy(&r.watch);
     kr_motion_free(&r.motion);

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "eelt/disk.h"
 #include "eelt/label_input.h"
 #include "eelt/supervisor.h"
 #include <inttypes.h>
@@ -334,6 +335,7 @@ kr_status kr_label_dataset(kr_context *ctx, const kr_label_options *options, con
     KR_TRY(kr_label_frames(ctx, ledger, &work, dataset, NULL, *labelled, report, &verdict));
     status = verdict;
 done:
+    status = kr_disk_verdict(ctx, input.folder, status);
     if (status < 0) kr_dataset_destroy(labelled);
     if (options->point) kr_file_set_point(NULL, NULL);
     clear(&l);

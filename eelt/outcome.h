@@ -18,7 +18,8 @@
     X(BAD_OUTPUT, "bad_output", "the output is incomplete or fails a check")       \
     X(CANCELLED, "cancelled", "cancelled by somebody")                             \
     X(BAD_INPUT, "bad_input", "the input was refused")                             \
-    X(LOST, "lost", "vanished without leaving a result")
+    X(LOST, "lost", "vanished without leaving a result")                           \
+    X(NO_SPACE, "no_space", "the disk was full")
 
 typedef enum kr_outcome {
 #define KR_OUTCOME_ENUM(name, word, sentence) KR_OUTCOME_##name,

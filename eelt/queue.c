@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "eelt/disk.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -29,6 +30,7 @@ typedef struct queue {
     char example[PATH_MAX + 160]; /* folder of the last failure */
     int stopping;
     int64_t ended; /* tasks of this call */
+    int64_t past;  /* attempts that a full disk had ended before this call */
 } queue;
 
 void kr_queue_defaults(kr_queue_options *options) {
@@ -61,6 +63,7 @@ static kr_task_state next_state(const queue *q, const kr_task *task, kr_outcome 
         *counts = 0; /* by us when stopping: again later; by somebody else: the user decides */
         return q->stopping ? KR_TASK_NEW : KR_TASK_HELD;
     }
+    if (outcome == KR_OUTCOME_NO_SPACE) return *counts = 0, KR_TASK_NEW;
     if (outcome == KR_OUTCOME_BAD_INPUT) return *counts = 1, KR_TASK_GIVEN_UP; /* would fail in the same way again */
     return task->tries + (*counts != 0) >= q->options->tries ? KR_TASK_GIVEN_UP : KR_TASK_NEW;
 }
@@ -98,6 +101,7 @@ static kr_status collect(kr_context *ctx, queue *q, kr_task *task, const char *f
     kr_outcome outcome = usage.outcome;
     if (outcome == KR_OUTCOME_DONE) {
         KR_TRY(q->work->collect(ctx, q->work->payload, task, folder, &usage, &outcome, message));
+        if (outcome != KR_OUTCOME_DONE && kr_disk_ended(ctx, folder)) outcome = KR_OUTCOME_NO_SPACE;
     } else {
         snprintf(message, sizeof message, "%s after %.1f s, %.0f MB", kr_outcome_text(outcome), usage.wall_s,
                  (double)usage.maxrss_kB / 1024);
@@ -231,6 +235,11 @@ done:
 
 static kr_status check_classes(kr_context *ctx, const queue *q) {
     const kr_queue_result *r = q->result;
+    int full = r->failures[KR_OUTCOME_NO_SPACE] > q->past;
+    if (full || kr_disk_full(q->root))
+        return KR_ERROR(ctx, KR_NOT_CONVERGED,
+                        "the disk of '%s' is full, nothing new is started; make room and give the same command again",
+                        full ? q->example : q->root);
     if (q->ended < q->options->class_least) return KR_OK;
     for (int c = KR_OUTCOME_DONE + 1; c < KR_OUTCOME_COUNT; c++) {
         if (c == KR_OUTCOME_CANCELLED || (double)r->failures[c] <= q->options->class_limit * (double)r->attempts)
@@ -258,7 +267,7 @@ kr_status kr_queue_run(kr_context *ctx, kr_ledger *ledger, const kr_runner_kind 
                .options = options,
                .result = result};
     double pause = 0.005;
-    int left;
+    int left, looks = 0;
     memset(result, 0, sizeof *result);
     if (!realpath(kr_ledger_folder(ledger), q.root))
         KR_FAIL(ctx, KR_ERR_IO, "cannot find '%s': %s", kr_ledger_folder(ledger), strerror(errno));
@@ -269,6 +278,7 @@ kr_status kr_queue_run(kr_context *ctx, kr_ledger *ledger, const kr_runner_kind 
         int n;
         KR_TRY(look(ctx, &q, KR_TASK_QUEUED, &n));
         KR_TRY(look(ctx, &q, KR_TASK_RUNNING, &n));
+        if (!looks++) q.past = result->failures[KR_OUTCOME_NO_SPACE];
         if (verdict == KR_OK) verdict = check_classes(ctx, &q);
         KR_TRY(kr_ledger_count(ctx, ledger, work->kind, count));
         int64_t busy = count[KR_TASK_SUBMITTING] + count[KR_TASK_QUEUED] + count[KR_TASK_RUNNING];

@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/memory.h"
+#include "eelt/disk.h"
 #include "eelt/spawn.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -290,6 +291,8 @@ static kr_status run_command(kr_context *ctx, const char *folder, const kr_comma
                  1e-6 * (double)(w.usage.ru_utime.tv_usec + w.usage.ru_stime.tv_usec);
     usage->cpu_s = cpu > w.cpu_s ? cpu : w.cpu_s;
     usage->maxrss_kB = w.usage.ru_maxrss > w.maxrss_kB ? w.usage.ru_maxrss : w.maxrss_kB;
+    if (usage->outcome == KR_OUTCOME_DONE && usage->exit_status != 0 && kr_disk_ended(ctx, folder))
+        usage->outcome = KR_OUTCOME_NO_SPACE; /* known here and now: later there may be room again */
     KR_TRY(write_result(ctx, folder, usage));
 done:
     for (int i = 0; i < 3; i++) sigaction(numbers[i], &before[i], NULL);

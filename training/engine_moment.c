@@ -52,9 +52,20 @@ static kr_status pack_block(void *payload, kr_context *ctx, long block, int thre
     return KR_OK;
 }
 
-static kr_status pack_nets(kr_context *ctx, run *r) {
+/* Pairs of types, whose nets are evaluated at the nodes, then pieces of the fitting nets. */
+static kr_status parameters_block(void *payload, kr_context *ctx, long block, int thread) {
+    kr_moment *m = ((run *)payload)->m;
+    long pairs = (long)m->nt * m->nt;
+    return block < pairs ? kr_moment_nodes_pair(ctx, m, (int)block, thread)
+                         : pack_block(payload, ctx, block - pairs, thread);
+}
+
+/* Matrices and coefficients of this step. */
+static kr_status parameters(kr_context *ctx, run *r) {
+    kr_status status = KR_OK;
     kr_moment *m = r->m;
-    long tasks = 0;
+    long tasks = (long)m->nt * m->nt;
+    KR_TRY(kr_moment_nodes_types(ctx, m));
     for (int n = 0; n < m->nnets; n++) {
         kr_moment_net *net = &m->net[n];
         if (!net->nblocks) continue;
@@ -63,7 +74,10 @@ static kr_status pack_nets(kr_context *ctx, run *r) {
         m->kernels->convert((size_t)last->in, m->model->theta + last->w, net->last);
         net->last_bias = m->model->theta[last->b];
     }
-    return kr_parallel_blocks(ctx, tasks, pack_block, NULL, r);
+    KR_TRY(kr_parallel_blocks(ctx, tasks, parameters_block, NULL, r));
+    KR_TRY(kr_moment_basis_find(ctx, m));
+done:
+    return status;
 }
 
 static kr_status forward_block(void *payload, kr_context *ctx, long block, int thread) {
@@ -96,7 +110,7 @@ static void energies(const kr_moment *m, double *energy) {
     }
 }
 
-enum { FORCE_ATOMS = 64 }; /* atoms of a piece of a frame */
+enum { FORCE_ATOMS = 16 }; /* atoms of a piece of a frame */
 
 static kr_status forces_block(void *payload, kr_context *ctx, long block, int thread) {
     run *r = payload;
@@ -141,9 +155,7 @@ static kr_status value(kr_context *ctx, void *state, const kr_batch *batch, doub
     long pieces = 0;
     KR_TRY(kr_moment_plan(ctx, m, batch));
     m->fbar = m->wbar = NULL;
-    KR_TRY(pack_nets(ctx, &r));
-    KR_TRY(kr_moment_nodes_value(ctx, m));
-    KR_TRY(kr_moment_basis_find(ctx, m));
+    KR_TRY(parameters(ctx, &r));
     kr_moment_fill_rows(m);
     KR_TRY(kr_parallel_blocks(ctx, m->ngroups, forward_block, NULL, &r));
     energies(m, energy);
@@ -229,6 +241,14 @@ static kr_status theta_block(void *payload, kr_context *ctx, long block, int thr
     return KR_OK;
 }
 
+/* Embedding nets, then what goes from the basis back to all channels. */
+static kr_status rest_block(void *payload, kr_context *ctx, long block, int thread) {
+    run *r = payload;
+    int nets = r->m->model->descriptor.nembedding;
+    return block < nets ? kr_moment_nodes_net(ctx, r->m, (int)block, r->gtheta, thread)
+                        : kr_moment_basis_expand(r->m, block - nets, r->set, r->gtheta, thread);
+}
+
 /* ē by rows; the row in vacuum has minus the sum of its type. */
 static void set_row_ebar(kr_moment *m, const double *ebar) {
     double sum = 0;
@@ -280,8 +300,9 @@ static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, c
     r.set = set && clear_rest(m, gtheta);
     KR_TRY(kr_parallel_blocks(ctx, m->ngroups, backward_block, NULL, &r));
     KR_TRY(kr_parallel_blocks(ctx, theta_piece(&r, 0, NULL), theta_block, NULL, &r));
-    KR_TRY(kr_moment_basis_gradient(ctx, m, r.set, gtheta));
-    KR_TRY(kr_moment_nodes_gradient(ctx, m, gtheta));
+    kr_moment_nodes_clear(m);
+    KR_TRY(kr_parallel_blocks(ctx, m->model->descriptor.nembedding + kr_moment_basis_parts(m), rest_block, NULL, &r));
+    KR_TRY(kr_moment_nodes_types_gradient(ctx, m, gtheta));
 done:
     m->fbar = m->wbar = NULL;
     return status;

@@ -240,8 +240,9 @@ void kr_moment_tape_gradient(const kr_moment *m, const kr_net *net, int n, const
 /* Fewer inputs of the fitting nets (engine_moment_basis.c): memory for a batch; basis and weights of this step. */
 kr_status kr_moment_basis_prepare(kr_context *ctx, kr_moment *m);
 kr_status kr_moment_basis_find(kr_context *ctx, kr_moment *m);
-/* From the gradients in the basis to gtheta. */
-kr_status kr_moment_basis_gradient(kr_context *ctx, kr_moment *m, int set, double *gtheta);
+/* From the gradients in the basis to gtheta: independent parts. */
+long kr_moment_basis_parts(const kr_moment *m);
+kr_status kr_moment_basis_expand(const kr_moment *m, long part, int set, double *gtheta, int thread);
 void kr_moment_basis_free(kr_moment_basis *basis);
 
 /* Nets at the nodes (engine_moment_nodes.c). */
@@ -249,8 +250,14 @@ kr_status kr_moment_nodes_create(kr_context *ctx, kr_moment *m);
 void kr_moment_nodes_free(kr_moment *m);
 /* Memory for the pairs of types of a batch. */
 kr_status kr_moment_nodes_prepare(kr_context *ctx, kr_moment *m);
-kr_status kr_moment_nodes_value(kr_context *ctx, kr_moment *m);
-kr_status kr_moment_nodes_gradient(kr_context *ctx, kr_moment *m, double *gtheta);
+/* Type vectors of this step; then coefficients of pair p = ti nt + tj, which depend on nothing else of the step. */
+kr_status kr_moment_nodes_types(kr_context *ctx, kr_moment *m);
+kr_status kr_moment_nodes_pair(kr_context *ctx, kr_moment *m, int p, int thread);
+/* Back: first `clear`, then every embedding net e (all pairs of types that share it, in their order), then the type
+ * embedding. */
+void kr_moment_nodes_clear(kr_moment *m);
+kr_status kr_moment_nodes_net(kr_context *ctx, kr_moment *m, int e, double *gtheta, int thread);
+kr_status kr_moment_nodes_types_gradient(kr_context *ctx, kr_moment *m, double *gtheta);
 /* C̄ of the pair of types [n][ng], to be filled by the kernels. */
 double *kr_moment_nodes_bar(const kr_moment *m, int ti, int tj);
 kr_status kr_moment_nodes_error(kr_context *ctx, kr_moment *m, double *error);

@@ -88,26 +88,14 @@ done:
     return status;
 }
 
-typedef struct expansion {
-    kr_moment *m;
-    int set;
-    double *gtheta;
-} expansion;
-
 static int parts_of(const kr_moment *m) { return (m->ng + KR_MOMENT_ROWS - 1) / KR_MOMENT_ROWS + 1; }
 
-static kr_status expand_block(void *payload, kr_context *ctx, long block, int thread) {
-    const expansion *e = payload;
-    kr_moment *m = e->m;
-    (void)ctx;
+long kr_moment_basis_parts(const kr_moment *m) { return (long)m->nnets * parts_of(m); }
+
+kr_status kr_moment_basis_expand(const kr_moment *m, long block, int set, double *gtheta, int thread) {
     const kr_moment_net *net = &m->net[block / parts_of(m)];
     if (net->nblocks && net->basis.q < m->ng)
-        m->kernels->expand(m, net, (int)(block % parts_of(m)) * KR_MOMENT_ROWS, e->set,
-                           e->gtheta + net->net->layer[0].w, kr_moment_scratch(m, thread));
+        m->kernels->expand(m, net, (int)(block % parts_of(m)) * KR_MOMENT_ROWS, set, gtheta + net->net->layer[0].w,
+                           kr_moment_scratch(m, thread));
     return KR_OK;
-}
-
-kr_status kr_moment_basis_gradient(kr_context *ctx, kr_moment *m, int set, double *gtheta) {
-    expansion e = {m, set, gtheta};
-    return kr_parallel_blocks(ctx, (long)m->nnets * parts_of(m), expand_block, NULL, &e);
 }

@@ -188,13 +188,19 @@ static void find_lowest(kr_moment *m, int b) {
     }
 }
 
+enum { LOWEST_BLOCKS = 64 }; /* searched together: a block by itself is less work than waking a thread */
+
 static kr_status lowest_block(void *payload, kr_context *ctx, long block, int thread) {
+    kr_moment *m = payload;
     (void)ctx, (void)thread;
-    find_lowest(payload, (int)block);
+    for (int b = (int)block * LOWEST_BLOCKS; b < m->nblocks && b < ((int)block + 1) * LOWEST_BLOCKS; b++)
+        find_lowest(m, b);
     return KR_OK;
 }
 
-/* Groups of at most KR_MOMENT_GROUP blocks of one type. With several threads the blocks are first shared out evenly. */
+/* Groups of at most KR_MOMENT_GROUP blocks of one type. With several threads the blocks are first shared out evenly,
+ * and large groups come first: they are handed out one by one, and a large one at the end would leave the others
+ * waiting. */
 static void make_groups(kr_moment *m, int nthreads) {
     m->ngroups = 0;
     for (int s = 0; s < nthreads; s++) {
@@ -206,6 +212,13 @@ static void make_groups(kr_moment *m, int nthreads) {
             else
                 m->group[m->ngroups++] = (kr_moment_group){b, 1};
         }
+    }
+    if (nthreads == 1) return;
+    for (int i = 1; i < m->ngroups; i++) { /* few groups, in order but for one or two of a thread */
+        kr_moment_group g = m->group[i];
+        int at = i;
+        for (; at > 0 && m->group[at - 1].count < g.count; at--) m->group[at] = m->group[at - 1];
+        m->group[at] = g;
     }
 }
 
@@ -319,7 +332,7 @@ kr_status kr_moment_plan(kr_context *ctx, kr_moment *m, const kr_batch *batch) {
     m->have_value = 0;
     KR_TRY(make_rows(ctx, m, batch));
     KR_TRY(pack_batch(ctx, m));
-    KR_TRY(kr_parallel_blocks(ctx, m->nblocks, lowest_block, NULL, m));
+    KR_TRY(kr_parallel_blocks(ctx, (m->nblocks + LOWEST_BLOCKS - 1) / LOWEST_BLOCKS, lowest_block, NULL, m));
     for (int p = 0; p < m->nt * m->nt; p++) m->pair[p].present = 0;
     for (int t = 0; t < m->nt; t++) m->slot[t] = -1;
     for (int b = 0; b < m->nblocks; b++)

@@ -45,7 +45,6 @@ struct kr_moment_nodes {
 
 typedef struct node_run {
     kr_moment *m;
-    double *gtheta;
     double *error; /* by pair of types, every stride-th one */
     int stride;
 } node_run;
@@ -196,9 +195,9 @@ done:
 
 static double strip_weight(const kr_moment *m, double w) { return m->model->descriptor.smooth_type_embedding ? w : 1; }
 
-/* Coefficients of one pair of types. */
-static kr_status pair_value(kr_context *ctx, kr_moment *m, int p, int thread) {
+kr_status kr_moment_nodes_pair(kr_context *ctx, kr_moment *m, int p, int thread) {
     kr_status status = KR_OK;
+    if (!m->pair[p].present) return KR_OK;
     const kr_descriptor *d = &m->model->descriptor;
     node_scratch *scratch = &m->nodes->scratch[thread];
     node_pair *np = &m->nodes->pair[p];
@@ -221,25 +220,10 @@ done:
     return status;
 }
 
-static kr_status value_block(void *payload, kr_context *ctx, long p, int thread) {
-    kr_moment *m = ((node_run *)payload)->m;
-    return m->pair[p].present ? pair_value(ctx, m, (int)p, thread) : KR_OK;
-}
-
-/* Type vectors of this step. */
-static kr_status type_vectors(kr_context *ctx, kr_moment *m) {
+kr_status kr_moment_nodes_types(kr_context *ctx, kr_moment *m) {
     if (!m->tebd) return KR_OK;
     return kr_net_value(ctx, m->model->descriptor.type_embedding, m->model->theta, m->nt, m->nodes->type_input, m->tebd,
                         &m->nodes->scratch[0].ws);
-}
-
-kr_status kr_moment_nodes_value(kr_context *ctx, kr_moment *m) {
-    kr_status status = KR_OK;
-    node_run run = {.m = m};
-    KR_TRY(type_vectors(ctx, m));
-    KR_TRY(kr_parallel_blocks(ctx, (long)m->nt * m->nt, value_block, NULL, &run));
-done:
-    return status;
 }
 
 /* ---- gradients ---- */
@@ -292,30 +276,28 @@ done:
     return status;
 }
 
-/* One net: all pairs of types that share it, in their order. */
-static kr_status gradient_block(void *payload, kr_context *ctx, long e, int thread) {
+kr_status kr_moment_nodes_net(kr_context *ctx, kr_moment *m, int e, double *gtheta, int thread) {
     kr_status status = KR_OK;
-    node_run *run = payload;
-    kr_moment *m = run->m;
     const kr_descriptor *d = &m->model->descriptor;
     const kr_net *net = d->embedding[e];
     for (int p = 0; net && p < m->nt * m->nt; p++) {
         int ti = p / m->nt, tj = p % m->nt;
         if (!m->pair[p].present || (!m->tebd && kr_embedding_index(d, m->nt, ti, tj) != e)) continue;
-        KR_TRY(pair_gradient(ctx, m, ti, tj, run->gtheta, &m->nodes->scratch[thread]));
+        KR_TRY(pair_gradient(ctx, m, ti, tj, gtheta, &m->nodes->scratch[thread]));
     }
 done:
     return status;
 }
 
-kr_status kr_moment_nodes_gradient(kr_context *ctx, kr_moment *m, double *gtheta) {
+void kr_moment_nodes_clear(kr_moment *m) {
+    if (m->tebd) memset(m->nodes->tebd_bar, 0, (size_t)m->nt * (size_t)m->model->descriptor.tebd_dim * sizeof(double));
+}
+
+kr_status kr_moment_nodes_types_gradient(kr_context *ctx, kr_moment *m, double *gtheta) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &m->model->descriptor;
-    node_run run = {.m = m, .gtheta = gtheta};
     size_t dim = (size_t)d->tebd_dim;
-    if (m->tebd) memset(m->nodes->tebd_bar, 0, (size_t)m->nt * dim * sizeof(double));
-    KR_TRY(kr_parallel_blocks(ctx, d->nembedding, gradient_block, NULL, &run));
-    if (!m->tebd) goto done;
+    if (!m->tebd) return KR_OK;
     for (int b = 0; b < m->nblocks; b++)
         for (int k = 0; k < m->ntebd; k++)
             m->nodes->tebd_bar[(size_t)m->block[b].type * dim + (size_t)k] += m->tebd_bar[b * m->ntebd + k];
@@ -383,7 +365,7 @@ kr_status kr_moment_nodes_error(kr_context *ctx, kr_moment *m, double *error) {
     pairs = (pairs + run.stride - 1) / run.stride;
     KR_NEW(ctx, run.error, (size_t)pairs);
     KR_TRY(reserve_scratch(ctx, m->nodes));
-    KR_TRY(type_vectors(ctx, m));
+    KR_TRY(kr_moment_nodes_types(ctx, m));
     KR_TRY(kr_parallel_blocks(ctx, pairs, error_block, NULL, &run));
     for (long p = 0; p < pairs; p++) *error = fmax(*error, run.error[p]);
 done:

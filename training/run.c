@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "potential/tree_maker.h"
 #include "training/training_impl.h"
 #include <math.h>
@@ -101,14 +102,32 @@ done:
 
 /* ---- averages, early stopping ------------------------------------------------------------------------------------ */
 
-static void average_weights(kr_training *t, kr_member *m) {
-    size_t n = m->model->ntheta;
-    double keep = t->input->training.ema_decay;
-    for (size_t i = 0; m->ema && i < n; i++) m->ema[i] = keep * m->ema[i] + (1 - keep) * m->theta[i];
-    if (m->tail && (double)(t->last - m->step) < t->input->own.average_tail * (double)t->last) {
-        for (size_t i = 0; i < n; i++) m->tail[i] += m->theta[i];
-        m->tail_count++;
-    }
+enum { AVERAGE_PIECE = 16384 };
+
+typedef struct averages {
+    kr_member *m;
+    double keep;
+    int tail; /* this step belongs to the last part */
+} averages;
+
+static kr_status average_piece(void *payload, kr_context *ctx, long block, int thread) {
+    const averages *a = payload;
+    kr_member *m = a->m;
+    (void)ctx, (void)thread;
+    size_t begin = (size_t)block * AVERAGE_PIECE, end = begin + AVERAGE_PIECE;
+    if (end > m->model->ntheta) end = m->model->ntheta;
+    for (size_t i = begin; m->ema && i < end; i++) m->ema[i] = a->keep * m->ema[i] + (1 - a->keep) * m->theta[i];
+    for (size_t i = begin; a->tail && i < end; i++) m->tail[i] += m->theta[i];
+    return KR_OK;
+}
+
+static kr_status average_weights(kr_context *ctx, kr_training *t, kr_member *m) {
+    averages a = {m, t->input->training.ema_decay,
+                  m->tail && (double)(t->last - m->step) < t->input->own.average_tail * (double)t->last};
+    if (!m->ema && !a.tail) return KR_OK;
+    m->tail_count += a.tail;
+    return kr_parallel_blocks(ctx, (long)((m->model->ntheta + AVERAGE_PIECE - 1) / AVERAGE_PIECE), average_piece, NULL,
+                              &a);
 }
 
 /* All validation data (training data when there are none) with the prefactors of the end: is it getting better? */
@@ -231,7 +250,7 @@ static kr_status step(kr_context *ctx, kr_training *t, kr_member *m, kr_training
     moved = kr_member_update(ctx, t, m, &stopped);
     KR_TRY(moved);
     t->stop = stopped;
-    average_weights(t, m);
+    KR_TRY(average_weights(ctx, t, m));
     if (in->training.disp_avg) gather_average(m);
     row.step = m->step;
     row.seconds = seconds() - t->started;

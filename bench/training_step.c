@@ -102,7 +102,8 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
         int k = (step + nframes) % nframes;
         begin = clock_of(CLOCK_MONOTONIC);
         if (step == 0) cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
-        j.batch = (kr_batch){1, &frame[k], frame[k]->natoms, frame[k]->env.npairs};
+        j.batch =
+            (kr_batch){.nframes = 1, .frame = &frame[k], .natoms = frame[k]->natoms, .npairs = frame[k]->env.npairs};
         KR_TRY(kr_optimizer_step(ctx, adam, step + nframes, 1e-5, &o, model->theta, NULL));
         if (step >= 0) wall[step] = clock_of(CLOCK_MONOTONIC) - begin;
     }

@@ -17,6 +17,9 @@ typedef struct kr_batch {
     int nframes;
     kr_training_frame **frame; /* [nframes] borrowed */
     int natoms, npairs;        /* sums over the frames */
+    /* The batch of all processes that this one is a part of; NULL: itself. What an engine leaves out, it decides by it:
+     * so the parts add up to what one process has. */
+    const struct kr_batch *whole;
 } kr_batch;
 
 /* For engines that work pair by pair. Forces [natoms][3] eV/Å and virials [nframes][9] eV (NULL = not wanted) from pair

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * The method is in isa/moment_basis.inl. What is left out is a tenth of the error that splines may have
- * (kr_engine_options.tolerance); without a tolerance all channels stay. */
+ * (kr_engine_options.tolerance); without a tolerance all channels stay. Which ones do depends on θ and on the whole
+ * batch, so all processes that share it leave out the same. */
 #include "core/error.h"
 #include "core/parallel.h"
 #include "training/engine_moment.h"
@@ -28,10 +29,10 @@ static kr_status prepare(kr_context *ctx, kr_moment *m, int index) {
     size_t rows = 0, ng = (size_t)m->ng, lanes = (size_t)m->lanes, ld = (ng + lanes - 1) / lanes * lanes,
            word = m->word;
     for (int p = 0; p < m->nt * m->nt; p++)
-        if (m->pair[p].present && (m->nnets == 1 || p / m->nt == index)) rows += (size_t)m->grid.n;
+        if (m->pair[p].seen && (m->nnets == 1 || p / m->nt == index)) rows += (size_t)m->grid.n;
     basis->q = m->ng;
     /* three quarters: beyond, going over to fewer channels costs what it saves */
-    basis->most = wanted(m) && rows <= MOST_ROWS && m->net[index].nblocks * m->lanes >= 16 ? 3 * m->ng / 4 : 0;
+    basis->most = wanted(m) && rows <= MOST_ROWS && m->net[index].rows >= 16 ? 3 * m->ng / 4 : 0;
     size_t most = (size_t)basis->most, mix = (ng + KR_MOMENT_ROWS) * ng;
     /* odd: rows of one product of channels are `axis` rows apart */
     basis->ldc = kr_round_up(m->layer[0].out, m->lanes) + 1;

@@ -167,12 +167,39 @@ static int place_row(const kr_moment *m, int row, int frame, int atom) {
     return 0;
 }
 
+/* Empty slots of the centre hold rows that are not zero. */
+static int has_padding(const kr_moment *m, const kr_moment_pair *pair, const kr_env *env, const int *first, int tj) {
+    int used = m->mixed ? first[env->ntypes] - first[0] : first[tj + 1] - first[tj];
+    return (m->radial || pair->average != 0) && used < pair->sel && (!m->mixed || tj == env->pad_type);
+}
+
+/* Atoms and pairs of types of the whole batch, of which this one may be a part. */
+static void see_whole(kr_moment *m) {
+    const kr_batch *whole = m->batch->whole ? m->batch->whole : m->batch;
+    for (int p = 0; p < m->nt * m->nt; p++) m->pair[p].seen = m->pair[p].present;
+    for (int n = 0; n < m->nnets; n++) m->net[n].rows = 0;
+    for (int k = 0; k < whole->nframes; k++) {
+        const kr_env *env = &whole->frame[k]->env;
+        for (int i = 0; i < env->natoms; i++) {
+            const int ti = env->center_type[i], *first = env->first + (size_t)i * (size_t)env->ntypes;
+            if (m->silent[ti]) continue;
+            m->net[m->nnets > 1 ? ti : 0].rows++;
+            for (int tj = 0; tj < m->nt; tj++) {
+                kr_moment_pair *pair = &m->pair[ti * m->nt + tj];
+                pair->seen |= !pair->excluded && first[tj + 1] > first[tj];
+                pair->seen |= has_padding(m, pair, env, first, tj);
+            }
+        }
+    }
+    for (int n = 0; n < m->nnets; n++) m->net[n].rows = kr_round_up(m->net[n].rows, m->lanes);
+}
+
 /* First coefficient in use of every block and neighbour type, a multiple of KR_MOMENT_ROWS; n where there is none. */
 static void find_lowest(kr_moment *m, int b) {
     kr_moment_block *block = &m->block[b];
     for (int tj = 0; tj < m->nt; tj++) {
         const kr_moment_pair *pair = &m->pair[block->type * m->nt + tj];
-        int lowest = m->grid.n, padded = m->radial || pair->average != 0;
+        int lowest = m->grid.n;
         for (int l = 0; l < m->lanes; l++) {
             int k = m->row_frame[b * m->lanes + l], i = m->row_atom[b * m->lanes + l];
             if (k < 0) continue;
@@ -180,9 +207,7 @@ static void find_lowest(kr_moment *m, int b) {
             const int *first = env->first + (size_t)i * (size_t)env->ntypes, *cell = m->packed[k]->cell;
             for (int p = first[tj]; !pair->excluded && p < first[tj + 1]; p++)
                 if (cell[p] < lowest) lowest = cell[p];
-            int used = m->mixed ? first[env->ntypes] - first[0] : first[tj + 1] - first[tj];
-            if (padded && used < pair->sel && (!m->mixed || tj == env->pad_type) && lowest > m->grid.n - 6)
-                lowest = m->grid.n - 6;
+            if (lowest > m->grid.n - 6 && has_padding(m, pair, env, first, tj)) lowest = m->grid.n - 6;
         }
         block->lowest[tj] = lowest >= m->grid.n ? m->grid.n : lowest / KR_MOMENT_ROWS * KR_MOMENT_ROWS;
     }
@@ -344,6 +369,7 @@ kr_status kr_moment_plan(kr_context *ctx, kr_moment *m, const kr_batch *batch) {
     m->nslots = 0;
     for (int t = 0; t < m->nt; t++)
         if (!m->slot[t]) m->slot[t] = m->nslots++;
+    see_whole(m);
     KR_TRY(kr_moment_nodes_prepare(ctx, m));
     KR_TRY(kr_moment_basis_prepare(ctx, m));
     make_groups(m, kr_parallel_threads(ctx));

@@ -116,7 +116,7 @@ kr_status kr_moment_nodes_prepare(kr_context *ctx, kr_moment *m) {
     const kr_descriptor *d = &m->model->descriptor;
     for (int p = 0; p < m->nt * m->nt; p++) {
         node_pair *np = &nodes->pair[p];
-        if (!m->pair[p].present || np->memory) continue;
+        if (!m->pair[p].seen || np->memory) continue;
         np->net = d->embedding[m->tebd ? 0 : kr_embedding_index(d, m->nt, p / m->nt, p % m->nt)];
         size_t in = m->tebd && !d->strip ? (size_t)d->embedding[0]->in : 0; /* rows of their own */
         size_t tape = np->net ? kr_moment_tape_doubles(np->net, m->grid.n) : 0;
@@ -197,7 +197,7 @@ static double strip_weight(const kr_moment *m, double w) { return m->model->desc
 
 kr_status kr_moment_nodes_pair(kr_context *ctx, kr_moment *m, int p, int thread) {
     kr_status status = KR_OK;
-    if (!m->pair[p].present) return KR_OK;
+    if (!m->pair[p].seen) return KR_OK;
     const kr_descriptor *d = &m->model->descriptor;
     node_scratch *scratch = &m->nodes->scratch[thread];
     node_pair *np = &m->nodes->pair[p];

@@ -67,7 +67,8 @@ typedef struct kr_moment_matrix {
 /* A type of neighbours as one type of centres sees it. */
 typedef struct kr_moment_pair {
     double average, inv_std[4];
-    int sel, excluded, present;
+    int sel, excluded;
+    int present, seen;  /* in this batch; in the whole one that it is a part of */
     kr_moment_matrix c; /* [n][ng] coefficients / nnei, of this step */
 } kr_moment_pair;
 
@@ -98,6 +99,7 @@ typedef struct kr_moment_net {
     void *last;                                /* [out of the top layer] */
     double last_bias;
     int first_block, nblocks; /* of the batch */
+    int rows;                 /* atoms of the whole batch, rounded up to lanes */
     kr_moment_basis basis;
 } kr_moment_net;
 

@@ -71,6 +71,7 @@ kr_status kr_member_loss(kr_context *ctx, kr_training *t, kr_member *m, const kr
         kr_batch part;
         kr_loss_report r;
         kr_batch_set(&part, used, piece);
+        part.whole = batch;
         KR_TRY(kr_loss_gradient(ctx, &t->input->loss, ratio, m->engine, &part, count, gradient, &r, &t->loss));
         add_report(report, &r);
         used = atoms = 0;

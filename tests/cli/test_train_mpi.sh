@@ -9,19 +9,21 @@ if [ -z "${MPIEXEC:-}" ]; then
 fi
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMP_NUM_THREADS=1
 
-input() { # FILE OPTIMIZER
+input() { # FILE OPTIMIZER EMBEDDING
     cat >"$1" <<JSON
 {"model": {"type_map": ["O", "H"], "descriptor": {"type": "se_e2_a", "sel": [20, 40], "rcut": 3.5, "rcut_smth": 1.0,
-   "neuron": [4, 8], "axis_neuron": 2, "type_one_side": true}, "fitting_net": {"neuron": [8, 8]}},
+   "neuron": [$3], "axis_neuron": 4, "type_one_side": true}, "fitting_net": {"neuron": [8, 8]}},
  "learning_rate": {"start_lr": 0.003, "stop_lr": 1e-6, "decay_steps": 20}, "loss": {}, "optimizer": {$2},
  "training": {"training_data": {"systems": ["$kit/formats/npy", "$kit/formats/npy_nopbc"], "batch_size": 4},
-   "numb_steps": 40, "disp_freq": 10, "save_freq": 1000, "seed": 5}}
+   "numb_steps": 40, "disp_freq": 10, "save_freq": 1000, "seed": 5}, "kramers": {"spline_tolerance": 1e-4}}
 JSON
 }
-input adam.json '"type": "Adam"'
-input lkf.json '"type": "LKF", "kf_blocksize": 64'
+input adam.json '"type": "Adam"' 4,8
+input lkf.json '"type": "LKF", "kf_blocksize": 64' 4,8
+# so many channels that some are left out: all processes must leave out the same, also those with few atoms
+input wide.json '"type": "Adam"' 12,24
 
-for kind in adam lkf; do
+for kind in adam lkf wide; do
     for n in 1 2 4; do
         out=$kind$n
         mkdir $out

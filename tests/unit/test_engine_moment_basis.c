@@ -1,5 +1,5 @@
 /* The moment engine on fewer channels: as near to all channels as the tolerance says, the same bits for any number of
- * threads, every instruction set.
+ * threads, every instruction set; the same channels in all parts of a batch.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/isa.h"
 #include "kr_test.h"
@@ -50,7 +50,7 @@ static void open_water(fixture *f) {
     for (int k = 0; k < 3; k++) system->pbc[k] = 1;
     kr_assert_ok(f->ctx, kr_training_frame_create(f->ctx, f->model, system, 0, 0, 0.1, NULL, &f->frame));
     kr_system_destroy(&system);
-    f->batch = (kr_batch){1, &f->frame, ATOMS, f->frame->env.npairs};
+    f->batch = (kr_batch){.nframes = 1, .frame = &f->frame, .natoms = ATOMS, .npairs = f->frame->env.npairs};
     for (int k = 0; k < ATOMS; k++) f->ebar[k] = 0.1;
     for (int k = 0; k < 3 * ATOMS; k++) f->fbar[k] = kr_test_normal(&r);
     for (int k = 0; k < 9; k++) f->wbar[k] = 0.1 * kr_test_normal(&r);
@@ -132,10 +132,69 @@ static void test_threads_and_kernels(void **state) {
     close_water(&f);
 }
 
+/* A molecule of hydrogen: no oxygen, one pair of types. */
+static kr_training_frame *hydrogen(fixture *f) {
+    kr_system *system;
+    kr_training_frame *frame;
+    kr_assert_ok(f->ctx, kr_system_create(f->ctx, "hydrogen", 2, 1, 0, NULL, 0, &system));
+    system->type[0] = system->type[1] = 1;
+    system->coord[3] = 1.4;
+    for (int k = 0; k < 9; k++) system->box[k] = k % 4 ? 0 : 12.4;
+    for (int k = 0; k < 3; k++) system->pbc[k] = 1;
+    kr_assert_ok(f->ctx, kr_training_frame_create(f->ctx, f->model, system, 0, 0, 0.1, NULL, &frame));
+    kr_system_destroy(&system);
+    return frame;
+}
+
+/* Adds the gradient of one frame to gtheta; as a part of `whole` when that is not NULL. */
+static void add_part(fixture *f, kr_engine *e, kr_training_frame *frame, const kr_batch *whole, const double *fbar,
+                     double *gtheta) {
+    kr_batch part = {.nframes = 1, .frame = &frame, .natoms = frame->natoms, .npairs = frame->env.npairs};
+    double energy[ATOMS], force[3 * ATOMS];
+    part.whole = whole;
+    kr_assert_ok(f->ctx, kr_engine_value(f->ctx, e, &part, energy, force, NULL));
+    kr_assert_ok(f->ctx, kr_engine_gradient(f->ctx, e, &part, f->ebar, fbar, NULL, gtheta));
+}
+
+/* Processes with few atoms and few types leave out what the whole batch leaves out, so their parts add up to it. */
+static void test_parts(void **state) {
+    (void)state;
+    enum { ALL = ATOMS + 2 };
+    fixture f;
+    open_water(&f);
+    kr_training_frame *frame[] = {f.frame, hydrogen(&f)};
+    kr_batch both = {
+        .nframes = 2, .frame = frame, .natoms = ALL, .npairs = frame[0]->env.npairs + frame[1]->env.npairs};
+    kr_engine_options options = {.knots = 64, .tolerance = 1e-3};
+    size_t n = f.model->ntheta;
+    double energy[ALL], force[3 * ALL], ebar[ALL], fbar[3 * ALL], error[2];
+    double *sum = malloc(n * sizeof *sum), *parts = malloc(n * sizeof *parts);
+    for (int k = 0; k < ALL; k++) ebar[k] = 0.1;
+    for (int k = 0; k < 3 * ALL; k++) fbar[k] = k < 3 * ATOMS ? f.fbar[k] : 100;
+    kr_engine *e;
+    kr_assert_ok(f.ctx, kr_engine_create(f.ctx, kr_engine_find("moment"), f.model, &options, &e));
+    kr_assert_ok(f.ctx, kr_engine_value(f.ctx, e, &both, energy, force, NULL));
+    kr_assert_ok(f.ctx, kr_engine_set_gradient(f.ctx, e, &both, ebar, fbar, NULL, sum));
+    for (int apart = 0; apart < 2; apart++) {
+        memset(parts, 0, n * sizeof *parts);
+        add_part(&f, e, frame[0], apart ? NULL : &both, fbar, parts);
+        add_part(&f, e, frame[1], apart ? NULL : &both, fbar + 3 * (ptrdiff_t)ATOMS, parts);
+        error[apart] = deviation(n, parts, sum);
+    }
+    print_message("parts of a batch: %.1e, each by itself: %.1e\n", error[0], error[1]);
+    assert_true(error[0] <= 1e-12 && error[1] > 1e3 * error[0]);
+    kr_engine_destroy(&e);
+    kr_training_frame_destroy(&frame[1]);
+    free(sum);
+    free(parts);
+    close_water(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_threads_and_kernels),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,7 +206,7 @@ static void test_parts(void **state) {
     memcpy(keep, given, sizeof keep);
     for (int k = 0, at = 0; k < FRAMES; at += k + 2, k++) {
         int n = k + 2;
-        kr_batch one = {1, t.list + k, n, 0};
+        kr_batch one = {.nframes = 1, .frame = t.list + k, .natoms = n};
         memcpy(given, keep + at, (size_t)n * sizeof *keep);
         memcpy(given + ATOMS, keep + ATOMS + 3 * at, 3 * (size_t)n * sizeof *keep);
         memcpy(given + 4 * ATOMS, keep + 4 * ATOMS + 9 * k, 9 * sizeof *keep);
@@ -222,7 +222,7 @@ static void test_parts(void **state) {
     kr_assert_close(KR_LOSS_TERMS, sum.term, whole.term, 0, 1e-14);
     kr_assert_close(KR_LOSS_TERMS, sum.rmse, whole.rmse, 0, 1e-14);
     kr_assert_close(X, added, all, 0, 1e-14);
-    kr_batch none = {0, t.list, 0, 0};
+    kr_batch none = {.frame = t.list};
     kr_assert_ok(t.ctx, kr_loss_gradient(t.ctx, &t.o, t.ratio, t.engine, &none, count, &dummy, &part, &t.ws));
     assert_true(part.loss == 0);
     teardown(&t);

@@ -17,7 +17,7 @@
 static int basis_rows(const kr_moment *m, int net, real *work, ptrdiff_t ld) {
     int rows = 0;
     for (int p = 0; p < m->nt * m->nt; p++) {
-        if (!m->pair[p].present || (m->nnets > 1 && p / m->nt != net)) continue;
+        if (!m->pair[p].seen || (m->nnets > 1 && p / m->nt != net)) continue;
         const kr_moment_matrix *c = &m->pair[p].c;
         for (int q = 0; q < c->in; q++, rows++)
             for (int k = 0; k < ld; k++)
@@ -134,7 +134,7 @@ static void find_basis(const kr_moment *m, int index, double tolerance, kr_momen
     basis->q = basis_pivots(m->ng, basis->most, tolerance > least ? tolerance : least, rows, work, ld, basis->channel,
                             r, u, norm);
     /* What it costs to go over to fewer channels and back does not depend on the number of atoms. */
-    if (basis->q < 1 || 4 * m->net[index].nblocks * KR_LANES < 3 * basis->q) basis->q = m->ng;
+    if (basis->q < 1 || 4 * m->net[index].rows < 3 * basis->q) basis->q = m->ng;
     if (basis->q == m->ng)
         for (int k = 0; k < m->ng; k++) basis->channel[k] = k;
     else

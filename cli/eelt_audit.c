@@ -152,11 +152,15 @@ static int write_table(const settings *s, const work *w) {
 }
 
 static int certify(const settings *s, const work *w) {
-    const kr_certificate_options o = {"",         s->window,
-                                      s->date,    (const char *const *)w->file,
-                                      s->model.n, (const char *const *)s->model.name,
-                                      s->target,  s->confidence,
-                                      s->allowed};
+    const kr_certificate_options o = {.campaign = "",
+                                      .window = s->window,
+                                      .date = s->date,
+                                      .cell_name = (const char *const *)w->file,
+                                      .nmodels = s->model.n,
+                                      .model_path = (const char *const *)s->model.name,
+                                      .e_target = s->target,
+                                      .confidence = s->confidence,
+                                      .allowed = s->allowed};
     char *text = NULL;
     cli_output out = {0};
     int holds, result = CLI_DONE;

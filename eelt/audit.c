@@ -7,7 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-const kr_audit_options kr_audit_defaults = {0.15, 0.95, 1000, 1};
+const kr_audit_options kr_audit_defaults = {0.15, 0.95, 1000, 1, 0};
+
+static double of_bound(const kr_audit_options *o) {
+    return o->bound_confidence > 0 ? o->bound_confidence : o->confidence;
+}
 
 /* Rate of one stratum: limits of Clopper and Pearson at the number of independent frames. */
 static void rate_of_cell(const kr_audit_options *o, int nruns, const kr_audit_run *runs, kr_likeness likeness,
@@ -24,7 +28,7 @@ static void rate_of_cell(const kr_audit_options *o, int nruns, const kr_audit_ru
     double size = rate->independent, k = n > 0 ? above / n * size : 0, two = 0.5 + 0.5 * o->confidence;
     rate->rate =
         (kr_interval){n > 0 ? above / n : NAN, 1 - kr_upper_limit(size - k, size, two), kr_upper_limit(k, size, two)};
-    rate->bound = kr_upper_limit(k, size, o->confidence);
+    rate->bound = kr_upper_limit(k, size, of_bound(o));
 }
 
 /* Over all cells; weight [ncells] sums up to 1. */
@@ -49,7 +53,7 @@ static kr_status rate_of_all(kr_context *ctx, const kr_audit_options *o, const d
     }
     all->rate.value = seen > 0 ? all->rate.value / seen : NAN;
     all->method = m == 1 ? "Clopper-Pearson" : "stratified Wilson";
-    all->bound = kr_upper_limit_stratified(m, weight, k, n, o->confidence);
+    all->bound = kr_upper_limit_stratified(m, weight, k, n, of_bound(o));
     all->rate.high = kr_upper_limit_stratified(m, weight, k, n, two);
     for (int c = 0; c < m; c++) k[c] = n[c] - k[c];
     all->rate.low = 1 - kr_upper_limit_stratified(m, weight, k, n, two);
@@ -82,7 +86,8 @@ kr_status kr_audit_evaluate(kr_context *ctx, const kr_audit_options *options, in
     int *first = NULL, nruns;
     if (!report) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "no place for the report (NULL)");
     *report = NULL;
-    if (ncells < 1 || n < 0 || (n && !scored) || !(o->e_target > 0) || !(o->confidence > 0 && o->confidence < 1))
+    if (ncells < 1 || n < 0 || (n && !scored) || !(o->e_target > 0) || !(o->confidence > 0 && o->confidence < 1) ||
+        !(o->bound_confidence >= 0 && o->bound_confidence < 1))
         KR_FAIL(ctx, KR_ERR_ARGUMENT, "audit of %ld frames in %d cells, e_target %g (> 0), confidence %g (0 to 1)", n,
                 ncells, o->e_target, o->confidence);
     KR_NEW(ctx, made, 1);

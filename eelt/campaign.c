@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "eelt/disk.h"
+#include "eelt/report.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -165,6 +166,25 @@ static kr_status stop(kr_context *ctx, kr_campaign *m, const char *format, ...) 
     return status < 0 ? status : KR_ERROR(ctx, KR_NOT_CONVERGED, "%s", text);
 }
 
+/* A bound that nothing but frames is missing for takes only so many of them. */
+static kr_status check_certificate(kr_context *ctx, kr_campaign *m) {
+    kr_status status = KR_OK;
+    const kr_config_audit *a = &m->config.audit;
+    long most = a->most == KR_PARAMETER_NULL ? 4L * a->certificate : a->most;
+    int64_t frames;
+    KR_TRY(kr_db_int(ctx, m->db, &frames,
+                     "SELECT count(*) FROM frame f JOIN run r ON r.id = f.run WHERE f.decision = 'certificate' AND "
+                     "f.hidden = 0 AND r.iteration >= ? AND r.iteration < ?",
+                     "ii", (int64_t)m->pool, (int64_t)m->iteration));
+    if (frames && frames + m->wanted > most)
+        return stop(ctx, m,
+                    "the certificate does not hold with %" PRId64 " frames and needs %ld more (audit.certificate_most "
+                    "is %ld)",
+                    frames, m->wanted, most);
+done:
+    return status;
+}
+
 static kr_status check_budget(kr_context *ctx, kr_campaign *m) {
     kr_status status = KR_OK;
     const kr_config *c = &m->config;
@@ -172,6 +192,8 @@ static kr_status check_budget(kr_context *ctx, kr_campaign *m) {
     int64_t labels, cpu_s, wall_s;
     if (m->iteration >= c->campaign.max_iterations && !m->final)
         return stop(ctx, m, "not converged after %d iterations (campaign.max_iterations)", m->iteration);
+    if (m->final) KR_TRY(check_certificate(ctx, m));
+    if (status != KR_OK) goto done;
     KR_TRY(
         kr_db_int(ctx, m->db, &labels, "SELECT count(*) FROM label WHERE hidden = 0 AND role != 'certificate'", NULL));
     KR_TRY(kr_db_int(ctx, m->db, &cpu_s, "SELECT CAST(coalesce(sum(cpu_s), 0) AS INTEGER) FROM attempt", NULL));
@@ -289,8 +311,10 @@ kr_status kr_campaign_run(kr_context *ctx, const kr_campaign_options *options) {
     if (options->point) kr_file_set_point(options->point, options->payload);
     KR_TRY(kr_campaign_open(ctx, &m));
     listen(ctx, &m, &l);
+    KR_TRY(kr_campaign_sweep(ctx, m.folder));
     KR_TRY(next_iteration(ctx, &m));
-    if (m.iteration > 0) {
+    if (m.iteration > 0) { /* killed between the commit that ended the last iteration and its report? */
+        KR_TRY(kr_report_write(ctx, m.db, m.folder));
         KR_TRY(kr_campaign_get_metric(ctx, &m, m.iteration - 1, "next", "converged", &value));
         converged = value == 1;
     }

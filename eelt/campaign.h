@@ -40,6 +40,8 @@ typedef struct kr_campaign {
     int iteration;
     int bootstrap; /* no data yet: start structures are labelled, nothing is trained or explored */
     int final;     /* fresh frames of the whole window are labelled for the certificate */
+    int pool;      /* of a final iteration: the first one that explored with the same models; their frames count, too */
+    long wanted;   /* fresh frames that a final iteration labels */
     int opening;   /* cells with this number are explored */
     kr_levels levels;
     void *state; /* of the running stage */
@@ -84,6 +86,14 @@ kr_status kr_campaign_has_key(kr_context *ctx, const kr_campaign *campaign, cons
 kr_status kr_campaign_make_folder(kr_context *ctx, const char *path);
 /* Tasks of a kind to their ends; KR_CANCELLED and KR_NOT_CONVERGED are passed on. */
 kr_status kr_campaign_queue(kr_context *ctx, kr_campaign *campaign, int job, const kr_work *work);
+
+/* ---- campaign_folder.c ---- */
+/* Removes temporary files and folders of dead processes from the folder and its iterations; the caller has the lock. */
+kr_status kr_campaign_sweep(kr_context *ctx, const char *folder);
+/* The folder of the attempt whose state a new attempt in `folder` may go on from, NULL = begin anew: the last one that
+ * was started, unless it failed by itself. By kr_free. */
+kr_status kr_campaign_previous(kr_context *ctx, kr_campaign *campaign, const kr_task *task, const char *folder,
+                               char **previous);
 
 /* ---- campaign_plan.c ---- */
 kr_status kr_plan_cells(kr_context *ctx, kr_campaign *campaign);

@@ -1,13 +1,96 @@
-/* What can be done to a campaign's folder from outside: report, stop, rollback.
+/* A campaign's folder: what killed programs left in it, and what can be done from outside: report, stop, rollback.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
 #include "core/file.h"
+#include "core/memory.h"
 #include "eelt/campaign.h"
 #include "eelt/lock.h"
+#include "eelt/process.h"
 #include "eelt/report.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- what killed programs left ---- */
+
+/* "x.tmp-PROCESS-NUMBER" (core/file.c, core/folder.c) of a process that is dead. */
+static int is_leftover(const char *name) {
+    const char *mark = strstr(name, ".tmp-");
+    kr_process found;
+    char *end;
+    long process = mark ? strtol(mark + 5, &end, 10) : 0;
+    if (process <= 0 || *end != '-' || !end[1] || end[1 + strspn(end + 1, "0123456789")]) return 0;
+    kr_process_of(process, &found);
+    return found.start == 0; /* no such process */
+}
+
+static kr_status sweep(kr_context *ctx, const char *folder, int depth) {
+    kr_status status = KR_OK;
+    char **names = NULL, *path = NULL;
+    int n = 0;
+    KR_TRY(kr_folder_list(ctx, folder, &n, &names));
+    for (int k = 0; k < n; k++) {
+        path = kr_path_join(ctx, folder, names[k]);
+        if (!path) KR_TRY(KR_ERR_MEMORY);
+        int is_folder = kr_file_is_folder(path),
+            wanted = depth > 0 || !strncmp(names[k], "iter.", 5) || !strcmp(names[k], "labels");
+        if (is_leftover(names[k])) {
+            kr_folder_writer writer = {.temporary = path}; /* whatever it is: goes with all that is in it */
+            if (is_folder) {
+                path = NULL;
+                kr_folder_abandon(&writer);
+            } else {
+                unlink(path);
+            }
+        } else if (is_folder && wanted && depth < 3) {
+            KR_TRY(sweep(ctx, path, depth + 1));
+        }
+        kr_free(path);
+        path = NULL;
+    }
+done:
+    if (names) kr_names_free(n, names);
+    kr_free(path);
+    return status;
+}
+
+kr_status kr_campaign_sweep(kr_context *ctx, const char *folder) { return sweep(ctx, folder, 0); }
+
+/* An attempt that was never started has no state; one that failed by itself may have failed because of its state. */
+kr_status kr_campaign_previous(kr_context *ctx, kr_campaign *m, const kr_task *task, const char *folder,
+                               char **previous) {
+    kr_status status = KR_OK;
+    const char *dot = strrchr(folder, '.');
+    char *path = NULL, *trace = NULL;
+    int64_t failed;
+    *previous = NULL;
+    for (int n = (dot ? atoi(dot + 1) : 0) - 1; n > 0; n--) {
+        KR_TRY(kr_db_int(ctx, m->db, &failed,
+                         "SELECT count(*) FROM attempt WHERE task = ? AND n = ? AND class IN ('crashed', 'bad_output', "
+                         "'bad_input') AND coalesce(signal, 0) NOT IN (9, 15)",
+                         "ii", task->id, (int64_t)n));
+        if (failed) break;
+        path = kr_strprintf(ctx, "%.*s.%d", (int)(dot - folder), folder, n);
+        trace = path ? kr_path_join(ctx, path, "stderr") : NULL;
+        if (!trace) KR_TRY(KR_ERR_MEMORY);
+        if (kr_file_exists(trace)) {
+            *previous = path;
+            path = NULL;
+            break;
+        }
+        kr_free(path);
+        kr_free(trace);
+        path = trace = NULL;
+    }
+done:
+    kr_free(path);
+    kr_free(trace);
+    return status;
+}
+
+/* ---- from outside ---- */
 
 kr_status kr_campaign_report(kr_context *ctx, const char *folder) {
     kr_status status = KR_OK;

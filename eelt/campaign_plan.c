@@ -94,6 +94,10 @@ kr_status kr_plan_load(kr_context *ctx, kr_campaign *m) {
     if (m->opening >= m->nopenings) m->opening = m->nopenings - 1;
     if (c->explore.schedule == 1) m->opening = fixed_opening(m, m->iteration - (c->data.initial->count == 0));
     m->final = final == 1;
+    KR_TRY(kr_campaign_get_metric(ctx, m, before, "next", "pool", &value));
+    m->pool = isnan(value) ? m->iteration : (int)value;
+    KR_TRY(kr_campaign_get_metric(ctx, m, before, "next", "wanted", &value));
+    m->wanted = isnan(value) ? c->audit.certificate : (long)value;
     m->bootstrap = m->iteration == 0 && c->data.initial->count == 0;
     m->levels = kr_levels_off;
     for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {

@@ -14,12 +14,14 @@ static kr_status read_keys(kr_context *ctx, kr_campaign *m, kr_scored_set *s) {
     kr_rows *rows = NULL;
     int more;
     KR_NEW(ctx, s->key, (size_t)s->set.n + 1);
+    KR_NEW(ctx, s->certificate, (size_t)s->set.n + 1);
     for (long k = 0; k < s->set.n; k++) {
-        KR_TRY(kr_db_query(ctx, m->db, &rows, "SELECT key FROM label WHERE frame = ? AND hidden = 0", "i",
+        KR_TRY(kr_db_query(ctx, m->db, &rows, "SELECT key, role FROM label WHERE frame = ? AND hidden = 0", "i",
                            s->set.row[k].id));
         KR_TRY(kr_rows_next(ctx, rows, &more));
         if (!more) KR_FAIL(ctx, KR_ERR_FORMAT, "frame %" PRId64 " has no label", s->set.row[k].id);
         snprintf(s->key[k], sizeof s->key[k], "%s", kr_rows_text(rows, 0));
+        s->certificate[k] = strcmp(kr_rows_text(rows, 1), "certificate") == 0;
         kr_rows_destroy(&rows);
     }
 done:
@@ -91,6 +93,7 @@ void kr_scored_set_free(kr_scored_set *s) {
     kr_frame_set_free(&s->set);
     kr_dataset_destroy(&s->labelled);
     kr_free(s->key);
+    kr_free(s->certificate);
     kr_free(s->scored);
     memset(s, 0, sizeof *s);
 }

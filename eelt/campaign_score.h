@@ -7,10 +7,11 @@
 #include <kramers/audit.h>
 
 typedef struct kr_scored_set {
-    kr_frame_set set;     /* the frames that have a label, without it */
-    kr_dataset *labelled; /* the same frames with it, in their order */
-    char (*key)[65];      /* [set.n] of the labels */
-    kr_scored *scored;    /* [set.n]; NULL when there are no models */
+    kr_frame_set set;           /* the frames that have a label, without it */
+    kr_dataset *labelled;       /* the same frames with it, in their order */
+    char (*key)[65];            /* [set.n] of the labels */
+    unsigned char *certificate; /* [set.n] the label is the certificate's: nothing is trained on it */
+    kr_scored *scored;          /* [set.n]; NULL when there are no models */
 } kr_scored_set;
 
 /* where: as kr_frame_set_read, of frames that have a label in the ledger; score: with this iteration's models. */

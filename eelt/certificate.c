@@ -114,6 +114,8 @@ static kr_tree *record(kr_tree_maker *m, const kr_certificate_options *o, const 
     put_models(m, o, root);
     kr_make_real(m, root, "target_eV_per_A", o->e_target);
     kr_make_real(m, root, "confidence", o->confidence);
+    kr_make_int(m, root, "look", o->look > 0 ? o->look : 1);
+    kr_make_real(m, root, "confidence_of_this_look", o->look_confidence > 0 ? o->look_confidence : o->confidence);
     kr_make_real(m, root, "allowed_rate", o->allowed);
     kr_make_bool(m, root, "holds", holds);
     put_real(m, root, "likeness_within_runs", report->likeness);

@@ -47,6 +47,7 @@ typedef struct kr_config_model {
 typedef struct kr_config_audit {
     int per_iteration; /* frames; KR_PARAMETER_NULL = 5 % of select.per_iteration, at least 10 */
     int certificate;   /* fresh frames at the end; 0 = none */
+    int most;          /* of them for the same models; KR_PARAMETER_NULL = four times as many */
     double e_target;   /* eV/Å: largest force error of a frame that counts as accurate */
     double bound;      /* part of the accurate frames that may exceed it */
     double confidence;

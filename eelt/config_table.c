@@ -80,6 +80,8 @@ const kr_parameter kr_config_audit_table[] = {
         "accurate frames labelled per iteration; default a twentieth of select.per_iteration, at least 10"),
     INT(A, "certificate", certificate, "300", ">= 0",
         "fresh frames labelled at the end, never trained on; 0 = no certificate"),
+    INT(A, "certificate_most", most, "null", ">= 1",
+        "of them, when the first ones are too few for the bound; default four times as many"),
     REAL(A, "e_target_eV_per_A", e_target, "0.15", "> 0", "largest force error that is accurate", .unit = "eV/A"),
     REAL(A, "bound", bound, "0.05", "(0, 1)", "part of the accurate frames that may exceed it"),
     REAL(A, "confidence", confidence, "0.95", "(0, 1)", "of that bound"),

@@ -202,16 +202,32 @@ done:
     return status;
 }
 
-static kr_status prepare(kr_context *ctx, run *r) {
+/* The run at its start. */
+static kr_status begin(kr_context *ctx, run *r) {
     kr_status status = KR_OK;
     kr_watch_options options;
-    int resumed;
-    KR_TRY(kr_explore_input_read(ctx, r->folder, &r->input));
+    kr_watch_destroy(&r->watch);
+    kr_motion_free(&r->motion);
     KR_TRY(kr_motion_create(ctx, &r->input, &r->motion));
     kr_explore_watch_options(&r->input.spec, &options);
     options.folder = r->folder;
     KR_TRY(kr_watch_create(ctx, &options, r->input.spec.ntypes, r->input.spec.names, &r->watch));
-    KR_TRY(resume(ctx, r, &resumed));
+done:
+    return status;
+}
+
+static kr_status prepare(kr_context *ctx, run *r) {
+    kr_status status = KR_OK;
+    int resumed;
+    KR_TRY(kr_explore_input_read(ctx, r->folder, &r->input));
+    KR_TRY(begin(ctx, r));
+    status = resume(ctx, r, &resumed);
+    if (status == KR_ERR_FORMAT || status == KR_ERR_IO) { /* half of a state is none */
+        kr_log(ctx, KR_LOG_WARNING, "%s: the run begins anew", kr_context_message(ctx));
+        resumed = 0;
+        status = begin(ctx, r);
+    }
+    KR_TRY(status);
     if (!resumed) KR_TRY(kr_watch_begin(ctx, r->watch));
     KR_TRY(open_logs(ctx, r, resumed));
     r->saved = r->motion.step;

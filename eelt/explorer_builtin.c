@@ -53,8 +53,9 @@ static kr_status prepare(kr_context *ctx, const void *state, const kr_explore_sp
     kr_status status = KR_OK;
     kr_explore_spec s = *spec;
     char **models = NULL;
-    static const char *const kept[] = {KR_EXPLORE_CHECKPOINT, KR_EXPLORE_CANDIDATES ".part", KR_EXPLORE_CANDIDATES,
-                                       KR_EXPLORE_THERMO, KR_EXPLORE_DEVIATIONS};
+    /* the checkpoint last: without it the run begins anew, with it everything that it speaks of is there */
+    static const char *const kept[] = {KR_EXPLORE_CANDIDATES ".part", KR_EXPLORE_CANDIDATES, KR_EXPLORE_THERMO,
+                                       KR_EXPLORE_DEVIATIONS, KR_EXPLORE_CHECKPOINT};
     KR_NEW(ctx, models, (size_t)s.nmodels);
     for (int m = 0; m < s.nmodels; m++) KR_TRY(kr_explore_full_path(ctx, spec->models[m], &models[m]));
     s.models = (const char *const *)models;

@@ -188,10 +188,10 @@ static kr_status take_over(kr_context *ctx, const kr_explore_spec *s, const char
     int64_t step = here > before ? here : before;
     if (step >= 0) snprintf(restart, 40, "restart.%" PRId64, step);
     if (before > here) {
-        KR_TRY(kr_explore_copy(ctx, s->previous, folder, restart));
         KR_TRY(kr_explore_copy(ctx, s->previous, folder, KR_EXPLORE_CANDIDATES ".part"));
         KR_TRY(kr_explore_copy(ctx, s->previous, folder, KR_EXPLORE_CANDIDATES)); /* killed behind its end */
         KR_TRY(kr_explore_copy(ctx, s->previous, folder, KR_EXPLORE_DEVIATIONS));
+        KR_TRY(kr_explore_copy(ctx, s->previous, folder, restart)); /* last: it speaks of the others */
     }
     /* the step of the restart is computed, and its row written, once more */
     KR_TRY(kr_explore_cut_log(ctx, folder, KR_EXPLORE_DEVIATIONS, step - 1));

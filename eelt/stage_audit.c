@@ -1,22 +1,20 @@
 /* Stage audit: how often frames called accurate are not; better levels; the certificate.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
-#include "core/file.h"
 #include "core/memory.h"
-#include "eelt/campaign_score.h"
+#include "eelt/stage_certify.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct auditing {
     kr_scored_set scored;
     kr_audit_report *report; /* NULL: no frames */
     kr_levels next;
     kr_calibration calibration;
-    int calibrated, holds;
+    int calibrated;
+    kr_certifying certifying;
     double test_f, test_e; /* eV/A, eV per atom: errors on data.test; NaN = none */
-    char *certificate;     /* kr_audit_text_free */
 } auditing;
 
 static void clear(kr_campaign *m) {
@@ -25,7 +23,7 @@ static void clear(kr_campaign *m) {
     kr_scored_set_free(&a->scored);
     kr_audit_report_destroy(&a->report);
     kr_calibration_clear(&a->calibration);
-    kr_audit_text_free(&a->certificate);
+    kr_certify_clear(&a->certifying);
     kr_free(a);
     m->state = NULL;
 }
@@ -40,6 +38,7 @@ static kr_status evaluate(kr_context *ctx, kr_campaign *m, auditing *a) {
     options.e_target = m->config.audit.e_target;
     options.confidence = m->config.audit.confidence;
     options.seed = (uint64_t)m->config.campaign.seed + (uint64_t)m->iteration;
+    if (m->final) options.bound_confidence = a->certifying.confidence;
     KR_TRY(kr_campaign_populations(ctx, m, &weight));
     KR_TRY(kr_audit_evaluate(ctx, &options, m->ncells, weight, a->scored.set.n, a->scored.scored, &a->report));
     kr_campaign_say(m, "  %s: %ld frames, %ld above %.3g eV/A (at most %.2g %% of all); force error %.1f meV/A",
@@ -160,78 +159,6 @@ done:
     return status;
 }
 
-/* ---- certificate ---- */
-
-/* The models that are certified, with the certificate inside: final/model_K.dp. */
-static kr_status publish(kr_context *ctx, const kr_campaign *m, const char *text, int n, char *const *paths) {
-    kr_status status = KR_OK;
-    kr_folder_writer writer = {0};
-    char *folder = kr_path_join(ctx, m->folder, "final"), *model = NULL, *content = NULL, name[32];
-    size_t length;
-    if (!folder) return KR_ERR_MEMORY;
-    KR_TRY(kr_folder_begin(ctx, folder, 1, &writer));
-    for (int k = 0; k < n; k++) {
-        snprintf(name, sizeof name, "model_%d.dp", k);
-        model = kr_path_join(ctx, writer.temporary, name);
-        if (!model) KR_TRY(KR_ERR_MEMORY);
-        KR_TRY(kr_file_read(ctx, paths[k], &content, &length));
-        KR_TRY(kr_file_write(ctx, writer.temporary, name, content, length));
-        KR_TRY(kr_certificate_attach(ctx, text, model));
-        kr_free(content);
-        kr_free(model);
-        content = model = NULL;
-    }
-    KR_TRY(kr_folder_commit(ctx, &writer));
-done:
-    kr_folder_abandon(&writer);
-    kr_free(content);
-    kr_free(model);
-    kr_free(folder);
-    return status;
-}
-
-static void window_of(const kr_campaign *m, char text[200]) {
-    double T[2] = {INFINITY, -INFINITY}, P[2] = {INFINITY, -INFINITY};
-    for (int k = 0; k < m->ncells; k++)
-        for (int i = 0; i < 2; i++) {
-            T[0] = fmin(T[0], m->cell[k].T.value[i]);
-            T[1] = fmax(T[1], m->cell[k].T.value[i]);
-            P[0] = fmin(P[0], m->cell[k].P.value[i]);
-            P[1] = fmax(P[1], m->cell[k].P.value[i]);
-        }
-    snprintf(text, 200, "T %g-%g K, P %g-%g GPa, %d systems, %d cells", T[0], T[1], P[0], P[1], m->config.nsystems,
-             m->ncells);
-}
-
-static kr_status certify(kr_context *ctx, kr_campaign *m, auditing *a) {
-    kr_status status = KR_OK;
-    char **paths = NULL, window[200], date[16] = "", **names = NULL;
-    int n = 0;
-    time_t now = time(NULL);
-    struct tm parts;
-    if (!a->report) return KR_OK;
-    if (gmtime_r(&now, &parts)) strftime(date, sizeof date, "%Y-%m-%d", &parts);
-    window_of(m, window);
-    KR_TRY(kr_campaign_models(ctx, m, m->iteration, &n, &paths));
-    KR_NEW(ctx, names, (size_t)m->ncells + 1);
-    for (int k = 0; k < m->ncells; k++) names[k] = m->cell[k].name;
-    const kr_certificate_options options = {.campaign = m->config.campaign.name,
-                                            .window = window,
-                                            .date = date,
-                                            .cell_name = (const char *const *)names,
-                                            .nmodels = n,
-                                            .model_path = (const char *const *)paths,
-                                            .e_target = m->config.audit.e_target,
-                                            .confidence = m->config.audit.confidence,
-                                            .allowed = m->config.audit.bound};
-    KR_TRY(kr_certificate_make(ctx, &options, a->report, &a->certificate, &a->holds));
-    if (a->holds) KR_TRY(publish(ctx, m, a->certificate, n, paths));
-done:
-    if (paths) kr_names_free(n, paths);
-    kr_free(names);
-    return status;
-}
-
 /* ---- the stage ---- */
 
 static kr_status work(kr_context *ctx, kr_campaign *m) {
@@ -241,15 +168,17 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     if (m->bootstrap) return KR_OK;
     KR_NEW(ctx, a, 1);
     m->state = a;
-    snprintf(where, sizeof where, "r.iteration = %d AND f.decision = '%s'", m->iteration,
-             m->final ? "certificate" : "audit");
+    if (m->final) KR_TRY(kr_certify_begin(ctx, m, &a->certifying));
+    snprintf(where, sizeof where, "r.iteration BETWEEN %d AND %d AND f.decision = '%s'",
+             m->final ? m->pool : m->iteration, m->iteration, m->final ? "certificate" : "audit");
     KR_TRY(kr_scored_set_read(ctx, m, where, 1, &a->scored));
     KR_TRY(evaluate(ctx, m, a));
     a->test_f = a->test_e = NAN;
     KR_TRY(test(ctx, m, a));
     if (m->final) {
         a->next = m->levels;
-        KR_TRY(certify(ctx, m, a));
+        if (a->report) KR_TRY(kr_certify(ctx, m, &a->scored, a->report, &a->certifying));
+        if (a->certifying.asked) kr_campaign_say(m, "  %s", a->certifying.why);
     } else {
         KR_TRY(next_levels(ctx, m, a));
     }
@@ -315,14 +244,7 @@ static kr_status record(kr_context *ctx, kr_campaign *m) {
     for (size_t k = 0; k < 4; k++)
         if (isfinite(levels[k].value))
             KR_TRY(kr_campaign_metric(ctx, m, "next", levels[k].name, levels[k].value, NAN, NAN));
-    if (m->final) {
-        KR_TRY(kr_campaign_metric(ctx, m, "certificate", "holds", a->holds, NAN, NAN));
-        if (a->certificate)
-            KR_TRY(kr_ledger_event(ctx, m->ledger, "certificate", "iteration %d: %s", m->iteration,
-                                   a->holds ? "holds" : "does not hold"));
-        if (a->certificate)
-            KR_TRY(kr_file_write(ctx, m->folder, "certificate.json", a->certificate, strlen(a->certificate)));
-    }
+    if (m->final) KR_TRY(kr_certify_record(ctx, m, &a->scored, &a->certifying));
 done:
     return status;
 }

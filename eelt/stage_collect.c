@@ -17,8 +17,6 @@ static void clear(kr_campaign *m) {
     m->state = NULL;
 }
 
-static int is_certificate(const kr_frame_row *row) { return strcmp(row->decision, "certificate") == 0; }
-
 /* data.SSS, data.SSS.1 …: one folder for each composition; the certificate's frames under a name that no training
  * looks for. */
 static kr_status write_system(kr_context *ctx, const kr_scored_set *s, const char *folder, int system,
@@ -30,7 +28,7 @@ static kr_status write_system(kr_context *ctx, const kr_scored_set *s, const cha
     long n = 0;
     KR_NEW(ctx, keep, (size_t)s->set.n + 1);
     for (long k = 0; k < s->set.n; k++)
-        n += keep[k] = s->set.row[k].system == system && is_certificate(&s->set.row[k]) == certificate;
+        n += keep[k] = s->set.row[k].system == system && s->certificate[k] == certificate;
     if (!n) goto done;
     KR_TRY(kr_dataset_select(ctx, s->labelled, keep, &part));
     KR_TRY(kr_dataset_merge(ctx, part, &merged));

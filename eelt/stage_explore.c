@@ -143,11 +143,14 @@ done:
     return status;
 }
 
-/* Frames of one run are alike: for a certificate there are enough runs that each gives about two frames. */
+/* Frames of one run are alike: for a certificate there are enough runs that each gives about two frames, or one where
+ * it is shorter than two correlation times. */
 static int runs_of(const kr_campaign *m, int cell) {
-    int replicas = m->config.stage[m->cell[cell].stage].replicas;
-    int wanted = m->final ? (m->config.audit.certificate + 2 * m->ncells - 1) / (2 * m->ncells) : 0;
-    return wanted > replicas ? wanted : replicas;
+    const kr_config_stage *stage = &m->config.stage[m->cell[cell].stage];
+    double ps = (double)stage->steps * stage->dt_fs / 1000;
+    long share = (ps >= 2 * m->config.explore.correlation_ps ? 2L : 1L) * m->ncells;
+    long wanted = m->final ? (m->wanted + share - 1) / share : 0;
+    return wanted > stage->replicas ? (int)wanted : stage->replicas;
 }
 
 static kr_status make_runs(kr_context *ctx, exploring *e) {
@@ -176,18 +179,13 @@ static kr_status prepare(kr_context *ctx, void *payload, const kr_task *task, co
     exploring *e = payload;
     kr_status status = KR_OK;
     const run *r = find_run(e, task->key);
-    const char *dot = strrchr(folder, '.');
-    int n = dot ? atoi(dot + 1) : 0;
     char *previous = NULL;
     start s = {0};
     kr_explore_spec spec;
     if (!r) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "the run belongs to another iteration or another input");
     KR_TRY(make_spec(ctx, e, r, &s, &spec));
-    if (n > 1) { /* what the attempt before left may be gone on with */
-        previous = kr_strprintf(ctx, "%.*s.%d", (int)(dot - folder), folder, n - 1);
-        if (!previous) KR_TRY(KR_ERR_MEMORY);
-        spec.previous = previous;
-    }
+    KR_TRY(kr_campaign_previous(ctx, e->m, task, folder, &previous));
+    spec.previous = previous;
     e->command.length = 0;
     KR_TRY(kr_explorer_prepare(ctx, e->m->explorer, &spec, folder, &e->command));
     command->line = e->command.data;

@@ -63,13 +63,14 @@ done:
 static kr_status fractions_hold(kr_context *ctx, kr_campaign *m, verdict *v, int *hold) {
     kr_status status = KR_OK;
     int fine;
-    double opening;
+    double opening, final;
     *hold = 1;
     for (int back = 0; back < m->config.converge.iterations && *hold; back++) {
         KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration - back, "plan", "opening", &opening));
         if (back == 0) opening = m->opening; /* is written when this stage closes */
         KR_TRY(cells_fine(ctx, m, m->iteration - back, v, &fine));
-        *hold = fine && opening == m->opening;
+        KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration - back, "plan", "final", &final));
+        *hold = fine && opening == m->opening && final != 1; /* a final exploration calls no frame a candidate */
         if (!*hold && back) say(v, "fractions are small in %d of %d iterations", back, m->config.converge.iterations);
     }
 done:
@@ -111,12 +112,20 @@ done:
     return status;
 }
 
+/* What the audit found out (stage_certify.h): converged, more frames of the same models, or the loop goes on. */
 static kr_status judge_final(kr_context *ctx, kr_campaign *m, verdict *v) {
-    double holds;
-    kr_status status = kr_campaign_get_metric(ctx, m, m->iteration, "certificate", "holds", &holds);
+    kr_status status = KR_OK;
+    double holds, wanted;
+    KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, "certificate", "holds", &holds));
+    KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, "next", "wanted", &wanted));
     v->opening = m->nopenings - 1;
     v->converged = holds == 1;
-    say(v, v->converged ? "the certificate holds" : "the certificate does not hold");
+    v->final = !v->converged && wanted > 0;
+    say(v, "%s",
+        v->converged ? "the certificate holds"
+        : v->final   ? "more frames for the certificate come next"
+                     : "the certificate does not hold, the loop goes on");
+done:
     return status;
 }
 

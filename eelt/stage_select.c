@@ -209,7 +209,7 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     s->m = m;
     s->radius_before = s->radius_after = NAN;
     if (m->final) {
-        KR_TRY(draw(ctx, s, m->config.audit.certificate, "certificate", &s->audit));
+        KR_TRY(draw(ctx, s, m->wanted, "certificate", &s->audit));
         kr_campaign_say(m, "  select: %ld random frames for the certificate", s->audit);
         goto done;
     }

@@ -143,24 +143,29 @@ static int find_member(const training *t, const char *key) {
 }
 
 /* The checkpoint of the attempt before, when it left one: training goes on from there, with the same bits. */
-static char *last_checkpoint(kr_context *ctx, const char *folder) {
-    const char *dot = strrchr(folder, '.');
-    int n = dot ? atoi(dot + 1) : 0;
-    char *list = NULL, *text = NULL, *path = NULL;
+static kr_status last_checkpoint(kr_context *ctx, const training *t, const kr_task *task, const char *folder,
+                                 char **checkpoint) {
+    kr_status status = KR_OK;
+    char *previous = NULL, *list = NULL, *text = NULL;
     size_t length;
-    if (n < 2) return NULL;
-    list = kr_strprintf(ctx, "%.*s.%d/checkpoint", (int)(dot - folder), folder, n - 1);
-    if (list && kr_file_exists(list) && kr_file_read(ctx, list, &text, &length) == KR_OK) {
-        text[strcspn(text, "\n")] = 0;
-        path = kr_strprintf(ctx, "%.*s.%d/%s", (int)(dot - folder), folder, n - 1, text);
-        if (path && !kr_file_exists(path)) {
-            kr_free(path);
-            path = NULL;
-        }
+    *checkpoint = NULL;
+    KR_TRY(kr_campaign_previous(ctx, t->m, task, folder, &previous));
+    if (!previous) goto done;
+    list = kr_path_join(ctx, previous, "checkpoint");
+    if (!list) KR_TRY(KR_ERR_MEMORY);
+    if (!kr_file_exists(list) || kr_file_read(ctx, list, &text, &length) != KR_OK) goto done;
+    text[strcspn(text, "\n")] = 0;
+    *checkpoint = kr_path_join(ctx, previous, text);
+    if (!*checkpoint) KR_TRY(KR_ERR_MEMORY);
+    if (!text[0] || !kr_file_exists(*checkpoint)) {
+        kr_free(*checkpoint);
+        *checkpoint = NULL;
     }
+done:
+    kr_free(previous);
     kr_free(list);
     kr_free(text);
-    return path;
+    return status;
 }
 
 static kr_status prepare(kr_context *ctx, void *payload, const kr_task *task, const char *folder, kr_command *command) {
@@ -174,7 +179,7 @@ static kr_status prepare(kr_context *ctx, void *payload, const kr_task *task, co
     KR_TRY(kr_string_puts(ctx, &t->command, "exec "));
     KR_TRY(kr_string_quote(ctx, &t->command, t->m->options->program));
     KR_TRY(kr_string_puts(ctx, &t->command, " train input.json --output model.dp --completed none --force"));
-    checkpoint = last_checkpoint(ctx, folder);
+    KR_TRY(last_checkpoint(ctx, t, task, folder, &checkpoint));
     if (checkpoint || t->nstart) {
         KR_TRY(kr_string_puts(ctx, &t->command, checkpoint ? " --restart-from " : " --init-model "));
         KR_TRY(kr_string_quote(ctx, &t->command, checkpoint ? checkpoint : t->start[k % t->nstart]));

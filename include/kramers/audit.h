@@ -66,6 +66,7 @@ typedef struct kr_audit_options {
     double confidence; /* 0.95 */
     int resamples;     /* 1000 */
     uint64_t seed;
+    double bound_confidence; /* of `bound` alone, when it is looked at more than once; 0 = confidence */
 } kr_audit_options;
 extern const kr_audit_options kr_audit_defaults;
 
@@ -88,7 +89,9 @@ typedef struct kr_certificate_options {
     const char *const *cell_name;         /* [ncells] or NULL */
     int nmodels;
     const char *const *model_path;        /* [nmodels]: hashed */
-    double e_target, confidence, allowed; /* eV/Å, of the limits, allowed share above e_target (0.05) */
+    double e_target, confidence, allowed; /* eV/Å, of the statement, allowed share above e_target (0.05) */
+    int look;                             /* 1, 2 …: bounds that were computed before are paid for; 0 = 1 */
+    double look_confidence;               /* of the bound of this look, as the report has it; 0 = confidence */
 } kr_certificate_options;
 
 /* The record as JSON text, *text by kr_audit_text_free; *holds: bound ≤ allowed. */

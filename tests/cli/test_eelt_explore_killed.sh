@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 ok data convert "$kit/formats/npy" frame --to raw --frames 0
 list() { tr -s ' \n' ',' <"$1" | sed 's/^,//; s/,$//'; }
+state=checkpoint
 prepare() {
     mkdir -p "$1"
     cat >"$1/explore.json" <<JSON
@@ -32,5 +33,15 @@ for mode in 0 1; do
         [ ! -e whole$mode/$file ] || cmp -s {whole,part}$mode/$file || fail "mode $mode: $file differs"
     done
     rm -f part$mode/*.tmp*
+    # a state that is cut off, or speaks of candidates that are gone: the run begins anew
+    for damage in "truncate -s -5 part$mode/$state" "rm -f part$mode/candidates.xyz part$mode/candidates.xyz.part"; do
+        exists part$mode/$state
+        $damage
+        ok eelt explore part$mode
+        has err 'begins anew'
+        for file in candidates.xyz accurate_sample.xyz last_good.xyz examine.json model_devi.out thermo.out; do
+            [ ! -e whole$mode/$file ] || cmp -s {whole,part}$mode/$file || fail "mode $mode after $damage: $file differs"
+        done
+    done
 done
 finish

@@ -27,6 +27,17 @@ hasnt run/report.html 'http\|src='
 has run/report_frames.tsv 'chosen'
 awk -F'\t' 'NF != 6 { bad = 1 } END { exit bad }' run/report.tsv || fail "report.tsv is not a table"
 cp run/report.tsv before.tsv
+# killed between the end of the campaign and its report, with a temporary file of a dead process
+mkdir run/iter.000001/02.label.tmp-4194399-1
+touch run/iter.000001/02.label.tmp-4194399-1/x run/report.html.tmp-4194398-3 run/iter.000001/kept.tmp-me
+rm run/report_frames.tsv run/report.tsv
+code 3 'not converged after 3 iterations' eelt run eelt.json
+has run/report_frames.tsv 'chosen'
+cmp -s run/report.tsv before.tsv || fail "the report of the end was not written again"
+absent run/iter.000001/02.label.tmp-4194399-1
+absent run/report.html.tmp-4194398-3
+exists run/iter.000001/kept.tmp-me
+rm run/iter.000001/kept.tmp-me
 ok eelt report run
 cmp -s run/report.tsv before.tsv || fail "the report is not that of the ledger"
 code 1 'not running' eelt stop run

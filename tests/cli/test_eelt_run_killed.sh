@@ -28,6 +28,17 @@ cmp -s undisturbed.txt killed.txt || { fail "another campaign after $kills kills
 [ "$(find killed/tasks -name rc | wc -l)" -eq "$tasks" ] || fail "tasks were repeated"
 echo "$kills kills"
 
+# killed where the end of the campaign is written down once more
+for at in $(seq 1 12); do
+    rm -f killed/report*
+    "$KRAMERS" eelt run killed.json --kill-at $at >out 2>err
+    [ $? -eq 137 ] || break
+    code 3 'not converged after 2' eelt run killed.json
+    list killed >killed.txt
+    cmp -s undisturbed.txt killed.txt || fail "another end after a kill at $at"
+done
+[ "$at" -ge 6 ] || fail "the end has $at points"
+
 # killed between any two durable steps of the end of an iteration, where the stages close
 for at in $(seq 60 14 130); do
     sed "s/\"folder\": \"run\"/\"folder\": \"k$at\"/" eelt.json >k.json
@@ -40,5 +51,7 @@ for at in $(seq 60 14 130); do
     [ "$(wc -l <ran)" -eq "$labels" ] || fail "$(wc -l <ran) label calculations after a kill at $at, $labels without"
     rm -r "k$at"
 done
-rm -r killed   # temporary names of killed writers stay there
+# nothing of dead writers is left but in the folders of their tasks
+[ -z "$(find killed -name '*.tmp-*' -not -path 'killed/tasks/*')" ] || fail "left: $(find killed -name '*.tmp-*')"
+rm -r killed
 finish

@@ -246,7 +246,7 @@ static void test_certificate(void **state) {
     for (int i = 0; i < 60; i++) s[i] = frame_of(i, 0, 0.05);
     kr_assert_ok(ctx, kr_audit_evaluate(ctx, NULL, 1, NULL, 60, s, &r));
     const char *path = copy, *cells[] = {"Al fcc, 300 K, 0 GPa"};
-    const kr_certificate_options o = {"test", "300 K", "2026-01-31", cells, 1, &path, 0.15, 0.95, 0.05};
+    const kr_certificate_options o = {"test", "300 K", "2026-01-31", cells, 1, &path, 0.15, 0.95, 0.05, 1, 0};
     kr_assert_ok(ctx, kr_certificate_make(ctx, &o, r, &text, &holds));
     assert_true(holds); /* 0 of 60: 4.9 % */
     kr_assert_ok(ctx, kr_certificate_attach(ctx, text, copy));
@@ -271,7 +271,7 @@ static void test_certificate(void **state) {
 /* Every allocation fails once: an error, nothing half made, nothing lost. */
 static kr_status all_of_it(kr_context *ctx, const kr_audit_offer *offers, const kr_scored *scored, int n) {
     const double weight[2] = {2, 1};
-    const kr_certificate_options o = {"c", "w", "d", NULL, 0, NULL, 0.15, 0.95, 0.05};
+    const kr_certificate_options o = {"c", "w", "d", NULL, 0, NULL, 0.15, 0.95, 0.05, 2, 0.99};
     long *chosen = NULL, count;
     kr_audit_report *r = NULL;
     char *text = NULL;

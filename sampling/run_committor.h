@@ -71,7 +71,15 @@ enum { KR_COMMITTOR_DATA = 0xc003, KR_COMMITTOR_TEST = 0xc004 }; /* purposes of 
 /* Draws a set with the bias of this round (model NULL: raised temperature). */
 kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net *model, long count, uint64_t purpose,
                             int round, kr_committor_set *set);
-/* Points of one state [n][dim], new array. */
+/* A point of A and one of B [2][dim], new array: where walkers start. */
+kr_status kr_committor_starts(kr_context *ctx, const kr_sampling *run, double **start);
+/* Walkers and heating of the settings; the numbers of the heated coordinates, which the options borrow. */
+kr_status kr_committor_sample_options(kr_context *ctx, const kr_sampling *run, int **coordinates,
+                                      kr_sample_options *options);
+/* Points of one state [n][dim], new array, in three parts: inside, on the edge, almost uniform inside. A part begins at
+ * kr_committor_state_part. Points of a file (kind samples) are not moved onto edges. */
+enum { KR_COMMITTOR_EDGE = 1 };
+static inline long kr_committor_state_part(int part, long n) { return part * n / 3; }
 kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, long n, double **x);
 /* All checks on `function`; lines of the report, results; *passed = 0 when one fails. */
 kr_status kr_committor_validate(kr_context *ctx, kr_sampling *run, const kr_committor_function *function,

@@ -83,13 +83,18 @@ static kr_status edges(kr_context *ctx, kr_sampling *run, const kr_committor_fun
     kr_status status = KR_OK;
     const kr_committor_settings *s = run->state;
     double *q = NULL;
+    static const char *const key[] = {"rms_a", "rms_b", "edge_a", "edge_b"};
+    static const char *const name[] = {"rms of q in A", "rms of 1 - q in B", "rms of q on the edge of A",
+                                       "rms of 1 - q on the edge of B"};
     KR_NEW(ctx, q, (size_t)n);
-    for (int state = 0; state < 2; state++) {
+    for (int c = 0; c < (run->problem->nsamples ? 2 : 4); c++) {
+        int state = c % 2, edge = c / 2;
+        long first = edge ? kr_committor_state_part(KR_COMMITTOR_EDGE, n) : 0;
+        long last = edge ? kr_committor_state_part(KR_COMMITTOR_EDGE + 1, n) : n;
         double square = 0;
         KR_STEP(f->evaluate(ctx, f->payload, n, state ? xb : xa, q, NULL));
-        for (long i = 0; i < n; i++) square += (q[i] - state) * (q[i] - state) / (double)n;
-        KR_STEP(check(ctx, run, map, state ? "rms_b" : "rms_a", state ? "rms of 1 - q in B" : "rms of q in A",
-                      sqrt(square), -INFINITY, s->check.boundary, passed));
+        for (long i = first; i < last; i++) square += (q[i] - state) * (q[i] - state) / (double)(last - first);
+        KR_STEP(check(ctx, run, map, key[c], name[c], sqrt(square), -INFINITY, s->check.boundary, passed));
     }
 done:
     kr_free(q);

@@ -80,8 +80,7 @@ done:
     return status;
 }
 
-/* Start points: A, B and, with a model, nothing else: walkers spread while they burn in. */
-static kr_status starts(kr_context *ctx, const kr_sampling *run, double **start) {
+kr_status kr_committor_starts(kr_context *ctx, const kr_sampling *run, double **start) {
     kr_status status = KR_OK;
     size_t dim = (size_t)run->problem->dim;
     *start = NULL;
@@ -93,7 +92,8 @@ done:
     return status;
 }
 
-static kr_status common_options(kr_context *ctx, const kr_sampling *run, int **coordinates, kr_sample_options *o) {
+kr_status kr_committor_sample_options(kr_context *ctx, const kr_sampling *run, int **coordinates,
+                                      kr_sample_options *o) {
     const kr_committor_settings *s = run->state;
     kr_status status = KR_OK;
     int n = 0;
@@ -112,44 +112,6 @@ static kr_status common_options(kr_context *ctx, const kr_sampling *run, int **c
         o->heating.coordinate = *coordinates;
     }
 done:
-    return status;
-}
-
-static kr_status take_state(kr_context *ctx, const kr_sampling *run, int state, long n, double *x);
-
-kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, long n, double **x) {
-    kr_status status = KR_OK;
-    int *coordinates = NULL;
-    double *start = NULL;
-    kr_sample_options o;
-    kr_samples samples = {0};
-    size_t dim = (size_t)run->problem->dim;
-    *x = NULL;
-    if (run->problem->nsamples) {
-        KR_NEW(ctx, *x, (size_t)n * (size_t)run->problem->dim);
-        KR_STEP(take_state(ctx, run, state, n, *x));
-        goto done;
-    }
-    KR_STEP(starts(ctx, run, &start));
-    KR_STEP(common_options(ctx, run, &coordinates, &o));
-    KR_NEW(ctx, *x, (size_t)n * dim);
-    o.inside = state == 0 ? run->problem->a : run->problem->b;
-    o.start = start + (size_t)state * dim;
-    o.nstart = 1;
-    /* One half as heated as the points outside, so that they meet at the edge; one half almost uniform. */
-    for (int half = 0; half < 2; half++) {
-        long first = half ? n / 2 : 0;
-        o.count = half ? n - n / 2 : n / 2;
-        o.stream = (kr_stream){run->seed, 0xc011 + (uint64_t)(state + 2 * half)};
-        if (half && o.heating.epsilon > 0) o.heating.epsilon *= 5;
-        kr_samples_free(&samples);
-        KR_STEP(kr_samples_draw(ctx, run->problem, &o, &samples));
-        memcpy(*x + (size_t)first * dim, samples.x, (size_t)o.count * dim * sizeof **x);
-    }
-done:
-    kr_samples_free(&samples);
-    kr_free(coordinates);
-    kr_free(start);
     return status;
 }
 
@@ -324,23 +286,6 @@ done:
     return status;
 }
 
-/* n points of a state, drawn from those of the file. */
-static kr_status take_state(kr_context *ctx, const kr_sampling *run, int state, long n, double *x) {
-    const kr_problem *p = run->problem;
-    const kr_region *region = state ? p->b : p->a;
-    long inside = 0, seen = 0, at = 0;
-    for (long i = 0; i < p->nsamples; i++) inside += kr_region_level(region, p->samples + i * p->dim, NULL) <= 0;
-    if (!inside) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "no point of the file lies in state %s", state ? "B" : "A");
-    /* Evenly over the file; over and over when there are few. */
-    for (long i = 0; at < n; i = (i + 1) % p->nsamples) {
-        const double *point = p->samples + i * p->dim;
-        if (kr_region_level(region, point, NULL) > 0) continue;
-        if (inside > n && seen++ * n / inside < at) continue;
-        memcpy(x + at++ * p->dim, point, (size_t)p->dim * sizeof *x);
-    }
-    return KR_OK;
-}
-
 kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net *model, long count, uint64_t purpose,
                             int round, kr_committor_set *set) {
     kr_status status = KR_OK;
@@ -351,8 +296,8 @@ kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net 
     kr_samples samples = {0}, pilot = {0};
     bias how = {.run = run, .model = model, .table = table, .floor = 1e-6};
     if (run->problem->nsamples) return take_samples(ctx, run, purpose == KR_COMMITTOR_TEST, set);
-    KR_STEP(starts(ctx, run, &start));
-    KR_STEP(common_options(ctx, run, &coordinates, &o));
+    KR_STEP(kr_committor_starts(ctx, run, &start));
+    KR_STEP(kr_committor_sample_options(ctx, run, &coordinates, &o));
     o.count = count;
     o.start = start;
     o.nstart = 2;

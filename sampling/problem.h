@@ -82,6 +82,18 @@ kr_status kr_problem_need_states(kr_context *ctx, const kr_problem *problem);
 /* A point x [dim] of A (or of B): its centre, or one that Newton steps reach; 0 when there is none. */
 int kr_problem_inner_point(const kr_problem *problem, int in_b, double *x);
 
+/* Pairs of points one time step apart, of kind "pairs" (problem_pairs.c); n = 0 for every other kind. */
+typedef struct kr_pairs {
+    long n;
+    const double *x; /* [n][2][dim] before and after */
+    double dt;
+    int noisy; /* 1: trajectories with noise */
+} kr_pairs;
+kr_pairs kr_problem_pairs_of(const kr_problem *problem);
+
+/* Numbers [n][d] of a file, .npy or text with one row per line; all finite. */
+kr_status kr_points_read(kr_context *ctx, const char *path, long *n, int *d, double **values);
+
 /* For kinds: sets dim = positions = d and allocates low, high (infinite). */
 kr_status kr_problem_resize(kr_context *ctx, kr_problem *problem, int d);
 

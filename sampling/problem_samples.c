@@ -69,7 +69,7 @@ done:
     return status;
 }
 
-static kr_status read_any(kr_context *ctx, const char *path, long *n, int *d, double **values) {
+kr_status kr_points_read(kr_context *ctx, const char *path, long *n, int *d, double **values) {
     kr_status status = KR_OK;
     kr_tree *array = NULL;
     size_t letters = strlen(path);
@@ -99,9 +99,9 @@ static kr_status create(kr_context *ctx, kr_problem *problem, const kr_tree *whe
     long n;
     int d, one = 1;
     double sum = 0;
-    KR_TRY(read_any(ctx, s->points, &problem->nsamples, &d, &problem->samples));
+    KR_TRY(kr_points_read(ctx, s->points, &problem->nsamples, &d, &problem->samples));
     if (s->weights) {
-        KR_TRY(read_any(ctx, s->weights, &n, &one, &problem->weights));
+        KR_TRY(kr_points_read(ctx, s->weights, &n, &one, &problem->weights));
         if (n * one != problem->nsamples)
             KR_TRY(kr_parameter_fail(ctx, "problem", "weights", kr_tree_get(where, "weights"),
                                      "%ld weights for %ld points", n * one, problem->nsamples));

@@ -46,13 +46,13 @@ typedef enum kr_quasi_loss {
 
 typedef struct kr_quasi_net {
     const kr_problem *problem;
-    int dim, learn_g; /* 1: g is a network too, f comes from data */
-    kr_net *v, *g;
+    int dim;
+    kr_net *v;
     size_t nparams;
     double *theta;
     double *mean, *scale;       /* [dim] of the inputs */
     double *linear, *quadratic; /* [dim], [dim][dim] of the polynomial under the network */
-    double factor_v, factor_g;
+    double factor_v;
     int threads;
     double *scratch, *slots;
     size_t scratch_size;
@@ -61,11 +61,11 @@ typedef struct kr_quasi_net {
 
 typedef struct kr_quasi_training {
     kr_quasi_loss loss;
-    double weight, lambda; /* of obtuse angles; of the orthogonality against the dynamics (learn_g) */
+    double weight; /* of obtuse angles */
     long matched; /* that many first points of a batch know ∇V: f is −a∇V there, and |f + a∇V|² is their loss */
 } kr_quasi_training;
 
-kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int learn_g, int nhidden, const int *hidden,
+kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nhidden, const int *hidden,
                               const char *activation, kr_stream stream, kr_quasi_net **model);
 void kr_quasi_net_destroy(kr_quasi_net **model);
 /* The polynomial from points [n][dim] with −a∇V, or what is near it, in f [n][dim]: the network learns the rest. */
@@ -85,6 +85,35 @@ kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *model, const kr
  * problem (quasipotential_residual.c); `weight` times its gradient is added. */
 kr_status kr_quasi_net_residual(kr_context *ctx, const kr_quasi_net *model, const double *theta, double weight,
                                 double mean_f, long n, const double *x, double *gradient, double *loss);
+
+/* ---- a drift from data (quasipotential_drift.c) ---- */
+
+/* A network for f, and `problem`: the original one with this drift in place of its own (one thread at a time). */
+typedef struct kr_drift_net {
+    kr_problem problem;
+    kr_problem_kind kind; /* of it */
+    const kr_problem *original;
+    kr_context *ctx;
+    kr_net *net;
+    size_t nparams;
+    double *theta, *mean, *scale; /* [nparams]; [dim] of the inputs */
+    int nterms, *parent, *factor; /* of the polynomial [nterms] */
+    double *coefficient, *size;   /* [nterms][dim] of them; [dim] of the network's outputs */
+    double mean_f;                /* ⟨|f|²⟩ */
+    double *directions, *tangent; /* [dim][dim] */
+    int threads;
+    double *scratch, *slots;
+    size_t scratch_size;
+    kr_net_workspace *workspace;
+} kr_drift_net;
+kr_status kr_drift_net_create(kr_context *ctx, const kr_problem *problem, int degree, int nhidden, const int *hidden,
+                              const char *activation, kr_stream stream, kr_drift_net **model);
+void kr_drift_net_destroy(kr_drift_net **model);
+/* Inputs, outputs and the polynomial from points x [n][dim] with drifts f [n][dim]. */
+kr_status kr_drift_net_fit_scales(kr_context *ctx, kr_drift_net *model, long n, const double *x, const double *f);
+/* Mean squared relative error (noisy: in units of ⟨|f|²⟩), gradient [nparams] overwritten, NULL: not wanted. */
+kr_status kr_drift_net_loss(kr_context *ctx, const kr_drift_net *model, int noisy, const double *theta, long n,
+                            const double *x, const double *f, double *gradient, double *loss);
 
 /* ---- ordered line integral method (quasipotential_olim.c) ---- */
 

@@ -1,14 +1,15 @@
-/* Quasipotential: V (and, from data, g) as networks; the losses that select the right solution.
+/* Quasipotential: V as a network; the losses that select the right solution.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- *   V = c_V N(u) + b·(x − mean) + (x − mean)ᵀQ(x − mean)/2,  u = (x − mean)/scale;   g = f + a∇V (f known) or c_g
- * N_g(u) (f from data) With p = ∇V, s = p·g, D = (|p|² + δ)(|g|² + δ), δ = 1e-6 |f|²: cosine       s²/D, times `weight`
- * < 1 where s < 0. The asymmetry and the division select V; weight 1 or no division (hj) have V = 0 and other collapsed
- * solutions. normalized   s²/(|p|² + |g|²)²        where g may vanish (gradient drifts) epr          |f + a p|² over
- * stationary samples Points of characteristics (quasipotential_characteristics.c): |p − p_exact|², relative. From data:
- * |−a p + g − f|²/⟨|f|²⟩ + λ cosine. Warm-up: |f + a p|²/⟨|f|²⟩, the best gradient. Each is a function of p (and g):
- * its derivative is the v of the third sweep (core/net.h). Sources: Lin, Li, Ren, PMLR 145, 652 (2022); Zhao, Zhang,
- * Li, Commun. Phys. 2024 (EPR). */
+ *   V = c_V N(u) + b·(x − mean) + (x − mean)ᵀQ(x − mean)/2,  u = (x − mean)/scale;   g = f + a∇V
+ * With p = ∇V, s = p·g, D = (|p|² + δ)(|g|² + δ), δ = 1e-6 |f|²:
+ *   cosine       s²/D, times `weight` < 1 where s < 0. The asymmetry and the division select V; weight 1 or no division
+ *                (hj) have V = 0 and other collapsed solutions
+ *   normalized   s²/(|p|² + |g|²)²        where g may vanish (gradient drifts)
+ *   epr          |f + a p|² over stationary samples
+ * Points of characteristics (quasipotential_characteristics.c): |p − p_exact|², relative. Warm-up: |f + a p|²/⟨|f|²⟩,
+ * the best gradient. Each is a function of p: its derivative is the v of the third sweep (core/net.h).
+ * Sources: Lin, Li, Ren, PMLR 145, 652 (2022); Zhao, Zhang, Li, Commun. Phys. 2024 (EPR). */
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/parallel.h"
@@ -18,7 +19,7 @@
 
 enum { ROWS = KR_QUASI_ROWS };
 
-static void initialize(const kr_net *net, double *theta, kr_stream stream, uint64_t which) {
+void kr_quasi_initialize(const kr_net *net, double *theta, kr_stream stream, uint64_t which) {
     for (int l = 0; l < net->nlayers; l++) {
         const kr_layer *layer = &net->layer[l];
         double range = sqrt(6.0 / (layer->in + layer->out));
@@ -27,7 +28,7 @@ static void initialize(const kr_net *net, double *theta, kr_stream stream, uint6
     }
 }
 
-kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int learn_g, int nhidden, const int *hidden,
+kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nhidden, const int *hidden,
                               const char *activation, kr_stream stream, kr_quasi_net **model) {
     kr_status status = KR_OK;
     kr_quasi_net *m = NULL;
@@ -41,13 +42,10 @@ kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int le
     size_t d = (size_t)problem->dim;
     m->problem = problem;
     m->dim = problem->dim;
-    m->learn_g = learn_g;
     width[0] = m->dim;
     for (int l = 0; l < nhidden; l++) width[l + 1] = hidden[l];
     width[nhidden + 1] = 1;
     KR_TRY(kr_net_create(ctx, nhidden + 1, width, &act, 0, 1, 0, 1, &m->nparams, &m->v));
-    width[nhidden + 1] = m->dim;
-    if (learn_g) KR_TRY(kr_net_create(ctx, nhidden + 1, width, &act, 0, 1, 0, 1, &m->nparams, &m->g));
     KR_NEW(ctx, m->theta, m->nparams);
     KR_NEW(ctx, m->mean, d);
     KR_NEW(ctx, m->scale, d);
@@ -58,10 +56,9 @@ kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int le
     KR_NEW(ctx, m->scratch, (size_t)m->threads * m->scratch_size);
     KR_NEW(ctx, m->slots, ((size_t)m->threads + 1) * (m->nparams + 3));
     KR_NEW(ctx, m->workspace, (size_t)m->threads);
-    initialize(m->v, m->theta, stream, 0);
-    if (learn_g) initialize(m->g, m->theta, stream, 1);
+    kr_quasi_initialize(m->v, m->theta, stream, 0);
     for (size_t k = 0; k < d; k++) m->scale[k] = m->quadratic[k * d + k] = 1;
-    m->factor_v = m->factor_g = 1;
+    m->factor_v = 1;
     *model = m;
     m = NULL;
 done:
@@ -75,7 +72,6 @@ void kr_quasi_net_destroy(kr_quasi_net **model) {
     for (int t = 0; t < m->threads && m->workspace; t++) kr_net_workspace_free(&m->workspace[t]);
     kr_free(m->workspace);
     kr_net_destroy(&m->v);
-    kr_net_destroy(&m->g);
     kr_free(m->theta);
     kr_free(m->mean);
     kr_free(m->scale);
@@ -87,7 +83,7 @@ void kr_quasi_net_destroy(kr_quasi_net **model) {
     *model = NULL;
 }
 
-/* Inputs of unit variance; c_V so that the confining part alone has the mean square of f, c_g that of f. */
+/* Inputs of unit variance; c_V so that the confining part alone has the mean square of f. */
 void kr_quasi_net_fit_scales(kr_quasi_net *m, long n, const double *x, const double *f) {
     double drift = 0, slope = 0;
     size_t d = (size_t)m->dim;
@@ -104,7 +100,6 @@ void kr_quasi_net_fit_scales(kr_quasi_net *m, long n, const double *x, const dou
         slope += pow((x[i] - m->mean[k]) / (m->scale[k] * m->scale[k]), 2);
     }
     m->factor_v = sqrt(drift / slope);
-    m->factor_g = sqrt(drift / (double)n / (double)d);
     memset(m->linear, 0, d * sizeof *m->linear);
     memset(m->quadratic, 0, d * d * sizeof *m->quadratic);
     for (size_t k = 0; k < d; k++) m->quadratic[k * d + k] = m->factor_v / (m->scale[k] * m->scale[k]);
@@ -246,24 +241,19 @@ static void matched_loss(const job *j, const double *g, const double *f, double 
 /* The loss of one point as a function of p and g; terms[0] dynamics, terms[1] orthogonality. */
 static void point_loss(const job *j, const double *p, const double *g, const double *f, double *dp, double *dg,
                        double *terms) {
-    const kr_quasi_net *m = j->model;
-    int d = m->dim;
+    int d = j->model->dim;
     double factor = 1 / (double)j->n;
     memset(dp, 0, (size_t)d * sizeof *dp);
     memset(dg, 0, (size_t)d * sizeof *dg);
-    if (j->warm || j->how->loss == KR_QUASI_EPR || m->learn_g) {
+    if (j->warm || j->how->loss == KR_QUASI_EPR) {
         for (int k = 0; k < d; k++) {
-            double a = m->problem->mobility ? m->problem->mobility[k] : 1;
-            /* g is f + a p where f is known: the residual is that of the gradient part alone. */
-            double miss = m->learn_g ? g[k] - a * p[k] - f[k] : g[k], scaled = factor / j->mean_f;
-            terms[0] += scaled * miss * miss;
-            dg[k] += 2 * scaled * miss;
-            if (m->learn_g) dp[k] -= 2 * scaled * a * miss;
+            double scaled = factor / j->mean_f; /* g = f + a p: the residual of the gradient part alone */
+            terms[0] += scaled * g[k] * g[k];
+            dg[k] += 2 * scaled * g[k];
         }
-        if (j->warm || j->how->loss == KR_QUASI_EPR) return;
+        return;
     }
-    double lambda = m->learn_g ? j->how->lambda : 1;
-    terms[1] += factor * orthogonality(j, p, g, f, lambda * factor, dp, dg);
+    terms[1] += factor * orthogonality(j, p, g, f, factor, dp, dg);
 }
 
 static kr_status loss_block(void *payload, kr_context *ctx, long block, int thread) {
@@ -279,10 +269,9 @@ static kr_status loss_block(void *payload, kr_context *ctx, long block, int thre
     double *dp = g + R * d, *dg = dp + R * d, *zero = dg + R * d;
     memset(slot, 0, size * sizeof *slot);
     KR_TRY(kr_quasi_rows(ctx, m, j->theta, thread, n, x, u, gu, NULL, p));
-    if (m->learn_g) KR_TRY(kr_net_value(ctx, m->g, j->theta, n, u, g, &m->workspace[thread]));
     for (size_t i = 0; i < (size_t)n * d; i++) {
         double a = m->problem->mobility ? m->problem->mobility[i % d] : 1;
-        g[i] = m->learn_g ? m->factor_g * g[i] : f[i] + a * p[i];
+        g[i] = f[i] + a * p[i];
     }
     for (long i = 0; i < n; i++) {
         size_t at = (size_t)i * d;
@@ -293,14 +282,10 @@ static kr_status loss_block(void *payload, kr_context *ctx, long block, int thre
     }
     for (size_t i = 0; i < (size_t)n * d; i++) {
         double a = m->problem->mobility ? m->problem->mobility[i % d] : 1;
-        if (!m->learn_g) dp[i] += a * dg[i];
-        dp[i] *= m->factor_v / m->scale[i % d];
-        dg[i] *= m->factor_g;
+        dp[i] = (dp[i] + a * dg[i]) * m->factor_v / m->scale[i % d];
     }
     memset(zero, 0, R * sizeof *zero);
     KR_TRY(kr_net_backprop(ctx, m->v, j->theta, n, u, zero, dp, NULL, slot, NULL, &m->workspace[thread]));
-    if (m->learn_g)
-        KR_TRY(kr_net_backprop(ctx, m->g, j->theta, n, u, dg, NULL, NULL, slot, NULL, &m->workspace[thread]));
 done:
     return status;
 }
@@ -324,6 +309,6 @@ kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *m, const kr_qua
     memcpy(gradient, j.total, m->nparams * sizeof *gradient);
     terms[0] = j.total[m->nparams];
     terms[1] = j.total[m->nparams + 1];
-    *loss = terms[0] + (m->learn_g ? how->lambda : 1) * terms[1];
+    *loss = terms[0] + terms[1];
     return status;
 }

@@ -49,7 +49,11 @@ static const kr_parameter training_table[] = {
      .help = "cosine, normalized: known drift, small noise; epr: at the noise of the problem; trajectories: drift from "
              "data; hj collapses, for comparison"},
     REAL("weight", train.weight, "0.3", "(0, 1]", "of obtuse angles between grad V and g; 1 collapses"),
-    REAL("lambda", train.lambda, "10", "> 0", "of orthogonality against the dynamics, trajectories only"),
+    INT("degree", train.degree, "3", "[1, 8]", "of the polynomial under the network for the drift, trajectories only"),
+    INT("drift_steps", train.drift_steps, "2000", "[0, 100000000]", "of Adam for the drift, trajectories only"),
+    INT("drift_polish", train.drift_polish, "1500", "[0, 100000000]", "of L-BFGS for it, not with noise"),
+    REAL("drift", train.drift, "0.05", "> 0",
+         "allowed relative error of the drift on pairs not trained on, trajectories only"),
     REAL("residual", train.residual, "100", ">= 0",
          "epr: weight of the stationary equation at uniform points, a share \"uniform\" of a batch"),
     INT("steps", train.steps, "1000", "[1, 100000000]", "after the warm-up"),
@@ -271,6 +275,12 @@ static kr_status execute(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
     const kr_quasi_settings *s = run->state;
     kr_attractors found = {0};
+    kr_drift_net *learned = NULL;
+    kr_problem *original = run->problem;
+    if (s->method == KR_QUASI_NETWORK && s->train.loss == KR_QUASI_LOSS_TRAJECTORIES) {
+        KR_TRY(kr_quasi_learn_drift(ctx, run, &learned));
+        run->problem = &learned->problem; /* nothing below sees the true drift */
+    }
     KR_TRY(kr_attractors_find(ctx, run->problem, s->starts, (kr_stream){run->seed, 0x9a0}, &found));
     KR_TRY(report_attractors(ctx, run, &found));
     if (s->method == KR_QUASI_OLIM) {
@@ -287,6 +297,8 @@ static kr_status execute(kr_context *ctx, kr_sampling *run) {
         }
     }
 done:
+    run->problem = original;
+    kr_drift_net_destroy(&learned);
     kr_attractors_free(&found);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "sampling/run.h"
 
 enum { KR_QUASI_NETWORK, KR_QUASI_OLIM, KR_QUASI_LYAPUNOV };
+enum { KR_QUASI_LOSS_TRAJECTORIES = 4 }; /* after the kr_quasi_loss ones: cosine with a learned drift */
 
 typedef struct kr_quasi_settings {
     int method, starts;
@@ -18,8 +19,9 @@ typedef struct kr_quasi_settings {
         const char *activation;
     } net;
     struct {
-        int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics;
-        double weight, lambda, residual, gradient, lr_start, lr_stop, clip, average, uniform, enlarge, spread, dt, time,
+        int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics, drift_steps,
+            degree, drift_polish;
+        double weight, residual, drift, gradient, lr_start, lr_stop, clip, average, uniform, enlarge, spread, dt, time,
             hessian, noise_dt;
     } train;
     struct {
@@ -28,11 +30,17 @@ typedef struct kr_quasi_settings {
     } o;
 } kr_quasi_settings;
 
+static inline kr_quasi_loss kr_quasi_loss_of(const kr_quasi_settings *s) {
+    return s->train.loss == KR_QUASI_LOSS_TRAJECTORIES ? KR_QUASI_COSINE : (kr_quasi_loss)s->train.loss;
+}
+
 /* V [n] up to a constant at x [n][dim]. */
 typedef kr_status (*kr_quasi_function)(kr_context *ctx, const void *payload, long n, const double *x, double *v);
 
 kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attractors *attractors);
 kr_status kr_quasi_run_olim(kr_context *ctx, kr_sampling *run, const kr_attractors *attractors);
+/* Learns the drift from pairs of points along trajectories. */
+kr_status kr_quasi_learn_drift(kr_context *ctx, kr_sampling *run, kr_drift_net **drift);
 /* Points of the settings, map.dat on the first two coordinates, comparison with an exact V where the problem has one
  * (over x [n][dim]; n = 0: the box). Values are counted from attractor `from` [dim]. */
 kr_status kr_quasi_report(kr_context *ctx, kr_sampling *run, kr_quasi_function f, const void *payload,

@@ -176,7 +176,7 @@ static kr_status check_gradients(kr_context *ctx, kr_quasi_run *r, int *passed) 
     size_t d = (size_t)r->run->problem->dim;
     const double *mobility = r->run->problem->mobility;
     double *x = NULL, *f = NULL, *p = NULL, square = 0, norm = 0;
-    if (r->s->train.loss >= KR_QUASI_EPR) return KR_OK; /* another ∇V at finite noise, no drift with trajectories */
+    if (r->s->train.loss == KR_QUASI_EPR) return KR_OK; /* another ∇V at finite noise */
     KR_TRY(kr_quasi_make_characteristics(ctx, r, 0x9a5, POINTS, &x, &f));
     KR_NEW(ctx, p, POINTS * d);
     KR_TRY(kr_quasi_net_evaluate(ctx, r->model, r->model->theta, POINTS, x, NULL, p));
@@ -217,13 +217,13 @@ done:
 static kr_status prepare(kr_context *ctx, kr_quasi_run *r) {
     kr_status status = KR_OK;
     const kr_quasi_settings *s = r->s;
-    int nhidden, *hidden = NULL, data = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES;
+    int nhidden, *hidden = NULL;
     size_t d = (size_t)r->run->problem->dim;
     size_t rows = (size_t)(s->train.batch > s->train.polish_batch ? s->train.batch : s->train.polish_batch);
-    r->how = (kr_quasi_training){.weight = s->train.weight, .lambda = s->train.lambda};
+    r->how = (kr_quasi_training){.weight = s->train.weight};
     r->batch = s->train.batch;
     KR_TRY(kr_parameter_ints(ctx, s->net.hidden, &nhidden, &hidden));
-    KR_TRY(kr_quasi_net_create(ctx, r->run->problem, data, nhidden, hidden, s->net.activation,
+    KR_TRY(kr_quasi_net_create(ctx, r->run->problem, nhidden, hidden, s->net.activation,
                                (kr_stream){r->run->seed, 0x9a3}, &r->model));
     KR_TRY(kr_quasi_make_points(ctx, r));
     KR_NEW(ctx, r->batch_x, rows * d);
@@ -249,13 +249,13 @@ kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attra
     kr_status status = KR_OK;
     const kr_quasi_settings *s = run->state;
     kr_quasi_run r = {.run = run, .s = s, .attractors = found};
-    int passed = 0, data = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES;
+    int passed = 0;
     KR_TRY(prepare(ctx, &r));
     KR_TRY(load(ctx, &r));
     KR_TRY(train(ctx, &r));
     KR_TRY(kr_run_line(ctx, run, "loss: dynamics %.3e, orthogonality %.3e", r.terms[0], r.terms[1]));
     KR_TRY(kr_run_set_reals(ctx, run->results, "loss", 2, r.terms));
-    KR_TRY(kr_quasi_report(ctx, run, evaluate, &r, found->x, data ? r.n : 0, r.x));
+    KR_TRY(kr_quasi_report(ctx, run, evaluate, &r, found->x, 0, NULL));
     KR_TRY(verdict(ctx, &r, found, &passed));
     if (!passed) status = KR_NOT_CONVERGED;
 done:

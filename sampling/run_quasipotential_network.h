@@ -5,8 +5,6 @@
 
 #include "sampling/run_quasipotential.h"
 
-enum { KR_QUASI_LOSS_TRAJECTORIES = 4 };
-
 typedef struct kr_quasi_run {
     kr_sampling *run;
     const kr_quasi_settings *s;

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Trajectory points: deterministic (tube), pairs (drift from differences), or stochastic (epr). */
+/* Trajectory points: deterministic (tube) or stochastic (epr). */
 static kr_status make_trajectories(kr_context *ctx, kr_quasi_run *r) {
     kr_status status = KR_OK;
     const kr_problem *p = r->run->problem;
@@ -14,12 +14,12 @@ static kr_status make_trajectories(kr_context *ctx, kr_quasi_run *r) {
     size_t d = (size_t)p->dim;
     kr_stream stream = {r->run->seed, 0x9a1};
     double *x = NULL, *work = NULL;
-    int stochastic = s->train.loss == KR_QUASI_EPR, pairs = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES;
+    int stochastic = s->train.loss == KR_QUASI_EPR;
     long steps = (long)(s->train.time / s->train.dt + 0.5),
          every = steps / s->train.points > 0 ? steps / s->train.points : 1;
     KR_NEW(ctx, r->x, (size_t)s->train.trajectories * (size_t)s->train.points * d);
     KR_NEW(ctx, r->f, (size_t)s->train.trajectories * (size_t)s->train.points * d);
-    KR_NEW(ctx, x, 2 * d);
+    KR_NEW(ctx, x, d);
     KR_NEW(ctx, work, 5 * d);
     for (int t = 0; t < s->train.trajectories; t++) {
         for (size_t k = 0; k < d; k++)
@@ -27,7 +27,6 @@ static kr_status make_trajectories(kr_context *ctx, kr_quasi_run *r) {
         /* Stochastic ones forget their start during the first half. */
         long kept = 0;
         for (long step = stochastic ? -steps : 0; step < steps && kept < s->train.points; step++) {
-            memcpy(x + d, x, d * sizeof *x);
             double h = s->train.dt;
             if (!stochastic) {
                 KR_TRY(kr_flow_step(ctx, p, h, x, work));
@@ -46,12 +45,10 @@ static kr_status make_trajectories(kr_context *ctx, kr_quasi_run *r) {
             double *to = r->x + (size_t)r->n * d, *drift = r->f + (size_t)r->n * d;
             for (size_t k = 0; k < d; k++) {
                 double normal[4] = {0};
-                if (!stochastic && !pairs) kr_random_normal(stream, (uint64_t)step, (uint64_t)t, 300 + k, normal);
-                to[k] = pairs ? 0.5 * (x[k] + x[d + k])
-                              : x[k] + s->train.spread * (stochastic ? 0 : p->high[k] - p->low[k]) * normal[0];
-                drift[k] = (x[k] - x[d + k]) / h;
+                if (!stochastic) kr_random_normal(stream, (uint64_t)step, (uint64_t)t, 300 + k, normal);
+                to[k] = x[k] + s->train.spread * (stochastic ? 0 : p->high[k] - p->low[k]) * normal[0];
             }
-            if (!pairs) KR_TRY(kr_problem_drift(ctx, p, 1, to, drift));
+            KR_TRY(kr_problem_drift(ctx, p, 1, to, drift));
             r->n++;
             kept++;
         }
@@ -118,8 +115,8 @@ static void choose_loss(kr_quasi_run *r, int *matched, int *quadratic) {
     int finite = s->train.loss == KR_QUASI_EPR, warm = r->step < s->train.warm_steps;
     *matched = r->nmatched && (!finite || warm);
     *quadratic = *matched && (finite ? r->step < s->train.warm_steps / 2 : warm);
-    r->how.loss = s->train.loss == KR_QUASI_LOSS_TRAJECTORIES || (finite && *matched) ? KR_QUASI_COSINE
-                                                                                      : (kr_quasi_loss)s->train.loss;
+    r->how.loss = kr_quasi_loss_of(s);
+    if (finite && *matched) r->how.loss = KR_QUASI_COSINE;
     r->warm = warm && !*matched;
 }
 
@@ -131,7 +128,7 @@ kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     int matched, quadratic, finite = s->train.loss == KR_QUASI_EPR;
     long uniform = (long)(s->train.uniform * (double)r->batch + 0.5), along = r->batch;
     choose_loss(r, &matched, &quadratic);
-    if (matched || s->train.loss < KR_QUASI_EPR) along -= uniform;
+    if (matched || !finite) along -= uniform;
     r->how.matched = quadratic ? r->batch : matched ? along : 0;
     for (long i = 0; i < along; i++) {
         uint64_t count = (uint64_t)(matched ? r->nmatched : r->n);
@@ -151,7 +148,7 @@ kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
 
 kr_status kr_quasi_make_points(kr_context *ctx, kr_quasi_run *r) {
     kr_status status = KR_OK;
-    int wanted = r->s->train.characteristics > 1 && r->s->train.loss != KR_QUASI_LOSS_TRAJECTORIES;
+    int wanted = r->s->train.characteristics > 1;
     double *x = NULL, *f = NULL, *more;
     size_t d = (size_t)r->run->problem->dim, n;
     if (!wanted || r->s->train.loss == KR_QUASI_EPR) KR_TRY(make_trajectories(ctx, r));

@@ -95,6 +95,19 @@ echo '{"problem": {"kind": "linear", "matrix": [[-1, 1], [-1, -1]]}, "network": 
 ok quasipotential net4.json -o net4
 has out 'gradient along other characteristics.*pass'
 
+# Trajectories of a spiral alone, from a file: V = (x^2 + y^2)/2.
+awk 'BEGIN { srand(2); for (i = 0; i < 1500; i++) { x = 4 * rand() - 2; y = 4 * rand() - 2; h = 0.005
+    c = exp(-h) * cos(h); s = exp(-h) * sin(h); printf "%.9f %.9f %.9f %.9f\n", x, y, c * x + s * y, c * y - s * x } }' >pairs.dat
+sed 's/{"kind": "linear", "matrix": .*]]}/{"kind": "pairs", "points": "pairs.dat", "dt": 0.005}/; s/{"warm/{"loss": "trajectories", "warm/; s/^{/{"points": [[1, 0]], /' net4.json >pairs.json
+ok quasipotential pairs.json -o pairs
+has out 'drift: relative error 0.0000'
+has out 'U = 2V = [01]\.[09]'
+sed 's/trajectories/cosine/' pairs.json >bad.json
+code 1 "problem 'pairs' has neither drift" quasipotential bad.json -o bad
+cut -d' ' -f1-3 pairs.dat >three.dat
+sed 's/pairs.dat/three.dat/' pairs.json >bad.json
+code 1 '3 numbers per pair, an even number' quasipotential bad.json -o bad
+
 # Pictures.
 command -v gnuplot >/dev/null && {
     ok plot map olim -o olim.png

@@ -31,7 +31,7 @@ static const char *const inputs[] = {
 enum { NINPUTS = sizeof inputs / sizeof *inputs };
 
 /* Kinds that need more than their name. */
-static const char *const needy[] = {"expression", "plugin", "samples", "atoms"};
+static const char *const needy[] = {"expression", "plugin", "samples", "atoms", "pairs"};
 
 static int input_count(void) { return NINPUTS + kr_problem_count(); }
 

@@ -50,8 +50,9 @@ kr_status kr_report_cells(kr_context *ctx, kr_db *db, kr_string *out) {
         "SELECT s.scope, s.iteration, s.value, 100 * c.value, printf('%.2f to %.2f', 100 * c.lo95, 100 * c.hi95), "
         "100 * f.value, printf('%.2f to %.2f', 100 * f.lo95, 100 * f.hi95), a.value, b.value, 1000 * r.value, "
         "CASE WHEN r.lo95 IS NULL THEN '' ELSE printf('%.1f to %.1f', 1000 * r.lo95, 1000 * r.hi95) END "
-        "FROM (SELECT scope, max(iteration) AS iteration, value, min(rowid) AS place FROM metric WHERE name = "
-        "'samples' AND hidden = 0 GROUP BY scope) s "
+        "FROM (SELECT l.scope, l.iteration, n.value, l.place FROM (SELECT scope, max(iteration) AS iteration, "
+        "min(rowid) AS place FROM metric WHERE name = 'samples' AND hidden = 0 GROUP BY scope) l JOIN metric n ON "
+        "n.scope = l.scope AND n.iteration = l.iteration AND n.name = 'samples' AND n.hidden = 0) s "
         "JOIN metric c ON c.scope = s.scope AND c.iteration = s.iteration AND c.name = 'candidate' AND c.hidden = 0 "
         "JOIN metric f ON f.scope = s.scope AND f.iteration = s.iteration AND f.name = 'failed' AND f.hidden = 0 "
         "LEFT JOIN metric a ON a.scope = s.scope AND a.iteration = s.iteration AND a.name = 'audit_frames' AND "
@@ -85,7 +86,8 @@ kr_status kr_report_map(kr_context *ctx, kr_db *db, kr_string *out) {
     int64_t system = -1;
     KR_TRY(kr_db_query(ctx, db, &rows,
                        "SELECT r.system, r.T_K, r.P_GPa, sum(r.n_candidate) * 1.0 / sum(r.sampled), "
-                       "sum(r.n_failed) * 1.0 / sum(r.sampled) FROM run r JOIN (SELECT cell, max(iteration) AS "
+                       "sum(r.n_failed) * 1.0 / sum(r.sampled), (SELECT name FROM metric WHERE scope = 'system' AND "
+                       "value = r.system AND hidden = 0 LIMIT 1) FROM run r JOIN (SELECT cell, max(iteration) AS "
                        "iteration FROM run WHERE hidden = 0 AND steps > 0 GROUP BY cell) l ON l.cell = r.cell AND "
                        "l.iteration = r.iteration WHERE r.hidden = 0 AND r.steps > 0 GROUP BY r.cell "
                        "ORDER BY r.system, r.P_GPa, r.T_K",
@@ -99,7 +101,9 @@ kr_status kr_report_map(kr_context *ctx, kr_db *db, kr_string *out) {
         if (kr_rows_int(rows, 0) != system || n % 10 == 0) {
             if (kr_rows_int(rows, 0) != system) n = 0;
             system = kr_rows_int(rows, 0);
-            KR_TRY(kr_string_printf(ctx, out, "%s<tr><th>system %lld</th>", open ? "</tr>\n" : "", (long long)system));
+            KR_TRY(kr_string_printf(ctx, out, "%s<tr><th>", open ? "</tr>\n" : ""));
+            KR_TRY(kr_html_text(ctx, out, kr_rows_text(rows, 5)));
+            KR_TRY(kr_string_puts(ctx, out, "</th>"));
             open = 1;
         }
         KR_TRY(map_row(ctx, out, rows));

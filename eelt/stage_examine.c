@@ -267,6 +267,8 @@ static kr_status record(kr_context *ctx, kr_campaign *m) {
     for (int k = 0; k < m->ncells; k++)
         if (x->count[k].total) KR_TRY(record_cell(ctx, m, m->cell[k].name, &x->count[k]));
     if (x->count[m->ncells].total) KR_TRY(record_cell(ctx, m, "all", &x->count[m->ncells]));
+    for (int k = 0; m->iteration == 0 && k < m->config.nsystems; k++) /* names of the numbers, for the report */
+        KR_TRY(kr_campaign_metric(ctx, m, "system", m->config.system[k].name, k, NAN, NAN));
     KR_TRY(kr_campaign_metric(ctx, m, "levels", "f_lo", x->levels.f_lo, NAN, NAN));
     KR_TRY(kr_campaign_metric(ctx, m, "levels", "f_hi", x->levels.f_hi, NAN, NAN));
 done:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/campaign.sh"
+sed -i 's/"engine": "builtin",/"engine": "builtin", "first_ps": 0.01,/' eelt.json
 ok eelt check eelt.json
 code 3 'stopped after 1 iterations, as asked' eelt run eelt.json --iterations 1
 has err 'iteration 0: start structures'
@@ -23,6 +24,11 @@ has run/report.html 'Fractions of all sampled frames'
 has run/report.html 'Force error'
 has run/report.html 'start.xyz 200 K'
 hasnt run/report.html 'http\|src='
+has run/report.html '<th>start.xyz</th>'
+hasnt run/report.html 'low 95 %</th>'
+# the table of cells speaks of each cell's last iteration, samples included: the first iteration's runs were shorter
+samples=$(awk -F'\t' '$1 == 2 && $2 == "start.xyz 200 K" && $3 == "samples" { print int($4) }' run/report.tsv)
+grep -A1 '>start.xyz 200 K<' run/report.html | grep -q "<td>2</td><td>$samples</td>" || fail "the table of cells has not the $samples samples of iteration 2"
 [ "$(grep -c '<svg' run/report.html)" -eq "$(grep -c '</svg>' run/report.html)" ] || fail "unclosed charts"
 has run/report_frames.tsv 'chosen'
 awk -F'\t' 'NF != 6 { bad = 1 } END { exit bad }' run/report.tsv || fail "report.tsv is not a table"
@@ -71,6 +77,7 @@ code 1 'exists' eelt init H,O -o made.json
 code 0 'converged' eelt run easy.json
 has err 'final models and certificate'
 exists easy/certificate.json
+[ "$(grep -c '<td>holds</td>' easy/report.html)" -eq 1 ] || fail "the certificate is not in the report once"
 grep -q "$(printf 'test\trmse_f')" easy/report.tsv || fail "test data were not used"
 exists easy/final/model_1.dp
 ok model info easy/final/model_0.dp

@@ -4,7 +4,8 @@
 . tests/accept/report.sh
 ctest_passes "every planted mistake of an input is named with its place" -R '^cli_eelt_check$'
 ctest_passes "campaigns: the same input, the same frames and models" -R '^cli_eelt_run$'
-ctest_passes "killed at commits and renames: the same, nothing twice" -R '^(cli_eelt_run_killed|cli_eelt_killed|test_queue)$'
+ctest_passes "killed at commits and renames: the same, nothing twice" -R '^(cli_eelt_run_killed|cli_eelt_killed|cli_eelt_kill_points|test_queue)$'
+ctest_passes "certificates that do not hold: more frames, or learned; killed" -R '^cli_eelt_certificate$'
 ctest_passes "an oracle that hangs, crashes, lies in every fifth call" -R '^cli_eelt_bad_oracle$'
 
 out=$KRAMERS_WORK/ledger.txt

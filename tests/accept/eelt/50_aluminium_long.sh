@@ -18,7 +18,7 @@ number_of() { awk -F'\t' -v name="$1" '$3 == "holds" && $2 == "certificate" { it
 worst_cell() { awk -F'\t' '$2 == "certificate" && $3 == "holds" { it = $1 } $3 == "rmse_f" && $2 != "all" && $2 != "new" { v[$1, ++n[$1]] = $4 }
     END { for (k = 1; k <= n[it]; k++) if (v[it, k] > m) m = v[it, k]; print m * 1000 }' "$OUT/campaign/report.tsv"; }
 labels=$(awk -F'\t' '$2 == "new" && $3 == "labels" { n[$1] = $4 } $2 == "certificate" { delete n[$1] }
-    END { for (k in n) sum += n[k]; print sum }' "$OUT/campaign/report.tsv")
+    $3 == "learned" { sum += $4 } END { for (k in n) sum += n[k]; print sum }' "$OUT/campaign/report.tsv")
 above=$(number_of audit_above) frames=$(number_of audit_frames)
 exactly "campaign A: converged and certified (exit code)" "$result" 0
 at_most "campaign A: true force error in the worst cell" "$(worst_cell)" 30 meV/A

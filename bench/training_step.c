@@ -60,6 +60,7 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
     job j = {.ratio = 1};
     int nframes = 0, steps = atoi(argv[6]);
     double shortest = 1e9, *wall = NULL;
+    float *distances = NULL;
     const kr_engine_kind *kind = kr_engine_find(argv[3]);
     if (!kind) KR_FAIL(ctx, KR_ERR_ARGUMENT, "no engine \"%s\"", argv[3]);
     kr_context_set_threads(ctx, atoi(argv[5]));
@@ -75,8 +76,10 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
         kr_dataset_destroy(&data);
     }
     if (!nframes) KR_FAIL(ctx, KR_ERR_ARGUMENT, "no frames");
+    KR_NEW(ctx, distances, (size_t)model->ntypes * (size_t)model->ntypes * KR_ENGINE_BINS);
+    kr_batch_distances(&(kr_batch){.nframes = nframes, .frame = frame}, model->ntypes, distances);
     kr_engine_options options = {
-        .single = !strcmp(argv[2], "single"), .knots = atoi(argv[4]), .r_low = 0.85 * shortest};
+        .single = !strcmp(argv[2], "single"), .knots = atoi(argv[4]), .distances = distances, .r_low = 0.85 * shortest};
     if (!options.knots) options.tolerance = 1e-5; /* what kramers train begins with */
     KR_TRY(kr_engine_create(ctx, kind, model, &options, &j.engine));
     for (int before = -1; options.tolerance > 0 && before != kr_engine_knots(j.engine);) {
@@ -114,6 +117,7 @@ static kr_status run(kr_context *ctx, int argc, char **argv) {
            kr_engine_knots(j.engine));
 done:
     kr_free(wall);
+    kr_free(distances);
     kr_optimizer_destroy(&adam);
     kr_tree_destroy(&how);
     kr_tree_destroy(&flag);

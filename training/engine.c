@@ -3,6 +3,7 @@
 #include "training/engine.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include <math.h>
 #include <string.h>
 
 #define KR_ENGINE_KIND(name) extern const kr_engine_kind kr_engine_##name;
@@ -19,6 +20,27 @@ struct kr_engine {
     const kr_engine_kind *kind;
     void *state;
 };
+
+double kr_engine_bin(double r) {
+    double place = 32 * log2(r / 0.25);
+    return place > 0 ? place < KR_ENGINE_BINS ? place : KR_ENGINE_BINS : 0;
+}
+
+void kr_batch_distances(const kr_batch *batch, int ntypes, float *distances) {
+    for (int k = 0; k < batch->nframes; k++) {
+        const kr_env *env = &batch->frame[k]->env;
+        for (int i = 0; i < env->natoms; i++) {
+            const int *first = env->first + (size_t)i * (size_t)env->ntypes;
+            for (int t = 0; t < ntypes; t++) {
+                float *to = distances + (size_t)(env->center_type[i] * ntypes + t) * KR_ENGINE_BINS;
+                for (int p = first[t]; p < first[t + 1]; p++) {
+                    int bin = (int)kr_engine_bin(env->r[p]);
+                    to[bin < KR_ENGINE_BINS ? bin : KR_ENGINE_BINS - 1] += 1;
+                }
+            }
+        }
+    }
+}
 
 void kr_batch_forces(const kr_batch *batch, const double *gr, double *force, double *virial) {
     if (force) memset(force, 0, 3 * (size_t)batch->natoms * sizeof *force);

@@ -22,6 +22,11 @@ typedef struct kr_batch {
     const struct kr_batch *whole;
 } kr_batch;
 
+/* Distances are counted in KR_ENGINE_BINS bins, 32 for a factor of two from 0.25 Å on: where in the bins r lies. */
+enum { KR_ENGINE_BINS = 256 };
+double kr_engine_bin(double r);
+/* distances [ntypes][ntypes][KR_ENGINE_BINS] += the pairs of the frames. */
+void kr_batch_distances(const kr_batch *batch, int ntypes, float *distances);
 /* For engines that work pair by pair. Forces [natoms][3] eV/Å and virials [nframes][9] eV (NULL = not wanted) from pair
  * gradients gr [npairs][3] = ∂E_i/∂r_ij; pairs run over all frames in the order of their envs. */
 void kr_batch_forces(const kr_batch *batch, const double *gr, double *force, double *virial);
@@ -31,9 +36,12 @@ void kr_batch_directions(const kr_batch *batch, const double *fbar, const double
 typedef struct kr_engine_options {
     int single;       /* network and tables in single precision; θ and its gradient stay double */
     int knots;        /* moment: spline nodes per type pair; 0 = chosen, and raised when too few */
-    double tolerance; /* moment: largest relative error of the spline at midpoints before knots are raised */
+    double tolerance; /* moment: relative error of the spline at midpoints beyond which knots are raised */
     double r_low;     /* Å, shortest distance that will occur (0.85 × the smallest of the data) */
-    const char *isa;  /* moment: instruction set by name, core/isa.h; NULL = the best one */
+    /* moment: [ntypes][ntypes][KR_ENGINE_BINS] how often a centre and a neighbour of these types have a distance, by
+     * kr_engine_bin; copied. There the spline has to be good. NULL = anywhere from r_low on. */
+    const float *distances;
+    const char *isa; /* moment: instruction set by name, core/isa.h; NULL = the best one */
 } kr_engine_options;
 
 typedef struct kr_engine kr_engine;
@@ -76,8 +84,9 @@ kr_status kr_engine_gradient(kr_context *ctx, kr_engine *engine, const kr_batch 
 /* The same instead of what gtheta holds: no sweep to clear it, none to read it. */
 kr_status kr_engine_set_gradient(kr_context *ctx, kr_engine *engine, const kr_batch *batch, const double *ebar,
                                  const double *fbar, const double *wbar, double *gtheta);
-/* Moment form: largest relative difference of spline and nets between the nodes, at the present θ; knots are raised
- * when it exceeds the tolerance. Exact: 0. Called every few hundred steps. error may be NULL. */
+/* Moment form: relative difference of spline and nets between the nodes, at the present θ: root mean square over the
+ * distances that occur when they are known, else the largest one; knots are raised when it exceeds the tolerance.
+ * Exact: 0. Called every few hundred steps. error may be NULL. */
 kr_status kr_engine_check(kr_context *ctx, kr_engine *engine, double *error);
 /* Spline nodes per type pair now, 0 for an engine without splines. A restart gives them back as options.knots: together
  * with θ they decide every later bit. */

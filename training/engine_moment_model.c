@@ -110,6 +110,7 @@ void kr_moment_destroy(void **state) {
     }
     kr_free(m->net);
     kr_free(m->pair);
+    kr_free(m->below);
     kr_free(m->silent);
     kr_free(m->slot);
     kr_free(m->tebd);
@@ -127,6 +128,14 @@ kr_status kr_moment_set_knots(kr_context *ctx, kr_moment *m, int knots) {
     free_grid(m);
     KR_TRY(kr_moment_grid_create(ctx, m->options.r_low, d->rcut_smth, d->rcut, knots, &m->grid));
     KR_TRY(kr_moment_nodes_create(ctx, m));
+    for (int p = 0; p < m->nt * m->nt; p++) {
+        double place, inv_h, bin = 0;
+        kr_moment_pair *pair = &m->pair[p];
+        while (pair->below && bin < KR_ENGINE_BINS && pair->below[(int)bin + 1] == 0) bin++;
+        double closest = 0.25 * exp2(bin / 32);
+        pair->first = closest < d->rcut ? kr_moment_grid_locate(&m->grid, closest, &place, &inv_h)
+                                        : m->grid.n - 6; /* empty slots */
+    }
     m->options.knots = knots;
     m->have_value = 0;
 done:
@@ -176,6 +185,23 @@ static void set_types(kr_moment *m) {
     }
 }
 
+/* Counts of distances, added up. */
+static kr_status copy_distances(kr_context *ctx, kr_moment *m) {
+    kr_status status = KR_OK;
+    const float *from = m->options.distances;
+    size_t pairs = (size_t)m->nt * (size_t)m->nt;
+    if (!from) return KR_OK;
+    m->options.distances = NULL; /* the caller's */
+    KR_NEW(ctx, m->below, pairs * (KR_ENGINE_BINS + 1));
+    for (size_t p = 0; p < pairs; p++, from += KR_ENGINE_BINS) {
+        float *below = m->pair[p].below = m->below + p * (KR_ENGINE_BINS + 1);
+        double sum = 0;
+        for (int b = 0; b < KR_ENGINE_BINS; b++) below[b + 1] = (float)(sum += (double)from[b]);
+    }
+done:
+    return status;
+}
+
 kr_status kr_moment_create(kr_context *ctx, const kr_model *model, const kr_engine_options *options, void **state) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
@@ -214,6 +240,7 @@ kr_status kr_moment_create(kr_context *ctx, const kr_model *model, const kr_engi
     KR_NEW(ctx, m->slot, nt);
     if (d->mixed_types && d->type_embedding) KR_NEW(ctx, m->tebd, nt * (size_t)d->tebd_dim);
     set_types(m);
+    KR_TRY(copy_distances(ctx, m));
     KR_TRY(make_nets(ctx, m));
     if (m->layer[0].in != m->nin)
         KR_FAIL(ctx, KR_ERR_ARGUMENT, "the fitting net takes %d inputs, descriptor and parameters give %d",

@@ -325,6 +325,18 @@ done:
     return status;
 }
 
+/* How many pairs have a distance between these, in parts of bins; 1 when that is not known. */
+static double pairs_between(const kr_moment_pair *pair, double from, double to) {
+    double sum = 0, place[2] = {kr_engine_bin(from), kr_engine_bin(to)};
+    if (!pair->below) return 1;
+    for (int k = 0; k < 2; k++) {
+        int bin = (int)place[k] < KR_ENGINE_BINS ? (int)place[k] : KR_ENGINE_BINS - 1;
+        double low = (double)pair->below[bin], high = (double)pair->below[bin + 1];
+        sum += (k ? 1 : -1) * (low + (place[k] - bin) * (high - low));
+    }
+    return sum;
+}
+
 /* A pair of types by itself: does not depend on the batches that came before, so a restart decides the same. */
 static kr_status error_block(void *payload, kr_context *ctx, long block, int thread) {
     kr_status status = KR_OK;
@@ -332,7 +344,7 @@ static kr_status error_block(void *payload, kr_context *ctx, long block, int thr
     kr_moment *m = run->m;
     int p = (int)block * run->stride, n = m->grid.n;
     size_t ng = (size_t)m->ng, rows = (size_t)n;
-    double *memory = NULL, b[6], largest = 0, most = 0;
+    double *memory = NULL, b[6], largest = 0, most = 0, squares = 0, count = 0;
     KR_NEW(ctx, memory, 2 * rows + 2 * rows * ng + ng);
     double *r = memory, *s = r + rows, *c = s + rows, *g = c + rows * ng, *factor = g + rows * ng;
     KR_TRY(exact_values(ctx, m, p, n, m->grid.node, s, c, factor, &m->nodes->scratch[thread]));
@@ -342,14 +354,21 @@ static kr_status error_block(void *payload, kr_context *ctx, long block, int thr
         const kr_fast_segment *seg = &m->grid.knots.segment[k];
         for (int i = 0; i < seg->intervals; i++) r[i] = exp(seg->x_begin + (i + 0.5) / seg->inv_h);
         KR_TRY(exact_values(ctx, m, p, seg->intervals, r, s, g, factor, &m->nodes->scratch[thread]));
-        for (int i = 0; i < seg->intervals; i++)
-            for (size_t o = 0; o < ng; o++) {
+        for (int i = 0; i < seg->intervals; i++) {
+            double weight = pairs_between(&m->pair[p], r[i] * exp(-0.5 / seg->inv_h), r[i] * exp(0.5 / seg->inv_h));
+            double here = 0;
+            for (size_t o = 0; o < ng && weight > 0; o++) {
                 double exact = g[(size_t)i * ng + o], spline = 0;
                 for (size_t j = 0; j < 6; j++) spline += b[j] * c[((size_t)(seg->offset + i) + j) * ng + o];
-                largest = fmax(largest, fabs(spline - exact));
+                here = fmax(here, fabs(spline - exact));
                 most = fmax(most, fabs(exact));
             }
+            largest = fmax(largest, here);
+            squares += weight * here * here;
+            count += weight;
+        }
     }
+    if (m->pair[p].below) largest = count > 0 ? sqrt(squares / count) : 0;
     run->error[block] = most > 0 ? largest / most : 0;
 done:
     kr_free(memory);

@@ -67,6 +67,8 @@ typedef struct kr_moment_matrix {
 /* A type of neighbours as one type of centres sees it. */
 typedef struct kr_moment_pair {
     double average, inv_std[4];
+    float *below; /* [KR_ENGINE_BINS + 1] pairs in the bins before; NULL: not known */
+    int first;    /* the first coefficient that pairs use */
     int sel, excluded;
     int present, seen;  /* in this batch; in the whole one that it is a part of */
     kr_moment_matrix c; /* [n][ng] coefficients / nnei, of this step */
@@ -171,6 +173,7 @@ struct kr_moment {
     int ncoupled;                            /* inputs of the fitting net that depend on the positions */
     int ntebd, nfparam, naparam, ncase, nin; /* the others, in their order, and all */
     kr_moment_pair *pair;                    /* [nt][nt], index ti nt + tj */
+    float *below;                            /* their counts */
     int nnets, nlayers;
     kr_moment_net *net;
     kr_moment_layer layer[KR_MOMENT_LAYERS];

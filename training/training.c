@@ -192,12 +192,24 @@ void kr_member_place(kr_member *m, const double *theta) {
 }
 
 kr_status kr_member_engine(kr_context *ctx, const kr_training *t, kr_member *m, int knots) {
+    kr_status status = KR_OK;
+    int nt = m->model->ntypes;
+    float *distances = NULL;
+    KR_NEW(ctx, distances, (size_t)nt * (size_t)nt * KR_ENGINE_BINS);
+    for (int k = 0; k < 2; k++) {
+        const kr_data_set *set = k ? t->validation : t->data;
+        if (set) kr_batch_distances(&(kr_batch){.nframes = set->nframes, .frame = set->frame}, nt, distances);
+    }
     kr_engine_options o = {.single = t->single,
                            .knots = knots,
                            .tolerance = t->input->own.spline_tolerance,
+                           .distances = distances,
                            .r_low = isfinite(t->data->shortest) ? 0.85 * t->data->shortest : 0.5};
     kr_engine_destroy(&m->engine);
-    return kr_engine_create(ctx, t->engine_kind, m->model, &o, &m->engine);
+    KR_TRY(kr_engine_create(ctx, t->engine_kind, m->model, &o, &m->engine));
+done:
+    kr_free(distances);
+    return status;
 }
 
 static kr_status equip(kr_context *ctx, kr_training *t, kr_member *m) {

@@ -190,11 +190,46 @@ static void test_parts(void **state) {
     close_water(&f);
 }
 
+/* Counts of distances: all pairs are there; with them the error of the splines is that of pairs, not of gaps between
+ * them, and forces stay what they are with all channels. */
+static void test_distances(void **state) {
+    (void)state;
+    fixture f;
+    open_water(&f);
+    float distances[2 * 2 * KR_ENGINE_BINS] = {0};
+    double count = 0, error[2];
+    kr_batch_distances(&f.batch, 2, distances);
+    for (int k = 0; k < 2 * 2 * KR_ENGINE_BINS; k++) count += (double)distances[k];
+    assert_true(count == f.batch.npairs);
+    assert_true(fabs(kr_engine_bin(0.5) - 32) < 1e-9 && kr_engine_bin(1e-3) == 0);
+    kr_engine_options options = {.knots = 96};
+    outcome all = outcome_of(&f, &options, 0);
+    options.tolerance = 1e-5;
+    for (int known = 0; known < 2; known++) {
+        kr_engine *e;
+        options.distances = known ? distances : NULL;
+        options.knots = 32;
+        kr_assert_ok(f.ctx, kr_engine_create(f.ctx, kr_engine_find("moment"), f.model, &options, &e));
+        kr_assert_ok(f.ctx, kr_engine_check(f.ctx, e, &error[known]));
+        assert_true(kr_engine_knots(e) > 32);
+        kr_engine_destroy(&e);
+    }
+    print_message("32 nodes: error %.1e anywhere, %.1e where pairs are\n", error[0], error[1]);
+    assert_true(error[1] > 0 && error[1] < 0.5 * error[0]);
+    options.knots = 96;
+    outcome fewer = outcome_of(&f, &options, 1);
+    assert_true(worst(&f, &fewer, &all) <= 1e-5);
+    free(fewer.gtheta);
+    free(all.gtheta);
+    close_water(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_threads_and_kernels),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,13 +13,13 @@
 #include "training/engine_moment.h"
 #include <math.h>
 
-/* Rows of C of all pairs of types that the net sees, to work [rows][ld]; returns how many. */
+/* Rows of C in use of all pairs of types that the net sees, to work [rows][ld]; returns how many. */
 static int basis_rows(const kr_moment *m, int net, real *work, ptrdiff_t ld) {
     int rows = 0;
     for (int p = 0; p < m->nt * m->nt; p++) {
         if (!m->pair[p].seen || (m->nnets > 1 && p / m->nt != net)) continue;
         const kr_moment_matrix *c = &m->pair[p].c;
-        for (int q = 0; q < c->in; q++, rows++)
+        for (int q = m->pair[p].first; q < c->in; q++, rows++)
             for (int k = 0; k < ld; k++)
                 work[rows * ld + k] =
                     k < m->ng ? ((const real *)c->data)[((ptrdiff_t)(k / PANEL) * c->rows + q) * PANEL + k % PANEL] : 0;

@@ -78,6 +78,21 @@ done:
     return status;
 }
 
+/* Too few pairs for a calibration, but an audit that found more wrong frames than allowed: frames like those must
+ * become candidates, or nothing new is labelled. lo falls to the smallest deviation of a wrong one. */
+static void lower_level(const kr_campaign *m, const auditing *a, kr_levels *levels) {
+    double lowest = levels->f_lo;
+    if (!a->report || !(a->report->all.rate.value > m->config.audit.bound)) return;
+    for (long k = 0; k < a->scored.set.n; k++) {
+        const kr_scored *f = &a->scored.scored[k];
+        if (f->e > m->config.audit.e_target && f->u > 0 && f->u < lowest) lowest = f->u;
+    }
+    if (lowest == levels->f_lo) return;
+    levels->f_lo = lowest;
+    kr_campaign_say(
+        m, "    levels: f_lo falls to %.4g eV/A, the smallest deviation of an accurate frame that was wrong", lowest);
+}
+
 static kr_status next_levels(kr_context *ctx, kr_campaign *m, auditing *a) {
     kr_status status = KR_OK;
     kr_calibrate_options options = kr_calibrate_defaults;
@@ -98,8 +113,9 @@ static kr_status next_levels(kr_context *ctx, kr_campaign *m, auditing *a) {
     kr_levels calibrated = m->levels;
     KR_TRY(kr_levels_calibrate(ctx, &options, n, pairs, &calibrated, &a->calibration));
     a->calibrated = 1;
-    if (mode == KR_LEVELS_CALIBRATED) a->next = calibrated;
     kr_campaign_say(m, "    levels: %s", a->calibration.note);
+    if (n < options.least_pairs) lower_level(m, a, &calibrated);
+    if (mode == KR_LEVELS_CALIBRATED) a->next = calibrated;
 done:
     kr_free(pairs);
     return status;

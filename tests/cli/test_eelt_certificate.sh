@@ -35,7 +35,13 @@ exists wrong/iter.000002/02.label/data.000/set.000/force.npy
 absent wrong/final
 absent wrong/iter.000002/02.label/certificate.000
 
-# the same, killed at its durable steps
+# too few pairs to calibrate by, but every audited frame is wrong: the level falls to where such frames are
+sed -e 's/"folder": "wrong"/"folder": "low"/' -e 's/"max_iterations": 4/"max_iterations": 2/' -e 's/"levels": "fixed"/"levels": "calibrated"/' wrong.json >low.json
+code 3 'stopped after 2 iterations' eelt run low.json --iterations 2
+has err 'f_lo falls to'
+awk -F'\t' '$1 == 1 && $2 == "next" && $3 == "f_lo" && $4 < 9 { good = 1 } END { exit !good }' low/report.tsv || fail "the level did not fall"
+
+# the second campaign again, killed at its durable steps
 list() { (cd "$1" && cut -f 2- report_frames.tsv && cut -f 2-6 report.tsv | sort && sha256sum iter.*/00.train/*.dp iter.*/02.label/*/set.000/*.npy); }
 list wrong >undisturbed.txt
 sed 's/"folder": "wrong"/"folder": "killed"/' wrong.json >killed.json

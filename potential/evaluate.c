@@ -4,7 +4,11 @@
  *
  * With g = ∂E_i/∂r_ij:  F_i += Σ_j g,  F_j −= g,  W[3a+b] −= Σ g_a r_b (atomic: on the neighbour j).
  * Blocks depend on the number of centres only and sums are formed in their order, so the bits do not depend on the
- * number of threads. Nothing is stored per atom and neighbour: a thread holds the pairs of one block. */
+ * number of threads. Nothing is stored per atom and neighbour: a thread holds the pairs of one block.
+ *
+ * A molecule on one thread is another matter: most of its time goes into reading weights, which just do not fit into
+ * the second-level cache for two types. Its few blocks are all held until the sums, and computed in alternate order
+ * from call to call, so that a call begins with the weights that the last one ended with. */
 #include "core/error.h"
 #include "core/parallel.h"
 #include "potential/potential_impl.h"
@@ -14,6 +18,7 @@
 /* Largest block; small systems have smaller ones, so that several threads have work. Sizes are multiples of the rows
  * that matrix kernels take at once. */
 enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 6 };
+enum { FEW_CENTERS = 32 }; /* at most so many are held at once */
 
 typedef struct block_range {
     int begin, end; /* in the sorted centres */
@@ -31,6 +36,7 @@ typedef struct evaluation {
     const int *center, *center_type; /* sorted by type */
     const block_range *block;
     long nblocks;
+    int held; /* block b is computed into room b, not into its thread's */
 } evaluation;
 
 static int model_type(const kr_list *list, int atom) {
@@ -110,23 +116,21 @@ done:
     return status;
 }
 
-static kr_status prepare_thread(kr_context *ctx, const kr_potential *p, kr_thread *t) {
+/* Room for a block, and what a thread computes with. */
+static kr_status prepare_thread(kr_context *ctx, const kr_potential *p, int computes, kr_thread *t) {
     kr_status status = KR_OK;
-    if (t->ready) goto done;
-    KR_NEW(ctx, t->gathered, (size_t)p->ngroups);
-    KR_NEW(ctx, t->fast, (size_t)p->nmodels);
-    KR_NEW(ctx, t->output, (size_t)p->nmodels);
-    for (int m = 0; m < p->nmodels; m++)
-        if (p->fast[m]) KR_TRY(kr_fast_workspace_create(ctx, p->fast[m], &t->fast[m]));
-    t->ready = 1;
+    if (!t->gathered) KR_NEW(ctx, t->gathered, (size_t)p->ngroups);
+    if (!t->output) KR_NEW(ctx, t->output, (size_t)p->nmodels);
+    if (!t->fast) KR_NEW(ctx, t->fast, (size_t)p->nmodels);
+    for (int m = 0; m < p->nmodels && computes; m++)
+        if (p->fast[m] && !t->fast[m]) KR_TRY(kr_fast_workspace_create(ctx, p->fast[m], &t->fast[m]));
 done:
-    if (status < 0) kr_thread_free(p, t);
     return status;
 }
 
-static kr_status prepare_threads(kr_context *ctx, kr_workspace *w) {
+static kr_status prepare_threads(kr_context *ctx, kr_workspace *w, const evaluation *e) {
     kr_status status = KR_OK;
-    int n = kr_parallel_threads(ctx);
+    const int nthreads = kr_parallel_threads(ctx), n = e->held ? (int)e->nblocks : nthreads;
     if (n > w->nthreads) {
         kr_thread *more = kr_calloc(ctx, (size_t)n, sizeof *more);
         if (!more) return KR_ERR_MEMORY;
@@ -135,16 +139,15 @@ static kr_status prepare_threads(kr_context *ctx, kr_workspace *w) {
         w->thread = more;
         w->nthreads = n;
     }
-    for (int t = 0; t < n; t++) KR_TRY(prepare_thread(ctx, w->potential, &w->thread[t]));
+    for (int t = 0; t < n; t++) KR_TRY(prepare_thread(ctx, w->potential, t < nthreads, &w->thread[t]));
 done:
     return status;
 }
 
 /* Centre forces, virial and energy of a block from its pair gradients; notices what is not finite. */
-static kr_status sum_block(kr_context *ctx, const evaluation *e, kr_thread *t, const kr_env *env, const int *center,
-                           int m) {
+static kr_status sum_block(kr_context *ctx, const evaluation *e, kr_block_output *o, const kr_env *env,
+                           const int *center) {
     kr_status status = KR_OK;
-    kr_block_output *o = &t->output[m];
     const double *energy = o->energy.data, *gr = o->gr.data;
     double *fc = o->center_force.data, w[9] = {0}, sum = 0;
     for (int i = 0; i < env->natoms; i++) {
@@ -189,13 +192,14 @@ done:
     return status;
 }
 
-static kr_status evaluate_models(kr_context *ctx, const evaluation *e, kr_thread *t, int n, const int *center) {
+static kr_status evaluate_models(kr_context *ctx, const evaluation *e, kr_thread *t, kr_thread *room, int n,
+                                 const int *center) {
     kr_status status = KR_OK;
     const double *aparam;
     KR_TRY(pick_aparam(ctx, e, t, n, center, &aparam));
     for (int m = 0; m < e->p->nmodels; m++) {
-        kr_block_output *o = &t->output[m];
-        const kr_env *env = &t->gathered[e->p->group[m]].env;
+        kr_block_output *o = &room->output[m];
+        const kr_env *env = &room->gathered[e->p->group[m]].env;
         KR_TRY(kr_buffer_reserve(ctx, &o->energy, (size_t)n, sizeof(double)));
         if (e->want_gradient) {
             KR_TRY(kr_buffer_reserve(ctx, &o->gr, (size_t)env->npairs * 3, sizeof(double)));
@@ -206,7 +210,7 @@ static kr_status evaluate_models(kr_context *ctx, const evaluation *e, kr_thread
             KR_TRY(kr_fast_block(ctx, e->p->fast[m], env, e->fparam, aparam, o->energy.data, gr, t->fast[m]));
         else
             KR_TRY(kr_reference_block(ctx, &e->p->view[m], env, e->fparam, aparam, o->energy.data, gr, &t->reference));
-        KR_TRY(sum_block(ctx, e, t, env, center, m));
+        KR_TRY(sum_block(ctx, e, o, env, center));
         if (e->result->atom_energy) {
             double *out = e->result->atom_energy + (size_t)m * (size_t)e->list->nlocal;
             for (int i = 0; i < n; i++) out[center[i]] = ((const double *)o->energy.data)[i];
@@ -219,13 +223,13 @@ done:
 static kr_status run_block(void *payload, kr_context *ctx, long block, int thread) {
     kr_status status = KR_OK;
     const evaluation *e = payload;
-    kr_thread *t = &e->w->thread[thread];
+    kr_thread *room = &e->w->thread[e->held ? block : thread];
     const int *center = e->center + e->block[block].begin;
     int n = e->block[block].end - e->block[block].begin, type = model_type(e->list, center[0]);
     const int *types = e->center_type + (size_t)type * (size_t)block_size(e->list->inum);
     for (int g = 0; g < e->p->ngroups; g++)
-        KR_TRY(kr_gather_block(ctx, &e->p->rule[g], e->list, n, center, types, &t->gathered[g]));
-    KR_TRY(evaluate_models(ctx, e, t, n, center));
+        KR_TRY(kr_gather_block(ctx, &e->p->rule[g], e->list, n, center, types, &room->gathered[g]));
+    KR_TRY(evaluate_models(ctx, e, &e->w->thread[thread], room, n, center));
 done:
     return status;
 }
@@ -283,6 +287,18 @@ static void scatter_block(void *payload, long block, int thread) {
     }
 }
 
+/* The few blocks of a molecule on one thread. Of several failures the lowest block's is told, as elsewhere. */
+static kr_status run_held(kr_context *ctx, evaluation *e) {
+    kr_status status = KR_OK;
+    const int down = e->w->down = !e->w->down;
+    for (long k = 0; k < e->nblocks && (down || status == KR_OK); k++) {
+        kr_status told = run_block(e, ctx, down ? e->nblocks - 1 - k : k, 0);
+        if (told != KR_OK) status = told;
+    }
+    for (long b = 0; b < e->nblocks && status == KR_OK; b++) scatter_block(e, b, (int)b);
+    return status;
+}
+
 static void zero(double *array, size_t count) {
     if (array) memset(array, 0, count * sizeof *array);
 }
@@ -297,7 +313,7 @@ kr_status kr_potential_compute_list(const kr_potential *potential, kr_workspace 
     kr_context *ctx = workspace->ctx;
     size_t nm = (size_t)potential->nmodels;
     evaluation e = {potential, workspace, list, fparam, aparam, result, accumulate_force,
-                    scale,     0,         NULL, NULL,   NULL,   0};
+                    scale,     0,         NULL, NULL,   NULL,   0,      0};
     e.want_gradient = result->force || result->virial || result->atom_virial || accumulate_force;
     KR_TRY(check_list(ctx, potential, list));
     for (int m = 0; m < potential->nmodels && list->inum > 0; m++)
@@ -309,8 +325,9 @@ kr_status kr_potential_compute_list(const kr_potential *potential, kr_workspace 
     zero(workspace->energy_error, nm);
     zero(workspace->virial, nm * 9);
     KR_TRY(make_blocks(ctx, &e));
-    KR_TRY(prepare_threads(ctx, workspace));
-    KR_TRY(kr_parallel_blocks(ctx, e.nblocks, run_block, scatter_block, &e));
+    e.held = list->inum <= FEW_CENTERS && e.nblocks > 1 && kr_parallel_threads(ctx) == 1;
+    KR_TRY(prepare_threads(ctx, workspace, &e));
+    KR_TRY(e.held ? run_held(ctx, &e) : kr_parallel_blocks(ctx, e.nblocks, run_block, scatter_block, &e));
     if (result->energy) memcpy(result->energy, workspace->energy, nm * sizeof(double));
     if (result->virial) memcpy(result->virial, workspace->virial, nm * 9 * sizeof(double));
 done:

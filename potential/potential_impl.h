@@ -26,12 +26,11 @@ typedef struct kr_block_output {
     double virial[9], energy_sum;
 } kr_block_output;
 
-/* Everything that one thread needs; grows only. */
+/* Everything that one thread needs, and room for the block it works on; grows only. */
 typedef struct kr_thread {
-    int ready;
     kr_gathered *gathered; /* [ngroups] */
     kr_reference_workspace reference;
-    kr_fast_workspace **fast; /* [nmodels] */
+    kr_fast_workspace **fast; /* [nmodels] NULL = no fast path, or room only */
     kr_block_output *output;  /* [nmodels] */
     kr_buffer aparam;
 } kr_thread;
@@ -52,7 +51,8 @@ struct kr_workspace {
     kr_context *ctx;
     const kr_potential *potential;
     int nthreads;
-    kr_thread *thread;     /* [nthreads] */
+    int down;              /* the last molecule went through its blocks in descending order */
+    kr_thread *thread;     /* [nthreads]; with room only where few blocks are held at once */
     kr_overflow *overflow; /* [ngroups] since creation or reset */
     kr_buffer center, center_type, block;
     double *energy, *energy_error; /* [nmodels] compensated sum over blocks */

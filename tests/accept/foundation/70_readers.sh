@@ -7,15 +7,11 @@ minutes=10
 if ! command -v clang >/dev/null; then
     missing "readers fuzzed for $minutes minutes each" "0" "apt-get install clang libomp-dev"
 else
-    log=$KRAMERS_WORK/fuzz.log
-    { cmake --preset fuzz && cmake --build --preset fuzz -j "$(nproc)" --target fuzzers; } >"$log" 2>&1 ||
-        { tail -5 "$log" >&2; fails "the fuzz preset builds" yes no; exit 0; }
-    for program in build/fuzz/fuzz/fuzz_*; do
-        [ -x "$program" ] || continue
-        name=$(basename "$program")
-        out=$(tests/fuzz/run.sh "$program" $minutes 2>&1)
-        crashes=$(value <(echo "$out") crashes)
-        exactly "${name#fuzz_}: crashes in $minutes min, $(value <(echo "$out") runs) inputs" "${crashes:-none}" 0 crashes
-    done
+    tests/fuzz/all.sh $minutes >"$KRAMERS_WORK/fuzz.txt"
+    [ $? -ne 2 ] || { fails "the fuzz preset builds" yes no; exit 0; }
+    while read -r name _ _ runs _ result; do
+        exactly "$name: $minutes min, $runs inputs" "$result" ok
+    done <"$KRAMERS_WORK/fuzz.txt"
+    exactly "readers fuzzed" "$(wc -l <"$KRAMERS_WORK/fuzz.txt")" "$(ls build/fuzz/fuzz/fuzz_* | wc -l)" readers
 fi
 ctest_passes "broken files give one clear error" -R 'broken|fuzz_replay'

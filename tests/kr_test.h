@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 /* clang-format on */
+#include "core/memory.h"
 #include <kramers/kramers.h>
 #include <math.h>
 #include <stdio.h>
@@ -53,5 +54,12 @@ static inline void kr_assert_close_at(const char *file, int line, const char *wh
             _fail(__FILE__, __LINE__);                                                                \
         }                                                                                             \
     } while (0)
+
+/* cmocka's setup and teardown of a test that needs a context: *state is the kr_context; no memory may be left. */
+static inline int kr_test_setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
+static inline int kr_test_teardown(void **state) {
+    kr_context_destroy((kr_context **)state);
+    return kr_memory_live() != 0;
+}
 
 #endif

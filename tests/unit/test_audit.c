@@ -9,12 +9,6 @@
 
 #define MODEL KR_TEST_DATA "/deepmd/se_e2_a_twoside.dp"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* ---- draws ---- */
 
 static void test_shares(void **state) {
@@ -311,13 +305,13 @@ static void test_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_shares, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unbiased, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_one_stratum, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_strata, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_score, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_certificate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shares, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_unbiased, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_one_stratum, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_strata, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_score, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_certificate, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_failures, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

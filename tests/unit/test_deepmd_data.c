@@ -6,21 +6,10 @@
 #include "core/memory.h"
 #include "core/npy.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <unistd.h>
 
 #define FORMATS KR_TEST_DATA "/deepmd_kit/formats/"
-static char folder[64]; /* in memory where there is such a file system: these tests sync a lot */
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_deepmd_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, kr_strdup(NULL, folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
 
 static kr_dataset *load(kr_context *ctx, const char *path) {
     kr_dataset *d = NULL;
@@ -122,12 +111,12 @@ static void test_pairs(void **state) {
     for (int i = 0; i < 2 * 16 * 3; i++) s->label[KR_LABEL_APARAM][i] = s->label[KR_LABEL_VELOCITY][i] = i / 7.0 - 5;
     for (int f = 0; f < 2; f++) s->has[f] |= BIT(FPARAM) | BIT(APARAM) | BIT(VELOCITY);
     for (int i = 0; i < N; i++) {
-        char *first = kr_path_join(ctx, folder, formats[i].file);
+        char *first = kr_path_join(ctx, kr_test_folder, formats[i].file);
         kr_assert_ok(ctx, kr_dataset_write(ctx, source, first, formats[i].name, 0));
         kr_dataset *a = load(ctx, first);
         compare(source, a, formats[i].keeps);
         for (int j = 0; j < N; j++) {
-            char *second = kr_strprintf(ctx, "%s/2%s", folder, formats[j].file);
+            char *second = kr_strprintf(ctx, "%s/2%s", kr_test_folder, formats[j].file);
             kr_assert_ok(ctx, kr_dataset_write(ctx, a, second, formats[j].name, 1));
             kr_dataset *b = load(ctx, second);
             compare(source, b, formats[i].keeps & formats[j].keeps);
@@ -143,7 +132,7 @@ static void test_pairs(void **state) {
 static void test_sets(void **state) {
     kr_context *ctx = *state;
     kr_dataset *a = load(ctx, FORMATS "npy"), *m = load(ctx, FORMATS "mixed"), *b, *d = NULL;
-    char *path = kr_path_join(ctx, folder, "sets"), *inside = kr_path_join(ctx, path, "set.001");
+    char *path = kr_path_join(ctx, kr_test_folder, "sets"), *inside = kr_path_join(ctx, path, "set.001");
     kr_assert_ok(ctx, kr_dataset_write(ctx, a, path, NULL, 0));
     assert_true(kr_file_is_folder(inside)); /* labels change: a set of its own */
     b = load(ctx, path);
@@ -206,7 +195,7 @@ static void put_npy(kr_context *ctx, const char *base, const char *name, int ndi
 
 static char *small(kr_context *ctx) {
     static int number;
-    char *base = kr_strprintf(ctx, "%s/small%d", folder, number++), *set = kr_path_join(ctx, base, "set.000");
+    char *base = kr_strprintf(ctx, "%s/small%d", kr_test_folder, number++), *set = kr_path_join(ctx, base, "set.000");
     kr_assert_ok(ctx, kr_folder_make(ctx, base));
     kr_assert_ok(ctx, kr_folder_make(ctx, set));
     put_text(base, "type.raw", "0 1\n");
@@ -308,7 +297,7 @@ static void test_broken(void **state) {
 static void test_memory(void **state) {
     kr_context *ctx = *state;
     const char *const paths[] = {FORMATS "npy", FORMATS "mixed", FORMATS "raw"};
-    char *target = kr_path_join(ctx, folder, "target");
+    char *target = kr_path_join(ctx, kr_test_folder, "target");
     long before = kr_memory_live();
     for (int p = 0; p < 3; p++)
         for (int writing = 0; writing < 2; writing++) {
@@ -333,5 +322,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_layouts), cmocka_unit_test(test_pairs),
                                        cmocka_unit_test(test_sets),    cmocka_unit_test(test_odd_shapes),
                                        cmocka_unit_test(test_broken),  cmocka_unit_test(test_memory)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_folder_setup, kr_test_folder_teardown);
 }

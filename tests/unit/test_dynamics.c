@@ -4,12 +4,6 @@
 #include "kr_test.h"
 #include "sampling/dynamics.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 typedef struct moments {
     double sum[64][4]; /* of each block: x1², v1², x1⁴, number */
 } moments;
@@ -187,12 +181,12 @@ static void test_mistakes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_harmonic, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bias, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_energy, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_harmonic, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_order, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_bias, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_energy, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_restart, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_mistakes, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

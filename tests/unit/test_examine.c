@@ -4,12 +4,6 @@
 #include "core/random.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* ---- classes: f levels 0.10 and 0.30 eV/Å, v levels 0.02 and 0.08 eV ---- */
 
 static const kr_levels levels = {0.10, 0.30, 0.02, 0.08, INFINITY, INFINITY};
@@ -264,12 +258,12 @@ static void test_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_adaptive, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_shares, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_calibration, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_promise, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_classes, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_adaptive, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_shares, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_calibration, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_promise, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_file, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,12 +17,6 @@ typedef struct copper {
     kr_motion motion;
 } copper;
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static void begin(kr_context *ctx, copper *c, kr_ensemble ensemble, kr_explore_mode mode, double T, double P,
                   uint64_t seed) {
     static const char spec[] =
@@ -146,11 +140,11 @@ static void test_tri(void **state) { compare(*state, KR_ENSEMBLE_NPT_TRI); }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_nve, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nvt, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_iso, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_aniso, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_tri, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nve, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_nvt, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_iso, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_aniso, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_tri, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,13 +5,13 @@
 #include "core/memory.h"
 #include "eelt/explorer.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <kramers/eelt.h>
 #include <kramers/potential.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MODEL(k) KR_TEST_DATA "/deepmd_kit/model_devi/m" #k ".dp"
-static char folder[64];
 static const char *const models[] = {MODEL(0), MODEL(1), MODEL(2), MODEL(3)};
 static const char *const elements[] = {"O", "H"};
 
@@ -20,19 +20,8 @@ typedef struct water {
     kr_frames frames;
 } water;
 
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_expl_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0 || kr_file_exists(folder);
-}
-
 static char *below(kr_context *ctx, const char *name) {
-    char *path = kr_path_join(ctx, folder, name);
+    char *path = kr_path_join(ctx, kr_test_folder, name);
     kr_assert_ok(ctx, kr_folder_make(ctx, path));
     return path;
 }
@@ -274,11 +263,11 @@ static void test_errors(void **state) {
     spec_of_water(ctx, &w, &s);
     kr_explorer *e = make(ctx, EXACT);
     s.driver = 4;
-    assert_int_equal(kr_explorer_prepare(ctx, e, &s, folder, &command), KR_ERR_ARGUMENT);
+    assert_int_equal(kr_explorer_prepare(ctx, e, &s, kr_test_folder, &command), KR_ERR_ARGUMENT);
     s.driver = 0;
     s.ensemble = KR_ENSEMBLE_NPT_ISO;
     s.frame.pbc[2] = 0;
-    assert_int_equal(kr_explorer_prepare(ctx, e, &s, folder, &command), KR_ERR_ARGUMENT);
+    assert_int_equal(kr_explorer_prepare(ctx, e, &s, kr_test_folder, &command), KR_ERR_ARGUMENT);
     assert_non_null(strstr(kr_context_message(ctx), "periodic in all directions"));
     kr_free(command.data);
     kr_explorer_destroy(&e);
@@ -287,10 +276,10 @@ static void test_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_run, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_restart, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_memory, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_errors, kr_test_folder_setup, kr_test_folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,6 @@
 #include "kr_test.h"
 #include "sampling/expression.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static double value_of(kr_context *ctx, const char *text, const double x[3]) {
     kr_expression *e = NULL;
     double v;
@@ -170,11 +164,11 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_gradients, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_names, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_values, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_gradients, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_mistakes, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_names, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_memory, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

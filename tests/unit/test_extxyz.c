@@ -7,12 +7,6 @@
 #include "kr_test.h"
 #include <unistd.h>
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static kr_status parse(kr_context *ctx, const char *text, kr_dataset **dataset) {
     const kr_read_options options = {0, NULL};
     kr_status status = kr_dataset_create(ctx, dataset);
@@ -240,5 +234,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_dialects),   cmocka_unit_test(test_labels),
                                        cmocka_unit_test(test_grouping),   cmocka_unit_test(test_broken),
                                        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_memory)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_setup, kr_test_teardown);
 }

@@ -8,12 +8,6 @@
 
 enum { N = 20 };
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* A frame of random atoms in a skewed cell; one virtual atom. */
 typedef struct case_frame {
     double x[3 * N], box[9], fparam[16], aparam[16 * N];
@@ -254,10 +248,10 @@ static void test_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_linear, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_invariance, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_dataset, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_linear, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_invariance, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_dataset, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_failures, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

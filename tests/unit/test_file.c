@@ -3,26 +3,14 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[64]; /* in memory where there is such a file system: these tests sync a lot */
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_file_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all); /* removes everything below */
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0 || kr_file_exists(folder);
-}
 
 static int entries(kr_context *ctx) {
     int n;
     char **names;
-    kr_assert_ok(ctx, kr_folder_list(ctx, folder, &n, &names));
+    kr_assert_ok(ctx, kr_folder_list(ctx, kr_test_folder, &n, &names));
     kr_names_free(n, names);
     return n;
 }
@@ -45,7 +33,7 @@ static void write_text(kr_context *ctx, const char *path, const char *text) {
 
 static void test_file(void **state) {
     kr_context *ctx = *state;
-    char *path = kr_path_join(ctx, folder, "a.txt");
+    char *path = kr_path_join(ctx, kr_test_folder, "a.txt");
     int before = entries(ctx);
     write_text(ctx, path, "first");
     expect_text(ctx, path, "first");
@@ -82,9 +70,9 @@ static void test_file_errors(void **state) {
     kr_file_writer writer;
     assert_int_equal(kr_file_read(ctx, "/nonexistent/x", &text, &n), KR_ERR_IO);
     assert_string_equal(kr_context_message(ctx), "cannot open '/nonexistent/x': No such file or directory");
-    assert_int_equal(kr_file_read(ctx, folder, &text, &n), KR_ERR_IO);
+    assert_int_equal(kr_file_read(ctx, kr_test_folder, &text, &n), KR_ERR_IO);
     assert_non_null(strstr(kr_context_message(ctx), "is a folder, expected a file"));
-    assert_int_equal(kr_file_begin(ctx, folder, &writer), KR_ERR_IO);
+    assert_int_equal(kr_file_begin(ctx, kr_test_folder, &writer), KR_ERR_IO);
     assert_int_equal(kr_file_begin(ctx, "/nonexistent/x", &writer), KR_ERR_IO);
     assert_string_equal(kr_context_message(ctx), "cannot write '/nonexistent/x': No such file or directory");
     assert_int_equal(kr_file_read(ctx, "/dev/null", &text, &n), KR_OK);
@@ -107,7 +95,7 @@ static void test_file_errors(void **state) {
 
 static void test_folder(void **state) {
     kr_context *ctx = *state;
-    char *path = kr_path_join(ctx, folder, "data");
+    char *path = kr_path_join(ctx, kr_test_folder, "data");
     int before = entries(ctx);
     kr_folder_writer writer;
     kr_assert_ok(ctx, kr_folder_begin(ctx, path, 0, &writer));
@@ -143,7 +131,7 @@ static void test_folder(void **state) {
 
 static void test_memory(void **state) {
     kr_context *ctx = *state;
-    char *path = kr_path_join(ctx, folder, "m");
+    char *path = kr_path_join(ctx, kr_test_folder, "m");
     long before = kr_memory_live();
     int present = entries(ctx);
     for (long n = 1;; n++) {
@@ -153,7 +141,7 @@ static void test_memory(void **state) {
         kr_memory_fail_at(n);
         kr_status status = kr_folder_begin(ctx, path, 1, &writer);
         if (status == KR_OK) status = kr_folder_commit(ctx, &writer);
-        if (status == KR_OK) status = kr_folder_list(ctx, folder, &count, &names);
+        if (status == KR_OK) status = kr_folder_list(ctx, kr_test_folder, &count, &names);
         kr_memory_fail_at(0);
         kr_folder_abandon(&writer);
         kr_names_free(count, names);
@@ -168,5 +156,5 @@ static void test_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_file), cmocka_unit_test(test_file_errors),
                                        cmocka_unit_test(test_folder), cmocka_unit_test(test_memory)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_folder_setup, kr_test_folder_teardown);
 }

@@ -6,12 +6,6 @@
 #include "eelt/generate.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 typedef struct made {
     kr_dataset *data;
     kr_frames frames;
@@ -320,7 +314,7 @@ static void test_errors(void **state) {
            "expected [xx, yy, zz, yz, xz, xy]");
 }
 
-/* The n-th allocation fails, for every n: nothing leaks (teardown), nothing crashes. */
+/* The n-th allocation fails, for every n: nothing leaks (the teardown looks), nothing crashes. */
 static void test_memory(void **state) {
     kr_context *ctx = *state;
     static const char text[] = "[{\"kind\": \"slab\", \"lattice\": \"fcc\", \"element\": \"Al\", \"a_A\": 4, "
@@ -346,16 +340,16 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_bulk, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_slab, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_slab_inside, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alloy, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_defects, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_ladders, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_liquid, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_dimer_and_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bulk, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_slab, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_slab_inside, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_alloy, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_defects, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_ladders, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_liquid, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_dimer_and_files, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_errors, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_memory, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

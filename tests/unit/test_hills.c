@@ -4,12 +4,6 @@
 #include "kr_test.h"
 #include "sampling/dynamics_hills.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static kr_status first(void *payload, kr_context *ctx, const double *x, double *s, double *gradient) {
     (void)payload;
     (void)ctx;
@@ -101,9 +95,9 @@ static void test_mistakes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fill, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fill, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_threads, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_mistakes, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,12 +4,6 @@
 #include "core/memory.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static void at(const kr_tree *tree, const char *path, int line, int column) {
     const kr_tree *node = kr_tree_at(tree, path);
     assert_non_null(node);
@@ -107,5 +101,5 @@ static void test_round_trip(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_positions), cmocka_unit_test(test_errors),
                                        cmocka_unit_test(test_round_trip)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_setup, kr_test_teardown);
 }

@@ -7,22 +7,11 @@
 #include "eelt/structure.h"
 #include "eelt/xml.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define DATA KR_TEST_DATA "/labellers/"
-static char folder[64];
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_label_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0 || kr_file_exists(folder);
-}
 
 /* The structures of the recorded outputs. */
 static const int al_type[4] = {0, 0, 0, 0};
@@ -112,7 +101,7 @@ static void test_cp2k(void **state) {
 
 static void write_file(const char *name, const char *text, size_t n) {
     char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", kr_test_folder, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, n, file), n);
@@ -137,7 +126,7 @@ static void test_cp2k_2025(void **state) {
                                " STRESS|      y       -8.86817921479E-13   5.07562486986E+02  -2.00368201526E-05\n"
                                " STRESS|      z       -3.80869994076E-13  -2.00368201526E-05  -2.68521687377E+02\n";
     write_file("cp2k.out", text, sizeof text - 1);
-    kr_label_result r = read_from(ctx, labeller, &water_frame, folder, 0), old;
+    kr_label_result r = read_from(ctx, labeller, &water_frame, kr_test_folder, 0), old;
     assert_int_equal(r.outcome, KR_OUTCOME_DONE);
     double now[9];
     memcpy(now, force, sizeof now);
@@ -158,7 +147,7 @@ static void test_xtb(void **state) {
     r = read_from(ctx, labeller, &molecule_frame, DATA "xtb_unconverged", 1);
     assert_int_equal(r.outcome, KR_OUTCOME_NOT_CONVERGED);
     kr_string command = {0};
-    assert_int_equal(kr_labeller_prepare(ctx, labeller, &water_frame, 0, folder, &command), KR_ERR_ARGUMENT);
+    assert_int_equal(kr_labeller_prepare(ctx, labeller, &water_frame, 0, kr_test_folder, &command), KR_ERR_ARGUMENT);
     assert_non_null(strstr(kr_context_hint(ctx), "cp2k"));
     kr_free(command.data);
     kr_labeller_destroy(&labeller);
@@ -195,7 +184,7 @@ static char *load(kr_context *ctx, const char *place, const char *name, size_t *
 
 static void lay_out(kr_context *ctx, const recorded *c) {
     char path[128];
-    snprintf(path, sizeof path, "%s/out", folder);
+    snprintf(path, sizeof path, "%s/out", kr_test_folder);
     mkdir(path, 0777);
     strcat(path, "/kr.save");
     mkdir(path, 0777);
@@ -219,7 +208,7 @@ static void test_truncated(void **state) {
         char *text = load(ctx, c->place, c->file, &n);
         lay_out(ctx, c);
         write_file(c->file, text, n);
-        kr_label_result r = read_from(ctx, labeller, c->frame, folder, 0);
+        kr_label_result r = read_from(ctx, labeller, c->frame, kr_test_folder, 0);
         assert_int_equal(r.outcome, KR_OUTCOME_DONE);
         int natoms = c->frame->frame->natoms;
         memcpy(whole, force, sizeof whole);
@@ -229,7 +218,7 @@ static void test_truncated(void **state) {
             int line_end = text[cut] == '\n', middle = cut % 37 == 0;
             if (!line_end && !middle) continue;
             write_file(c->file, text, cut);
-            r = read_from(ctx, labeller, c->frame, folder, 0);
+            r = read_from(ctx, labeller, c->frame, kr_test_folder, 0);
             refused += r.outcome != KR_OUTCOME_DONE;
             if (r.outcome != KR_OUTCOME_DONE) continue;
             assert_false(c->is_complete_only && cut + 10 < n);
@@ -279,7 +268,7 @@ static void test_stars(void **state) {
         char *damaged = replaced(ctx, text, damage[k].from, damage[k].to);
         lay_out(ctx, c);
         write_file(c->file, damaged, strlen(damaged));
-        kr_label_result r = read_from(ctx, labeller, c->frame, folder, 0);
+        kr_label_result r = read_from(ctx, labeller, c->frame, kr_test_folder, 0);
         if (r.outcome != KR_OUTCOME_BAD_OUTPUT) print_error("'%s' → '%s'\n", damage[k].from, damage[k].to);
         assert_int_equal(r.outcome, KR_OUTCOME_BAD_OUTPUT);
         kr_free(damaged);
@@ -311,9 +300,9 @@ static void test_qe_input(void **state) {
                                       "\"attempts\": [{\"mixing_beta\": 0.3, \"diagonalization\": \"cg\"}]}");
     kr_string command = {0};
     size_t n;
-    kr_assert_ok(ctx, kr_labeller_prepare(ctx, labeller, &al_frame, 0, folder, &command));
+    kr_assert_ok(ctx, kr_labeller_prepare(ctx, labeller, &al_frame, 0, kr_test_folder, &command));
     assert_string_equal(command.data, "pw.x -in pw.in > pw.out");
-    char *text = load(ctx, folder, "pw.in", &n);
+    char *text = load(ctx, kr_test_folder, "pw.in", &n);
     assert_non_null(strstr(text, "  nat = 4\n  ntyp = 1\n"));
     assert_non_null(strstr(text, "  ecutwfc = 16\n"));
     assert_non_null(strstr(text, "  conv_thr = 1e-8\n"));
@@ -322,8 +311,8 @@ static void test_qe_input(void **state) {
     assert_null(strstr(text, "outdir='./out'"));
     kr_free(text);
     command.length = 0;
-    kr_assert_ok(ctx, kr_labeller_prepare(ctx, labeller, &al_frame, 1, folder, &command));
-    text = load(ctx, folder, "pw.in", &n);
+    kr_assert_ok(ctx, kr_labeller_prepare(ctx, labeller, &al_frame, 1, kr_test_folder, &command));
+    text = load(ctx, kr_test_folder, "pw.in", &n);
     assert_non_null(strstr(text, "  mixing_beta = 0.3\n  diagonalization = 'cg'\n"));
     kr_free(text);
     kr_free(command.data);
@@ -394,16 +383,16 @@ static void test_xml(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_qe, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cp2k, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cp2k_2025, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_xtb, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stars, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_qe_input, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_xml, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_qe, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cp2k, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cp2k_2025, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_xtb, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_truncated, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_stars, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_limits, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_qe_input, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_keys, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_xml, kr_test_folder_setup, kr_test_folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

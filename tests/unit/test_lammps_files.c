@@ -5,20 +5,8 @@
 #include "core/lammps_cell.h"
 #include "core/memory.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <unistd.h>
-
-static char folder[64]; /* in memory where there is such a file system: these tests sync a lot */
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_lammps_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, kr_strdup(NULL, folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
 
 static kr_status parse(kr_context *ctx, kr_parse_fn reader, const char *text, int nelements,
                        const char *const *elements, kr_dataset **dataset) {
@@ -266,7 +254,7 @@ static void test_general_cells(void **state) {
                                 {4, 1, 0.5, 1, 0.2, 6, 0, 5, 1},         /* left-handed */
                                 {4, 0, 0, 9, 5, 0, -7, 11, 6},           /* restricted, strongly skewed */
                                 {-4, 0.3, 0.1, 0.2, -5, 0.4, 13, 9, 6}}; /* everything at once */
-    char *path = kr_path_join(ctx, folder, "cell.dump"), *data = kr_path_join(ctx, folder, "cell.lmp");
+    char *path = kr_path_join(ctx, kr_test_folder, "cell.dump"), *data = kr_path_join(ctx, kr_test_folder, "cell.lmp");
     for (int i = 0; i < 4; i++) {
         const char *names[] = {"O", "H"};
         kr_system *s = NULL;
@@ -316,7 +304,7 @@ static void test_general_cells(void **state) {
 static void test_fixtures(void **state) {
     kr_context *ctx = *state;
     const char *const elements[] = {"O", "H"};
-    char *path = kr_path_join(ctx, folder, "w.lmp"), *dump = kr_path_join(ctx, folder, "w.dump");
+    char *path = kr_path_join(ctx, kr_test_folder, "w.lmp"), *dump = kr_path_join(ctx, kr_test_folder, "w.dump");
     kr_dataset *a = NULL, *b = NULL, *c = NULL;
     kr_assert_ok(ctx, kr_dataset_read(ctx, KR_TEST_DATA "/deepmd_kit/lammps/water_tri.lmp", NULL, 2, elements, &a));
     kr_assert_ok(ctx, kr_dataset_read(ctx, KR_TEST_DATA "/deepmd_kit/lammps/water_tri.dump", NULL, 2, elements, &b));
@@ -375,5 +363,5 @@ int main(void) {
                                        cmocka_unit_test(test_data_broken), cmocka_unit_test(test_dump),
                                        cmocka_unit_test(test_dump_broken), cmocka_unit_test(test_general_cells),
                                        cmocka_unit_test(test_fixtures),    cmocka_unit_test(test_memory)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_folder_setup, kr_test_folder_teardown);
 }

@@ -8,12 +8,6 @@
 #include "eelt/posterior.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static double *make_rows(uint64_t seed, long n, int m, int rank) {
     double *rows = calloc((size_t)(n * m), sizeof *rows), r[4];
     for (long i = 0; i < n; i++)
@@ -183,10 +177,10 @@ static void test_posterior(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_swaps, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_many_swaps, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_few_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_posterior, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_swaps, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_many_swaps, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_few_rows, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_posterior, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

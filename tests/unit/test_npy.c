@@ -6,12 +6,6 @@
 #include "kr_test.h"
 #include <unistd.h>
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* An npy file in memory: header text as given, data appended. Returns its length. */
 static size_t make(char *file, int version, const char *header, const void *data, size_t bytes) {
     size_t n = strlen(header);
@@ -189,5 +183,5 @@ static void test_write(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_dtypes), cmocka_unit_test(test_layout),
                                        cmocka_unit_test(test_broken), cmocka_unit_test(test_write)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_setup, kr_test_teardown);
 }

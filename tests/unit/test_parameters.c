@@ -5,12 +5,6 @@
 #include "core/parameters.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 typedef struct settings {
     int flag, count, kind, other;
     int64_t steps;
@@ -215,12 +209,12 @@ static void test_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_help, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_warning, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_allocations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_defaults, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_values, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_help, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_warning, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_allocations, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

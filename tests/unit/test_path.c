@@ -4,12 +4,6 @@
 #include "kr_test.h"
 #include "sampling/path.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static kr_problem *problem(kr_context *ctx, const char *json) {
     kr_problem *p = NULL;
     kr_assert_ok(ctx, kr_problem_parse(ctx, json, &p));
@@ -105,9 +99,9 @@ static void test_string(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_gmam, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_string, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gmam, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_refused, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_string, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

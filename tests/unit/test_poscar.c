@@ -7,12 +7,6 @@
 #include "kr_test.h"
 #include <unistd.h>
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static kr_status parse(kr_context *ctx, const char *text, kr_dataset **data) {
     static const char *const elements[] = {"Na", "Cl"};
     const kr_read_options options = {2, elements};
@@ -95,9 +89,9 @@ static void test_round_trip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_dialects, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dialects, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_errors, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_round_trip, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,12 +7,6 @@
 #include "kr_test.h"
 #include "sampling/problem.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* Inputs that the registry's kinds are tried with; a kind without a line is tried with its defaults. */
 static const char *const inputs[] = {
     "{\"kind\": \"expression\", \"variables\": [\"u\", \"v\"], \"parameters\": {\"k\": 5}, \"definitions\": {\"r2\": "
@@ -268,11 +262,11 @@ static void test_mistakes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_registry, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mueller, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_regions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_registry, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_memory, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_mueller, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_regions, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_mistakes, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

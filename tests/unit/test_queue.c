@@ -6,23 +6,13 @@
 #include "core/memory.h"
 #include "eelt/queue.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[64], self[512];
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_queue_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0 || kr_file_exists(folder);
-}
+static char self[512];
 
 /* Work whose command depends on the first letter of the key; results are files named by the key. Every command adds a
  * line to `ran`, so that repeated work is seen. */
@@ -34,7 +24,7 @@ static kr_status prepare(kr_context *ctx, void *payload, const kr_task *task, co
     if (task->key[0] == 'c') what = "exit 7";                               /* never works */
     if (task->key[0] == 'd') return kr_context_clear(ctx), KR_ERR_ARGUMENT; /* cannot be prepared */
     if (task->key[0] == 's') what = "sleep 0.3; echo 42 > result";
-    snprintf(line, sizeof line, "echo %s >> %s/ran; %s", task->key, folder, what);
+    snprintf(line, sizeof line, "echo %s >> %s/ran; %s", task->key, kr_test_folder, what);
     command->line = line;
     return KR_OK;
 }
@@ -48,7 +38,7 @@ static kr_status collect(kr_context *ctx, void *payload, const kr_task *task, co
         return KR_OK;
     }
     snprintf(from, sizeof from, "%s/result", place);
-    snprintf(to, sizeof to, "%s/%s.result", folder, task->key);
+    snprintf(to, sizeof to, "%s/%s.result", kr_test_folder, task->key);
     kr_file_writer writer;
     kr_status status = kr_file_begin(ctx, to, &writer);
     if (status != KR_OK) return status;
@@ -89,7 +79,7 @@ static int64_t number(kr_context *ctx, kr_ledger *ledger, const char *sql) {
 static int lines_of(const char *key) {
     char path[128], line[100];
     int n = 0;
-    snprintf(path, sizeof path, "%s/ran", folder);
+    snprintf(path, sizeof path, "%s/ran", kr_test_folder);
     FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file)) n += !key || !strncmp(line, key, strlen(key));
     if (file) fclose(file);
@@ -100,9 +90,9 @@ static void test_outcomes(void **state) {
     kr_context *ctx = *state;
     kr_ledger *ledger, *second;
     kr_queue_result result;
-    kr_assert_ok(ctx, kr_ledger_open(ctx, folder, KR_LEDGER_WRITE, &ledger));
-    assert_int_equal(kr_ledger_open(ctx, folder, KR_LEDGER_WRITE, &second), KR_ERR_IO); /* one writer */
-    kr_assert_ok(ctx, kr_ledger_open(ctx, folder, KR_LEDGER_READ, &second));
+    kr_assert_ok(ctx, kr_ledger_open(ctx, kr_test_folder, KR_LEDGER_WRITE, &ledger));
+    assert_int_equal(kr_ledger_open(ctx, kr_test_folder, KR_LEDGER_WRITE, &second), KR_ERR_IO); /* one writer */
+    kr_assert_ok(ctx, kr_ledger_open(ctx, kr_test_folder, KR_LEDGER_READ, &second));
     assert_string_equal(kr_ledger_uid(second), kr_ledger_uid(ledger));
     kr_ledger_close(&second);
     const char *keys[] = {"a1", "a2", "b1", "c1", "d1"};
@@ -130,7 +120,7 @@ static void test_class_limit(void **state) {
     kr_ledger *ledger;
     kr_queue_result result;
     char key[16];
-    kr_assert_ok(ctx, kr_ledger_open(ctx, folder, KR_LEDGER_WRITE, &ledger));
+    kr_assert_ok(ctx, kr_ledger_open(ctx, kr_test_folder, KR_LEDGER_WRITE, &ledger));
     for (int i = 0; i < 60; i++) {
         snprintf(key, sizeof key, "d%d", i);
         add(ctx, ledger, key);
@@ -162,7 +152,7 @@ static void test_killed_everywhere(void **state) {
             char key[16];
             points = 0;
             kr_file_set_point(point, NULL);
-            kr_assert_ok(ctx, kr_ledger_open(ctx, folder, KR_LEDGER_WRITE, &ledger));
+            kr_assert_ok(ctx, kr_ledger_open(ctx, kr_test_folder, KR_LEDGER_WRITE, &ledger));
             for (int i = 0; i < 3; i++) {
                 snprintf(key, sizeof key, "s%d.%d", kill_at, i);
                 add(ctx, ledger, key);
@@ -182,7 +172,7 @@ static void test_killed_everywhere(void **state) {
     assert_in_range(killed, 15, 200);
     kr_ledger *ledger;
     kr_queue_result result;
-    kr_assert_ok(ctx, kr_ledger_open(ctx, folder, KR_LEDGER_WRITE, &ledger));
+    kr_assert_ok(ctx, kr_ledger_open(ctx, kr_test_folder, KR_LEDGER_WRITE, &ledger));
     kr_assert_ok(ctx, run(ctx, ledger, 3, &result));
     int64_t tasks = number(ctx, ledger, "SELECT count(*) FROM task");
     assert_int_equal(number(ctx, ledger, "SELECT count(*) FROM task WHERE state = 'done'"), tasks);
@@ -204,9 +194,9 @@ int main(int argc, char **argv) {
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     self[n > 0 ? n : 0] = 0;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_outcomes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_class_limit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed_everywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_outcomes, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_class_limit, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_killed_everywhere, kr_test_folder_setup, kr_test_folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

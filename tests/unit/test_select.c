@@ -4,12 +4,6 @@
 #include "core/random.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* A lattice of 8 Al in a cube of 8 Å, moved by up to 0.2 Å; frames differ by `which`. */
 enum { ATOMS = 8 };
 static void make_frame(int which, double x[3 * ATOMS]) {
@@ -230,12 +224,12 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sane, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_equal, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_decorrelate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_quotas, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_draws, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sane, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_equal, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_decorrelate, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_quotas, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_draws, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

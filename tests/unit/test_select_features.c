@@ -6,12 +6,6 @@
 
 #define MODEL KR_TEST_DATA "/deepmd/se_e2_a_twoside.dp"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static kr_potential *load(kr_context *ctx) {
     const char *path = MODEL;
     kr_potential *p = NULL;
@@ -338,12 +332,12 @@ static void test_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_duplicates, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fps, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_from_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_coverage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_maxvol, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_duplicates, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_fps, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_from_nothing, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_coverage, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_maxvol, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_failures, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,6 @@
 #include "core/statistics.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* P(X ≤ k) of a binomial, summed. */
 static double binomial(long k, long n, double p) {
     double sum = 0;
@@ -139,12 +133,12 @@ static void test_median(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_beta, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stratified, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_ranks, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_isotonic, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_median, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_beta, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_limits, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_stratified, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_ranks, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_isotonic, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_median, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,36 +7,24 @@
 #include "eelt/spawn.h"
 #include "eelt/supervisor.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static char folder[64];
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_sup_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0 || kr_file_exists(folder);
-}
-
 static char *inside(const char *name) {
     static char path[160];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", kr_test_folder, name);
     return path;
 }
 
 static kr_usage supervise(kr_context *ctx, const char *line, double timeout, double stall, double memory) {
     kr_usage usage;
     kr_command command = {.line = line, .timeout_s = timeout, .stall_s = stall, .memory_MB = memory, .threads = 1};
-    kr_assert_ok(ctx, kr_command_write(ctx, &command, folder));
-    kr_assert_ok(ctx, kr_supervise(ctx, folder, &usage));
+    kr_assert_ok(ctx, kr_command_write(ctx, &command, kr_test_folder));
+    kr_assert_ok(ctx, kr_supervise(ctx, kr_test_folder, &usage));
     return usage;
 }
 
@@ -59,8 +47,8 @@ static void test_results(void **state) {
     expect_file(ctx, "rc", "3 0 done\n");
     /* what has ended is not run again */
     kr_command other = {.line = "echo second"};
-    kr_assert_ok(ctx, kr_command_write(ctx, &other, folder));
-    kr_assert_ok(ctx, kr_supervise(ctx, folder, &again));
+    kr_assert_ok(ctx, kr_command_write(ctx, &other, kr_test_folder));
+    kr_assert_ok(ctx, kr_supervise(ctx, kr_test_folder, &again));
     assert_int_equal(again.exit_status, 3);
     expect_file(ctx, "stdout", "out 1\n");
 }
@@ -116,25 +104,25 @@ static void pause_ms(long ms) {
 static void test_killed_supervisor(void **state) {
     kr_context *ctx = *state;
     kr_command command = {.line = "echo $$ > pid; sleep 55"};
-    kr_assert_ok(ctx, kr_command_write(ctx, &command, folder));
+    kr_assert_ok(ctx, kr_command_write(ctx, &command, kr_test_folder));
     kr_task_life life;
-    kr_assert_ok(ctx, kr_task_look(ctx, folder, &life, NULL));
+    kr_assert_ok(ctx, kr_task_look(ctx, kr_test_folder, &life, NULL));
     assert_int_equal(life, KR_TASK_ABSENT);
     pid_t pid = fork();
     if (pid == 0) {
         kr_usage usage;
-        kr_supervise(ctx, folder, &usage);
+        kr_supervise(ctx, kr_test_folder, &usage);
         _exit(0);
     }
     for (int i = 0; i < 500 && !kr_file_exists(inside("pid")); i++) pause_ms(10);
     pause_ms(30);
-    kr_assert_ok(ctx, kr_task_look(ctx, folder, &life, NULL));
+    kr_assert_ok(ctx, kr_task_look(ctx, kr_test_folder, &life, NULL));
     assert_int_equal(life, KR_TASK_LIVES);
     kr_usage usage;
-    assert_int_equal(kr_supervise(ctx, folder, &usage), KR_ERR_IO); /* it has a supervisor already */
+    assert_int_equal(kr_supervise(ctx, kr_test_folder, &usage), KR_ERR_IO); /* it has a supervisor already */
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    kr_assert_ok(ctx, kr_task_look(ctx, folder, &life, NULL));
+    kr_assert_ok(ctx, kr_task_look(ctx, kr_test_folder, &life, NULL));
     assert_int_equal(life, KR_TASK_VANISHED);
     char *text;
     size_t n;
@@ -148,9 +136,9 @@ static void test_killed_supervisor(void **state) {
     assert_int_equal(kr_process_life(&process), KR_PROCESS_DEAD);
     kr_free(text);
     command.line = "exit 0";
-    kr_assert_ok(ctx, kr_command_write(ctx, &command, folder));
-    kr_assert_ok(ctx, kr_supervise(ctx, folder, &usage));
-    kr_assert_ok(ctx, kr_task_look(ctx, folder, &life, &usage));
+    kr_assert_ok(ctx, kr_command_write(ctx, &command, kr_test_folder));
+    kr_assert_ok(ctx, kr_supervise(ctx, kr_test_folder, &usage));
+    kr_assert_ok(ctx, kr_task_look(ctx, kr_test_folder, &life, &usage));
     assert_int_equal(life, KR_TASK_ENDED);
     assert_int_equal(usage.exit_status, 0);
 }
@@ -158,20 +146,20 @@ static void test_killed_supervisor(void **state) {
 static void test_cancel(void **state) {
     kr_context *ctx = *state;
     kr_command command = {.line = "trap 'echo told; exit 4' TERM; echo > begun; sleep 50 & wait"};
-    kr_assert_ok(ctx, kr_command_write(ctx, &command, folder));
+    kr_assert_ok(ctx, kr_command_write(ctx, &command, kr_test_folder));
     pid_t pid = fork();
     if (pid == 0) {
         kr_usage usage;
-        kr_supervise(ctx, folder, &usage);
+        kr_supervise(ctx, kr_test_folder, &usage);
         _exit(0);
     }
     for (int i = 0; i < 500 && !kr_file_exists(inside("begun")); i++) pause_ms(10);
     pause_ms(30);
-    kr_assert_ok(ctx, kr_task_kill(ctx, folder));
+    kr_assert_ok(ctx, kr_task_kill(ctx, kr_test_folder));
     waitpid(pid, NULL, 0);
     kr_task_life life;
     kr_usage usage;
-    kr_assert_ok(ctx, kr_task_look(ctx, folder, &life, &usage));
+    kr_assert_ok(ctx, kr_task_look(ctx, kr_test_folder, &life, &usage));
     assert_int_equal(life, KR_TASK_ENDED);
     assert_int_equal(usage.outcome, KR_OUTCOME_CANCELLED);
     expect_file(ctx, "stdout", "told\n");
@@ -269,15 +257,15 @@ static void test_database(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_results, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_signal, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_left_behind, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed_supervisor, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_capture, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_database, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_results, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_signal, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_limits, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_left_behind, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_killed_supervisor, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cancel, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_capture, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_lock, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_database, kr_test_folder_setup, kr_test_folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,12 +3,6 @@
 #include "core/memory.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static const char *const water[] = {"O", "H"};
 
 static void test_labels(void **state) {
@@ -96,5 +90,5 @@ static void test_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_labels), cmocka_unit_test(test_system),
                                        cmocka_unit_test(test_dataset), cmocka_unit_test(test_memory)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_setup, kr_test_teardown);
 }

@@ -9,12 +9,6 @@
 
 #define FORMATS KR_TEST_DATA "/deepmd_kit/formats"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 typedef struct trial {
     kr_input *input;
     kr_data_set *set;
@@ -286,15 +280,15 @@ static void test_neighbors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_formats, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_epochs, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_batch_sizes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_remainders, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_probabilities, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nan, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_neighbors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_formats, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_epochs, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_batch_sizes, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_remainders, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_probabilities, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_nan, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_threads, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_neighbors, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,6 @@
 #include "kr_test.h"
 #include "training/input.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* Every key of `want` is in `got` with the same value; keys of got that want lacks are reported too. */
 static void same(const kr_tree *got, const kr_tree *want, const char *at) {
     int numbers = (got->kind == KR_TREE_INT || got->kind == KR_TREE_REAL) &&
@@ -189,10 +183,10 @@ static void test_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_completed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_allocations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_completed, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_descriptors, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_mistakes, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_allocations, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

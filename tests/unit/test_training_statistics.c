@@ -6,12 +6,6 @@
 #include "training/init.h"
 #include "training/statistics.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 /* A model and its data, from a descriptor section and a list of systems. */
 typedef struct trial {
     kr_input *input;
@@ -115,8 +109,8 @@ static void test_compositions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_deepmd_kit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_compositions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deepmd_kit, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_compositions, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,12 +6,6 @@
 #include "core/tree.h"
 #include "kr_test.h"
 
-static int setup(void **state) { return kr_context_create((kr_context **)state) != KR_OK; }
-static int teardown(void **state) {
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
-
 static kr_tree *parse(kr_context *ctx, const char *text) {
     kr_tree *tree = NULL;
     kr_assert_ok(ctx, kr_json_parse(ctx, text, strlen(text), "t.json", &tree));
@@ -144,5 +138,5 @@ static void test_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_make), cmocka_unit_test(test_access),
                                        cmocka_unit_test(test_suggest), cmocka_unit_test(test_memory)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, kr_test_setup, kr_test_teardown);
 }

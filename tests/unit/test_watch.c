@@ -7,19 +7,8 @@
 #include "eelt/explore_held.h"
 #include "eelt/explorer.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <unistd.h>
-
-static char folder[64];
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_watch_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0 || kr_file_exists(folder);
-}
 
 static const char *const names[] = {"Al"};
 static const int type[2] = {0, 0};
@@ -39,7 +28,7 @@ static kr_watch *make(kr_context *ctx, void (*change)(kr_watch_options *)) {
     kr_watch_options o;
     kr_watch *w;
     kr_watch_defaults(&o);
-    o.folder = folder;
+    o.folder = kr_test_folder;
     o.f_lo = 0.1;
     o.f_hi = 0.4;
     o.v_lo = 0.01;
@@ -129,12 +118,12 @@ static void test_stop(void **state) {
     }
     kr_assert_ok(ctx, kr_watch_end(ctx, w, 50, KR_END_FINISHED));
     kr_watch_destroy(&w);
-    kr_assert_ok(ctx, kr_explored_read(ctx, folder, KR_EXPLORE_FAILED, &data, &n, &info));
+    kr_assert_ok(ctx, kr_explored_read(ctx, kr_test_folder, KR_EXPLORE_FAILED, &data, &n, &info));
     assert_int_equal(n, 2); /* the first of each row */
     assert_true(info[0].step == 0 && info[1].step == 30 && info[1].reason == KR_END_DEVIATION);
     kr_free(info);
     kr_dataset_destroy(&data);
-    kr_assert_ok(ctx, kr_explored_read(ctx, folder, KR_EXPLORE_LAST_GOOD, &data, &n, &info));
+    kr_assert_ok(ctx, kr_explored_read(ctx, kr_test_folder, KR_EXPLORE_LAST_GOOD, &data, &n, &info));
     assert_true(n == 1 && info[0].step == 20 && info[0].frame_class == KR_CLASS_CANDIDATE);
     kr_free(info);
     kr_dataset_destroy(&data);
@@ -194,7 +183,7 @@ static void test_reservoir(void **state) {
 /* ---- restart ---- */
 
 static char *text_of(kr_context *ctx, const char *name) {
-    char *text, *path = kr_path_join(ctx, folder, name);
+    char *text, *path = kr_path_join(ctx, kr_test_folder, name);
     size_t n;
     kr_assert_ok(ctx, kr_file_read(ctx, path, &text, &n));
     kr_free(path);
@@ -236,7 +225,7 @@ static void test_restart(void **state) {
         kr_watch_destroy(&w);
         kr_watch_options o;
         kr_watch_defaults(&o);
-        o.folder = folder;
+        o.folder = kr_test_folder;
         o.f_lo = 0.1, o.f_hi = 0.4, o.v_lo = 0.01, o.v_hi = 0.05, o.temperature_hi = 3000;
         many(&o);
         kr_assert_ok(ctx, kr_watch_create(ctx, &o, 1, names, &w));
@@ -262,7 +251,7 @@ static void test_memory(void **state) {
         kr_watch *w = NULL;
         kr_watch_verdict v;
         kr_watch_defaults(&o);
-        o.folder = folder;
+        o.folder = kr_test_folder;
         o.f_lo = 0.1;
         kr_memory_fail_at(n);
         kr_status status = kr_watch_create(ctx, &o, 1, names, &w);
@@ -295,13 +284,13 @@ static void test_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reservoir, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_classes, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_failures, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_stop, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_reservoir, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_restart, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_memory, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_errors, kr_test_folder_setup, kr_test_folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

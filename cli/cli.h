@@ -90,6 +90,9 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A context that reports warnings on stderr; threads 0 = all. NULL after a message. */
 kr_context *cli_context(int threads);
 
+/* Path of this program: CLI_DONE, or CLI_FAILED after a message. */
+int cli_program(char *path, size_t room);
+
 /* SIGINT and SIGTERM are caught from here on; a second one ends the program at once. */
 void cli_catch_interrupts(void);
 int cli_interrupted(void);

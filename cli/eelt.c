@@ -7,13 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-int cli_program(char *path, size_t room) {
-    ssize_t n = readlink("/proc/self/exe", path, room - 1);
-    if (n < 0) return cli_error(NULL, "the path of this program is not known");
-    path[n] = 0;
-    return CLI_DONE;
-}
-
 void cli_kill_point(void *killer) {
     cli_killer *k = killer;
     if (++k->now == k->at) raise(SIGKILL);

@@ -9,8 +9,6 @@ extern const cli_command cli_eelt_check, cli_eelt_explore, cli_eelt_structures, 
     cli_eelt_report, cli_eelt_stop, cli_eelt_rollback, cli_eelt_drop, cli_eelt_add, cli_eelt_export, cli_eelt_import,
     cli_eelt_select, cli_eelt_audit;
 
-/* Path of this program, which runners start: CLI_DONE, or CLI_FAILED after a message. */
-int cli_program(char *path, size_t room);
 /* For tests of interrupted programs: kills this process at the at-th call. */
 typedef struct cli_killer {
     int at, now;

@@ -1,8 +1,13 @@
-/* MPI for the program; the only file that includes mpi.h.
+/* MPI for the program: its module (mpi_module.c) lies beside the program or in the library folder of an installation.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "processes.h"
 #include "cli.h"
+#include "mpi_module.h"
+#include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Number of processes that the launcher (Open MPI, MPICH and its relatives, srun) tells about; 0 = none did. */
 static int launched(void) {
@@ -14,67 +19,56 @@ static int launched(void) {
     return 0;
 }
 
-#ifdef KR_WITH_MPI
-#include <mpi.h>
+static const cli_mpi *mpi; /* while there are several processes */
 
-static int active;
+/* The module below the folder of the program; NULL when it was not built. */
+static char *module_path(void) {
+    static const char *const places[] = {CLI_MPI_BUILT, CLI_MPI_INSTALLED};
+    char program[PATH_MAX];
+    if (cli_program(program, sizeof program) != CLI_DONE) return NULL;
+    *strrchr(program, '/') = 0;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *path = cli_strprintf("%s/%s", program, places[i]);
+        if (access(path, R_OK) == 0) return path;
+        free(path);
+    }
+    return NULL;
+}
+
+static int load(void) {
+    char *path = module_path();
+    if (!path)
+        return cli_error("configure with -DKRAMERS_MPI=ON, or use threads", "this program was built without MPI");
+    void *module = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    free(path);
+    mpi = module ? dlsym(module, "cli_mpi_functions") : NULL;
+    if (!mpi)
+        return cli_error("the MPI that this program was built with is gone; build it again", "MPI: %s", dlerror());
+    return CLI_DONE;
+}
 
 int cli_processes_begin(int *rank, int *count) {
     int wanted = launched();
     *rank = 0;
     *count = 1;
     if (wanted <= 1) return CLI_DONE;
-    if (MPI_Init(NULL, NULL) != MPI_SUCCESS) return cli_error(NULL, "MPI cannot be initialized");
-    active = 1;
-    MPI_Comm_rank(MPI_COMM_WORLD, rank);
-    MPI_Comm_size(MPI_COMM_WORLD, count);
+    if (load() != CLI_DONE) return CLI_FAILED;
+    if (mpi->begin(rank, count)) {
+        mpi = NULL;
+        return cli_error(NULL, "MPI cannot be initialized");
+    }
     if (*count == 1)
         return cli_error("mpirun and the MPI of this program must belong together",
                          "%d processes were started, but each sees only itself", wanted);
     return CLI_DONE;
 }
 
-/* Reduce and broadcast, not allreduce: MPI does not promise equal bits on all processes for the latter. */
 int cli_processes_sum(double *values, long n, void *payload) {
-    int rank;
     (void)payload;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    for (long done = 0; done < n;) {
-        int part = n - done > 1 << 24 ? 1 << 24 : (int)(n - done);
-        double *at = values + done;
-        if (MPI_Reduce(rank ? at : MPI_IN_PLACE, at, part, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD) != MPI_SUCCESS ||
-            MPI_Bcast(at, part, MPI_DOUBLE, 0, MPI_COMM_WORLD) != MPI_SUCCESS)
-            return 1;
-        done += part;
-    }
-    return 0;
+    return mpi ? mpi->sum(values, n) : 1;
 }
 
 void cli_processes_end(int failed) {
-    if (!active) return;
-    active = 0;
-    if (failed)
-        MPI_Abort(MPI_COMM_WORLD, CLI_FAILED);
-    else
-        MPI_Finalize();
+    if (mpi) mpi->end(failed ? CLI_FAILED : 0);
+    mpi = NULL;
 }
-
-#else
-
-int cli_processes_begin(int *rank, int *count) {
-    *rank = 0;
-    *count = 1;
-    if (launched() <= 1) return CLI_DONE;
-    return cli_error("configure with -DKRAMERS_MPI=ON, or use threads", "this program was built without MPI");
-}
-
-int cli_processes_sum(double *values, long n, void *payload) {
-    (void)values;
-    (void)n;
-    (void)payload;
-    return 1;
-}
-
-void cli_processes_end(int failed) { (void)failed; }
-
-#endif

@@ -1,4 +1,4 @@
-/* Messages, progress, interrupts and memory of the program.
+/* Messages, progress, interrupts, memory and path of the program.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
 #include <signal.h>
@@ -170,4 +170,11 @@ char *cli_strprintf(const char *format, ...) {
     vsnprintf(text, (size_t)(n < 0 ? 0 : n) + 1, format, again);
     va_end(again);
     return text;
+}
+
+int cli_program(char *path, size_t room) {
+    ssize_t n = readlink("/proc/self/exe", path, room - 1);
+    if (n < 0) return cli_error(NULL, "the path of this program is not known");
+    path[n] = 0;
+    return CLI_DONE;
 }

@@ -13,6 +13,9 @@ install(DIRECTORY include/kramers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_
 if(TARGET kramers)
   install(TARGETS kramers RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET kramers_mpi_module)
+  install(TARGETS kramers_mpi_module LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/kramers)
+endif()
 
 configure_package_config_file(cmake/kramers-config.cmake.in ${PROJECT_BINARY_DIR}/kramers-config.cmake
                               INSTALL_DESTINATION ${config_folder})

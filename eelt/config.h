@@ -64,6 +64,7 @@ typedef struct kr_config_explore {
     const char *engine;
     const kr_tree *options, *systems, *stages;
     int schedule;                /* 0 adaptive, 1 fixed */
+    int from_last;               /* later iterations go on from the last good frames of those before */
     double first_ps;             /* length of the runs of the first iteration, at most */
     int reservoir, stop, driver; /* as in kr_explore_spec; driver: 0 first, 1 rotate */
     double correlation_ps;

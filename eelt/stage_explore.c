@@ -40,14 +40,37 @@ static void clear(kr_campaign *m) {
 
 /* What a spec borrows. */
 typedef struct start {
+    kr_dataset *last; /* owned: of the run before */
     kr_frames frames;
     int *type;
 } start;
 
 static void start_clear(start *s) {
-    kr_frames_clear(&s->frames);
+    if (s->frames.dataset) kr_frames_clear(&s->frames);
+    kr_dataset_destroy(&s->last);
     kr_free(s->type);
     memset(s, 0, sizeof *s);
+}
+
+/* The last good frame of the same cell and replica in the iteration before, in s->last; NULL: there is none. */
+static kr_status read_last(kr_context *ctx, const kr_campaign *m, const run *r, start *s) {
+    kr_status status = KR_OK;
+    kr_rows *rows = NULL;
+    char *path = NULL;
+    int more;
+    if (!m->config.explore.from_last || m->final) return KR_OK;
+    KR_TRY(kr_db_query(ctx, m->db, &rows,
+                       "SELECT path FROM run WHERE iteration = ? AND cell = ? AND replica = ? AND hidden = 0", "iii",
+                       (int64_t)m->iteration - 1, (int64_t)r->cell, (int64_t)r->replica));
+    KR_TRY(kr_rows_next(ctx, rows, &more));
+    if (!more) goto done;
+    path = kr_strprintf(ctx, "%s/%s/%s", m->folder, kr_rows_text(rows, 0), KR_EXPLORE_LAST_GOOD);
+    if (!path) KR_TRY(KR_ERR_MEMORY);
+    if (kr_file_exists(path)) KR_TRY(kr_dataset_read(ctx, path, "extxyz", 0, NULL, &s->last));
+done:
+    kr_rows_destroy(&rows);
+    kr_free(path);
+    return status;
 }
 
 /* Start structures are taken in turn, over replicas and iterations. Types become those of the models. */
@@ -59,8 +82,10 @@ static kr_status start_frame(kr_context *ctx, const kr_campaign *m, const run *r
     long which = ((long)m->iteration * c->stage[cell->stage].replicas + r->replica) % system->nstarts;
     int k = 0;
     memset(s, 0, sizeof *s);
-    while (which >= system->starts->system[k]->nframes) which -= system->starts->system[k++]->nframes;
-    KR_TRY(kr_frames_begin(ctx, system->starts, &s->frames));
+    KR_TRY(read_last(ctx, m, r, s));
+    if (s->last) which = 0;
+    while (!s->last && which >= system->starts->system[k]->nframes) which -= system->starts->system[k++]->nframes;
+    KR_TRY(kr_frames_begin(ctx, s->last ? s->last : system->starts, &s->frames));
     KR_TRY(kr_frames_get(ctx, &s->frames, k, (int)which, frame));
     KR_NEW(ctx, s->type, (size_t)frame->natoms + 1);
     for (int i = 0; i < frame->natoms; i++) {

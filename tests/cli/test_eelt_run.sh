@@ -65,6 +65,16 @@ for file in iter.000002/00.train/model_0.dp iter.000002/00.train/model_1.dp iter
     cmp run/$file again/$file || fail "$file differs between two runs of one input"
 done
 
+# runs that go on where those of the iteration before ended
+sed -e 's/"folder": "run"/"folder": "on", "label_store": "run\/labels"/' -e 's/"engine": "builtin",/"engine": "builtin", "from": "last",/' eelt.json >on.json
+code 3 'not converged' eelt run on.json
+positions() { awk 'NR > 2 && NF > 3 { print $1, $2, $3, $4 } NR > 1 && NF == 1 { exit }' "$1"; }
+positions on/iter.000001/01.explore/run.000.000001/last_good.xyz >ended
+positions on/iter.000002/01.explore/run.000.000001/candidates.xyz >began
+[ -s ended ] && cmp ended began || fail "the run did not begin where the one before had ended"
+positions run/iter.000002/01.explore/run.000.000001/candidates.xyz >began
+cmp -s ended began && fail "two campaigns explored the same"
+
 # cells that are accurate at once, and a generous bound: final models and a certificate
 ok data convert "$kit/formats/npy" test --to npy
 sed -e 's/"campaign": {/"data": {"test": ["test"]}, "campaign": {/' -e 's/"folder": "run"/"folder": "easy", "label_store": "run\/labels"/' -e 's/"f_lo_eV_per_A": 0.005/"f_lo_eV_per_A": 9/' \

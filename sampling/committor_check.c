@@ -122,11 +122,43 @@ kr_histogram_test kr_committor_histogram(int npoints, int shots, const double *h
     return t;
 }
 
+enum { LOWER = KR_FLUX_BINS, UPPER, TOTAL, COLUMNS }; /* of a row of sums: bins first */
+
+/* (largest − smallest)/mean of the bins, and lower over upper, without group `without` (-1: with all). */
+static void flux_shape(const double *sum, int groups, int without, double *spread, double *ratio) {
+    double all[COLUMNS], largest = -INFINITY, smallest = INFINITY, mean = 0;
+    for (int c = 0; c < COLUMNS; c++) {
+        all[c] = 0;
+        for (int g = 0; g < groups; g++) all[c] += g == without ? 0 : sum[(size_t)g * COLUMNS + (size_t)c];
+    }
+    for (int c = 0; c < KR_FLUX_BINS; c++) {
+        largest = fmax(largest, all[c]);
+        smallest = fmin(smallest, all[c]);
+        mean += all[c] / KR_FLUX_BINS;
+    }
+    *spread = mean > 0 ? (largest - smallest) / mean : INFINITY;
+    *ratio = all[LOWER] / all[UPPER];
+}
+
+/* Jackknife over the groups. */
+static void flux_errors(const double *sum, int groups, kr_flux_test *test) {
+    double mean[2] = {0}, square[2] = {0}, one[2];
+    flux_shape(sum, groups, -1, &test->spread, &test->ratio);
+    for (int g = 0; g < groups; g++) {
+        flux_shape(sum, groups, g, &one[0], &one[1]);
+        for (int k = 0; k < 2; k++) {
+            mean[k] += one[k] / groups;
+            square[k] += one[k] * one[k] / groups;
+        }
+    }
+    test->spread_error = sqrt(fmax(square[0] - mean[0] * mean[0], 0) * (groups - 1));
+    test->ratio_error = sqrt(fmax(square[1] - mean[1] * mean[1], 0) * (groups - 1));
+}
+
 kr_status kr_committor_flux(kr_context *ctx, const kr_problem *problem, long n, const double *q, const double *grad,
                             const double *w, const int *group, int groups, double total, kr_flux_test *test) {
     kr_status status = KR_OK;
-    enum { COLUMNS = KR_FLUX_BINS + 1 };
-    double *sum = NULL, largest = 0, smallest = INFINITY;
+    double *sum = NULL;
     *test = (kr_flux_test){0};
     KR_NEW(ctx, sum, (size_t)groups * COLUMNS);
     for (long i = 0; i < n; i++) {
@@ -139,26 +171,24 @@ kr_status kr_committor_flux(kr_context *ctx, const kr_problem *problem, long n, 
         double *row = sum + (size_t)group[i] * COLUMNS;
         int bin = (int)floor((q[i] - 0.05) / 0.1);
         if (bin >= 0 && bin < KR_FLUX_BINS) row[bin] += square / 0.1;
-        row[KR_FLUX_BINS] += square;
-        if (q[i] > 0.05 && q[i] < 0.95) *(q[i] < 0.5 ? &test->lower : &test->upper) += square / 0.45;
+        row[TOTAL] += square;
+        if (q[i] > 0.05 && q[i] < 0.95) row[q[i] < 0.5 ? LOWER : UPPER] += square / 0.45;
     }
     for (int c = 0; c < COLUMNS; c++) {
         double mean = 0, variance = 0;
         for (int g = 0; g < groups; g++) mean += sum[(size_t)g * COLUMNS + (size_t)c];
         for (int g = 0; g < groups; g++) variance += pow(sum[(size_t)g * COLUMNS + (size_t)c] - mean / groups, 2);
         double error = sqrt(variance * groups / (groups > 1 ? groups - 1 : 1));
-        if (c == KR_FLUX_BINS) {
+        if (c == TOTAL) {
             test->nu = mean;
             test->nu_error = error;
-            continue;
+        } else if (c < KR_FLUX_BINS) {
+            test->flux[c] = mean;
+            test->error[c] = error;
+            test->mean += mean / KR_FLUX_BINS;
         }
-        test->flux[c] = mean;
-        test->error[c] = error;
-        test->mean += mean / KR_FLUX_BINS;
-        largest = fmax(largest, mean);
-        smallest = fmin(smallest, mean);
     }
-    test->spread = test->mean > 0 ? (largest - smallest) / test->mean : INFINITY;
+    flux_errors(sum, groups, test);
 done:
     kr_free(sum);
     return status;

@@ -33,9 +33,9 @@ kr_histogram_test kr_committor_histogram(int npoints, int shots, const double *h
 enum { KR_FLUX_BINS = 9 }; /* at 0.1 … 0.9, width 0.1 */
 typedef struct kr_flux_test {
     double flux[KR_FLUX_BINS], error[KR_FLUX_BINS];
-    double mean, spread; /* (largest − smallest)/mean */
-    double lower, upper; /* flux through 0.05 < q < 0.5 and 0.5 < q < 0.95 */
-    double nu, nu_error; /* the functional: an upper bound but for the sampling error */
+    double mean, spread, spread_error; /* (largest − smallest)/mean; standard error by jackknife over the groups */
+    double ratio, ratio_error;         /* flux through 0.05 < q < 0.5 over that through 0.5 < q < 0.95 */
+    double nu, nu_error;               /* the functional: an upper bound but for the sampling error */
 } kr_flux_test;
 kr_status kr_committor_flux(kr_context *ctx, const kr_problem *problem, long n, const double *q, const double *grad,
                             const double *w, const int *group, int groups, double total, kr_flux_test *test);

@@ -172,8 +172,8 @@ done:
     return status;
 }
 
-/* Fluxes through isosurfaces. A spread within its standard error of the limit does not pass: whether q is good must not
- * depend on the luck of one set of samples. */
+/* Fluxes through isosurfaces. Noise only makes the spread larger (the largest of nine less the smallest), so a pass is
+ * one with any number of samples; a failure near the limit may be noise, and is said to be. */
 static kr_status fluxes(kr_context *ctx, kr_sampling *run, const kr_flux_test *t, kr_tree *map, int *passed) {
     kr_status status = KR_OK;
     double limit = ((const kr_committor_settings *)run->state)->check.spread;
@@ -181,9 +181,10 @@ static kr_status fluxes(kr_context *ctx, kr_sampling *run, const kr_flux_test *t
     KR_STEP(kr_run_set_real(ctx, map, "flux_spread_error", t->spread_error));
     KR_STEP(kr_run_set_real(ctx, map, "flux_ratio_error", t->ratio_error));
     snprintf(text, sizeof text, "spread of the flux over isosurfaces, +- %.2g", t->spread_error);
-    KR_STEP(check(ctx, run, map, "flux_spread", text, t->spread, -INFINITY, limit - t->spread_error, passed));
+    KR_STEP(check(ctx, run, map, "flux_spread", text, t->spread, -INFINITY, limit, passed));
     if (fabs(t->spread - limit) < 2 * t->spread_error)
-        KR_STEP(kr_run_line(ctx, run, "  the limit %g is within two standard errors: more test_count decides", limit));
+        KR_STEP(
+            kr_run_line(ctx, run, "  the limit %g is within two standard errors: a larger test_count decides", limit));
     snprintf(text, sizeof text, "flux near A over flux near B, +- %.2g", t->ratio_error);
     KR_STEP(check(ctx, run, map, "flux_ratio", text, t->ratio, 1 - limit, 1 + limit, passed));
 done:

@@ -4,7 +4,7 @@
  * FOLDER: output of `kramers committor` with a network; PROBLEM: its problem object as JSON.
  * KIND mueller: the grid solution in two dimensions, which is that of any dimension; points uniform where
  * V < V_min + 130, other coordinates within 2 sigma. KIND spheres: quadrature of s^(1-d) e^(V/eps); points uniform in
- * the radius. Prints rmse, mae, relative_l2, transition_l2 (|q − 1/2| < 0.2). */
+ * the radius, any radii. Prints rmse, mae, relative_l2, transition_l2 (|q − 1/2| < 0.2). */
 #include "../measure.h"
 #include "sampling/committor_grid.h"
 #include "sampling/committor_model.h"
@@ -49,7 +49,9 @@ static void mueller_points(const kr_problem *problem, double *x, double *exact) 
     kr_problem_destroy(&plane);
 }
 
-/* ∫ s^(1−d) e^(V(s)/ε) ds from 1 to r, by Simpson's rule. */
+static double number(const kr_problem *problem, const char *key) { return kr_tree_get(problem->complete, key)->real; }
+
+/* ∫ s^(1−d) e^(V(s)/ε) ds by Simpson's rule. */
 static double radial(const kr_problem *problem, double stiffness, double from, double to) {
     enum { N = 2000 };
     double sum = 0;
@@ -62,16 +64,18 @@ static double radial(const kr_problem *problem, double stiffness, double from, d
 }
 
 static void spheres_points(const kr_problem *problem, double stiffness, double *x, double *exact) {
-    double whole = radial(problem, stiffness, 1, 2);
+    double inner = number(problem, "inner"), outer = number(problem, "outer");
+    double whole = radial(problem, stiffness, inner, outer);
     for (int i = 0; i < POINTS; i++) {
-        double norm = 0, *to = x + (size_t)i * (size_t)problem->dim, r = 1 + uniform(i, 0), normal[4];
+        double norm = 0, *to = x + (size_t)i * (size_t)problem->dim, r = inner + (outer - inner) * uniform(i, 0);
+        double normal[4];
         for (int k = 0; k < problem->dim; k++) {
             kr_random_normal((kr_stream){98, 98}, (uint64_t)i, (uint64_t)k, 0, normal);
             to[k] = normal[0];
             norm += normal[0] * normal[0];
         }
         for (int k = 0; k < problem->dim; k++) to[k] *= r / sqrt(norm);
-        exact[i] = radial(problem, stiffness, 1, r) / whole;
+        exact[i] = radial(problem, stiffness, inner, r) / whole;
     }
 }
 
@@ -88,8 +92,7 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "mueller")) {
         mueller_points(problem, x, exact);
     } else {
-        const kr_tree *k = kr_tree_get(problem->complete, "stiffness");
-        spheres_points(problem, k ? k->real : 10, x, exact);
+        spheres_points(problem, number(problem, "stiffness"), x, exact);
     }
     network_values(argv[2], problem, x, q);
     double square = 0, size = 0, narrow = 0, narrow_size = 0, sum = 0;

@@ -27,5 +27,5 @@ for what in "force 6" "energy 4"; do
     set -- $what
     worst=$(paste "$work/exact/lcurve.out" "$work/moment/lcurve.out" | awk -v c="$2" '!/#/ {
         d = $c - $(c + 8); if (d < 0) d = -d; d /= $c; if (d > worst + 0) worst = d; n++ } END { if (n) printf "%.3g", worst }')
-    at_most "water, $steps steps: $1 error of both engines, relative" "$worst" 5e-3 "(3 digits)"
+    at_most "water, $steps steps: $1 error of both engines, relative" "$worst" 1e-3 "(3 digits)"
 done

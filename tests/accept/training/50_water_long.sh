@@ -17,5 +17,5 @@ limit() { # LABEL STEPS SECONDS MEV
     at_most "water, $2 steps: energy RMSE on data_3" "$(value "$values" "water_$1_e_rmse")" 0.4 meV/atom
 }
 limit 1 9000 60 0.050
-limit 3 25000 180 0.042
-limit 10 80000 600 0.038
+limit 3 23000 180 0.042
+limit 10 72000 600 0.038

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "eelt.h"
 #include "inputs.h"
+#include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +19,7 @@ void cli_kill_point(void *killer) {
 typedef struct label_settings {
     const char *output, *to;
     cli_names type_map;
-    int force, break_lock, check, kill_at;
+    int force, break_lock, check, check_stress, kill_at;
 } label_settings;
 
 static const cli_option label_options[] = {
@@ -26,6 +28,8 @@ static const cli_option label_options[] = {
     {"to", 0, CLI_TEXT, offsetof(label_settings, to), "FORMAT", "of the output, when its name does not tell"},
     {"type-map", 0, CLI_NAMES, offsetof(label_settings, type_map), "El,...", "elements of numeric types"},
     {"check", 0, CLI_FLAG, offsetof(label_settings, check), NULL, "check input and frames, start nothing"},
+    {"check-stress", 0, CLI_FLAG, offsetof(label_settings, check_stress), NULL,
+     "label the first frame and strained ones: are forces and stress the derivatives of the energy?"},
     {"break-lock", 0, CLI_FLAG, offsetof(label_settings, break_lock), NULL,
      "take over the folder from a process of another host that is dead for certain"},
     {"force", 0, CLI_FLAG, offsetof(label_settings, force), NULL, "replace an existing output"},
@@ -49,12 +53,59 @@ static int say_report(const kr_label_report *r, const char *output) {
     return r->failed ? CLI_STOPPED : CLI_DONE;
 }
 
+/* Labelled against numeric derivatives; the last column is relative to the largest number of its kind. */
+static void say_stress(const kr_stress_check *c) {
+    static const char *const names[] = {"xx", "xy", "xz", "", "yy", "yz", "", "", "zz"};
+    double largest = 0, gpa = 160.2176634;
+    printf("# component labelled from_energies relative_difference\n");
+    printf("force_along_random_direction_eV/A %.8g %.8g %.2e\n", c->force, c->numeric_force,
+           fabs(c->force - c->numeric_force) / fmax(fabs(c->numeric_force), 1e-12));
+    if (c->volume == 0 || !c->has_virial) {
+        printf("# no stress: %s\n", c->volume == 0 ? "the frame is not periodic" : "the program gave none");
+        return;
+    }
+    for (int i = 0; i < 9; i++) largest = fmax(largest, fabs(c->numeric[i]));
+    for (int i = 0; i < 9; i++)
+        if (names[i][0])
+            printf("stress_%s_GPa %.8g %.8g %.2e\n", names[i], gpa * c->virial[i] / c->volume,
+                   gpa * c->numeric[i] / c->volume, fabs(c->virial[i] - c->numeric[i]) / fmax(largest, 1e-12));
+}
+
+/* Labels the frames, or the strained ones of --check-stress, and says how it went. */
+static int label_frames(kr_context *ctx, const label_settings *s, const kr_label_options *options,
+                        const kr_dataset *data) {
+    kr_dataset *labelled = NULL;
+    kr_label_report report = {0};
+    kr_stress_check stress;
+    cli_progress shown;
+    int result = CLI_DONE;
+    cli_catch_interrupts();
+    cli_progress_begin(&shown, "labels", cli_count_frames(data));
+    kr_context_set_progress(ctx, progress, &shown);
+    kr_status status = s->check_stress ? kr_label_check_stress(ctx, options, data, 0.002, &report, &stress)
+                                       : kr_label_dataset(ctx, options, data, &labelled, &report);
+    cli_progress_end(&shown, report.labelled + report.failed);
+    if (status < 0)
+        result = cli_library_error(ctx);
+    else if (status == KR_NOT_CONVERGED)
+        cli_note("%s", kr_context_message(ctx));
+    else if (s->check)
+        cli_note("%ld frames, %ld different: nothing wrong found", report.frames, report.unique);
+    else if (status == KR_OK && s->check_stress)
+        say_stress(&stress);
+    if (labelled && report.labelled && s->output && kr_dataset_write(ctx, labelled, s->output, s->to, s->force) < 0)
+        result = cli_library_error(ctx);
+    if (labelled && result == CLI_DONE) result = say_report(&report, report.labelled ? s->output : NULL);
+    if (status == KR_CANCELLED) cli_note("stopped; the same command goes on from here");
+    if (status == KR_CANCELLED || status == KR_NOT_CONVERGED) result = CLI_STOPPED;
+    kr_dataset_destroy(&labelled);
+    return result;
+}
+
 static int label(const void *values, int nargs, char **args) {
     const label_settings *s = values;
-    kr_dataset *data = NULL, *labelled = NULL;
+    kr_dataset *data = NULL;
     kr_label_options options;
-    kr_label_report report;
-    cli_progress shown;
     cli_killer k = {s->kill_at, 0};
     char program[4096];
     if (cli_program(program, sizeof program) != CLI_DONE) return CLI_FAILED;
@@ -71,25 +122,7 @@ static int label(const void *values, int nargs, char **args) {
         options.payload = &k;
     }
     int result = cli_read_systems(ctx, nargs - 1, args + 1, NULL, &s->type_map, &data);
-    if (result == CLI_DONE) {
-        cli_catch_interrupts();
-        cli_progress_begin(&shown, "labels", cli_count_frames(data));
-        kr_context_set_progress(ctx, progress, &shown);
-        kr_status status = kr_label_dataset(ctx, &options, data, &labelled, &report);
-        cli_progress_end(&shown, report.labelled + report.failed);
-        if (status < 0)
-            result = cli_library_error(ctx);
-        else if (status == KR_NOT_CONVERGED)
-            cli_note("%s", kr_context_message(ctx));
-        else if (s->check)
-            cli_note("%ld frames, %ld different: nothing wrong found", report.frames, report.unique);
-        if (labelled && report.labelled && s->output && kr_dataset_write(ctx, labelled, s->output, s->to, s->force) < 0)
-            result = cli_library_error(ctx);
-        if (labelled && result == CLI_DONE) result = say_report(&report, report.labelled ? s->output : NULL);
-        if (status == KR_CANCELLED) cli_note("stopped; the same command goes on from here");
-        if (status == KR_CANCELLED || status == KR_NOT_CONVERGED) result = CLI_STOPPED;
-    }
-    kr_dataset_destroy(&labelled);
+    if (result == CLI_DONE) result = label_frames(ctx, s, &options, data);
     kr_dataset_destroy(&data);
     kr_context_destroy(&ctx);
     return result;

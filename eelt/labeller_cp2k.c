@@ -80,6 +80,12 @@ static kr_status check_template(kr_context *ctx, const cp2k *c, const char *path
                             needed[i][2]);
     if (has_line(c, "STRESS_TENSOR", NULL) && !has_line(c, "&STRESS_TENSOR", "ON"))
         return KR_ERROR(ctx, KR_ERR_FORMAT, "%s: the line &STRESS_TENSOR ON is missing (in &FORCE_EVAL &PRINT)", path);
+    if (has_line(c, "STRESS_TENSOR", "NUMERICAL"))
+        return KR_ERROR(ctx, KR_ERR_UNSUPPORTED,
+                        "%s: STRESS_TENSOR NUMERICAL prints the energies of many cells, only ANALYTICAL can be read",
+                        path);
+    if (has_line(c, "PRINT_LEVEL", "SILENT"))
+        return KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "%s: PRINT_LEVEL SILENT hides whether the SCF has converged", path);
     return KR_OK;
 }
 
@@ -339,6 +345,7 @@ static kr_status read_output(kr_context *ctx, const void *state, const kr_label_
     if (!text)
         return kr_label_refuse(result, KR_OUTCOME_CRASHED, "CP2K wrote no output, exit status %d", usage->exit_status);
     reader r = {.frame = frame, .result = result, .stress = -1};
+    while (n && text[n - 1] != '\n') n--; /* a number at the end of an unfinished line may be cut */
     kr_lines lines = kr_lines_of(text, n);
     for (kr_word line; kr_lines_next(&lines, &line);) {
         line = kr_word_trim(line);

@@ -1,24 +1,37 @@
 /* Labeller "lammps": a LAMMPS potential, for oracles and tests.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * One run 0 in units metal. LAMMPS wants a restricted triclinic cell: positions are turned in (lammps_cell.h), forces
- * and virial are turned back, W_ij = Σ_ab e_a,i W'_ab e_b,j. The pressure without kinetic part is P = tr W / (3 V);
- * LAMMPS' own constant (1.6021765e6 bar Å³/eV) turns bar into eV/Å³. Success: exit status 0 and the line that the
- * script writes last. */
+ * One run 0 in units metal or real. LAMMPS wants a restricted triclinic cell: positions are turned in (lammps_cell.h),
+ * forces and virial are turned back, W_ij = Σ_ab e_a,i W'_ab e_b,j. The pressure without kinetic part is P = tr W / (3
+ * V); LAMMPS' own constants (1.6021765e6 bar Å³/eV; 68568.415 atm Å³ mol/kcal) turn pressures into energies. Success:
+ * exit status 0 and the line that the script writes last. */
 #include "core/elements.h"
 #include "core/error.h"
 #include "core/lammps_cell.h"
 #include "core/memory.h"
 #include "core/parameters.h"
+#include "core/suggest.h"
 #include "eelt/labeller.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const double bar_A3_per_eV = 1.6021765e6; /* nktv2p of units metal */
+/* pressure·volume per energy (LAMMPS' nktv2p), and the energy in eV */
+static const struct {
+    const char *name;
+    double pressure, energy;
+} units[] = {{"metal", 1.6021765e6, 1}, {"real", 68568.415, 0.0433641043}};
+
+/* What a line may begin with: the potential and how it is evaluated, nothing that touches atoms, cell or forces. */
+static const char *const allowed[] = {"pair_style",    "pair_coeff",    "pair_modify", "pair_write",   "kspace_style",
+                                      "kspace_modify", "special_bonds", "neighbor",    "neigh_modify", "comm_modify",
+                                      "comm_style",    "dielectric",    "mass",        "variable",     "plugin",
+                                      "package",       "suffix",        "log",         "echo",         "print"};
+enum { ALLOWED = sizeof allowed / sizeof *allowed };
 
 typedef struct lammps {
     const char *command;
+    int units;
     const kr_tree *elements, *lines, *files;
     kr_tree *complete;
     char *base;
@@ -36,7 +49,13 @@ static const kr_parameter table[] = {{.name = "command",
                                      {.name = "lines",
                                       .type = KR_PARAMETER_TEXTS,
                                       .offset = offsetof(lammps, lines),
-                                      .help = "pair_style and pair_coeff lines, units metal"},
+                                      .help = "pair_style, pair_coeff and other lines of the potential"},
+                                     {.name = "units",
+                                      .type = KR_PARAMETER_CHOICE,
+                                      .offset = offsetof(lammps, units),
+                                      .initial = "\"metal\"",
+                                      .allowed = "metal|real",
+                                      .help = "of the lines and the potential's files; labels are in eV and A"},
                                      {.name = "files",
                                       .type = KR_PARAMETER_TEXTS,
                                       .offset = offsetof(lammps, files),
@@ -54,12 +73,33 @@ static void destroy(void **state) {
     *state = NULL;
 }
 
+static kr_status check_lines(kr_context *ctx, const lammps *l) {
+    for (int i = 0; i < l->lines->count; i++) {
+        const kr_tree *line = l->lines->child[i];
+        kr_word rest = {line->string, strlen(line->string)}, word;
+        char shown[32];
+        int known = 0;
+        if (!kr_word_next(&rest, &word) || word.text[0] == '#') continue;
+        for (int k = 0; k < ALLOWED; k++) known |= kr_word_is(word, allowed[k]);
+        if (known) continue;
+        kr_word_show(word, shown, sizeof shown);
+        const char *near = kr_suggest(shown, ALLOWED, allowed);
+        kr_status status =
+            kr_parameter_fail(ctx, "label", "lines", line,
+                              "'%s' is no part of a potential: it may change the atoms, the cell or the forces", shown);
+        if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
+        return status;
+    }
+    return KR_OK;
+}
+
 static kr_status create(kr_context *ctx, const kr_tree *options, const char *base, void **state) {
     kr_status status = KR_OK;
     lammps *l = NULL;
     KR_NEW(ctx, l, 1);
     *state = l;
     KR_TRY(kr_parameters_read(ctx, table, options, "label", l, &l->complete));
+    KR_TRY(check_lines(ctx, l));
     l->base = kr_strdup(ctx, base);
     if (!l->base) KR_TRY(KR_ERR_MEMORY);
 done:
@@ -70,6 +110,7 @@ done:
 static kr_status fingerprint(kr_context *ctx, const void *state, kr_digest *digest) {
     const lammps *l = state;
     kr_status status = KR_OK;
+    if (l->units) kr_digest_text(digest, units[l->units].name);
     for (int i = 0; i < l->elements->count; i++) kr_digest_text(digest, l->elements->child[i]->string);
     for (int i = 0; i < l->lines->count; i++) kr_digest_text(digest, l->lines->child[i]->string);
     for (int i = 0; l->files && i < l->files->count && status == KR_OK; i++) {
@@ -158,8 +199,8 @@ static kr_status prepare(kr_context *ctx, const void *state, const kr_label_fram
     const unsigned char *pbc = f->frame->pbc;
     KR_TRY(kr_lammps_cell_of(ctx, f->frame, &cell));
     KR_TRY(write_data(ctx, l, f, &cell, folder));
-    KR_TRY(kr_string_printf(ctx, &out, "units metal\natom_style atomic\natom_modify map yes\nboundary %c %c %c\n",
-                            pbc[0] ? 'p' : 's', pbc[1] ? 'p' : 's', pbc[2] ? 'p' : 's'));
+    KR_TRY(kr_string_printf(ctx, &out, "units %s\natom_style atomic\natom_modify map yes\nboundary %c %c %c\n",
+                            units[l->units].name, pbc[0] ? 'p' : 's', pbc[1] ? 'p' : 's', pbc[2] ? 'p' : 's'));
     KR_TRY(kr_string_puts(ctx, &out, "box tilt large\nread_data frame.lmp\n"));
     for (int i = 0; i < l->lines->count; i++) KR_TRY(put_line(ctx, l, l->lines->child[i]->string, &out));
     KR_TRY(kr_string_puts(ctx, &out,
@@ -178,7 +219,7 @@ done:
 }
 
 /* Rows "id fx fy fz" after "ITEM: ATOMS", turned back. */
-static int read_forces(const kr_label_frame *f, const kr_lammps_cell *cell, const char *text, size_t length,
+static int read_forces(int unit, const kr_label_frame *f, const kr_lammps_cell *cell, const char *text, size_t length,
                        kr_label_result *r) {
     kr_lines lines = kr_lines_of(text, length);
     kr_word line, word;
@@ -191,8 +232,10 @@ static int read_forces(const kr_label_frame *f, const kr_lammps_cell *cell, cons
         int64_t id;
         double turned[3];
         if (row == natoms || !kr_word_next(&line, &word) || !kr_word_int(word, &id) || id != row + 1) return 0;
-        for (int c = 0; c < 3; c++)
+        for (int c = 0; c < 3; c++) {
             if (!kr_word_next(&line, &word) || !kr_word_real(word, &turned[c])) return 0;
+            turned[c] *= units[unit].energy;
+        }
         for (int c = 0; c < 3; c++)
             r->force[3 * row + c] =
                 turned[0] * cell->axis[c] + turned[1] * cell->axis[3 + c] + turned[2] * cell->axis[6 + c];
@@ -202,12 +245,13 @@ static int read_forces(const kr_label_frame *f, const kr_lammps_cell *cell, cons
 }
 
 /* "energy E pressure xx yy zz xy xz yz volume V". */
-static int read_numbers(const kr_lammps_cell *cell, const char *text, kr_label_result *r) {
+static int read_numbers(int unit, const kr_lammps_cell *cell, const char *text, kr_label_result *r) {
     static const int place[9] = {0, 3, 4, 3, 1, 5, 4, 5, 2};
     double p[6], volume;
     kr_word rest = {text, strlen(text)}, word;
     if (!kr_word_next(&rest, &word) || !kr_word_is(word, "energy")) return 0;
     if (!kr_word_next(&rest, &word) || !kr_word_real(word, &r->energy)) return 0;
+    r->energy *= units[unit].energy;
     if (!kr_word_next(&rest, &word) || !kr_word_is(word, "pressure")) return 0;
     for (int c = 0; c < 6; c++)
         if (!kr_word_next(&rest, &word) || !kr_word_real(word, &p[c])) return 0;
@@ -218,14 +262,14 @@ static int read_numbers(const kr_lammps_cell *cell, const char *text, kr_label_r
             double sum = 0;
             for (int a = 0; a < 3; a++)
                 for (int b = 0; b < 3; b++) sum += cell->axis[3 * a + i] * p[place[3 * a + b]] * cell->axis[3 * b + j];
-            r->virial[3 * i + j] = sum * volume / bar_A3_per_eV;
+            r->virial[3 * i + j] = sum * volume / units[unit].pressure * units[unit].energy;
         }
     return 1;
 }
 
 static kr_status read_output(kr_context *ctx, const void *state, const kr_label_frame *f, const char *folder,
                              const kr_usage *usage, kr_label_result *r) {
-    (void)state;
+    const int unit = ((const lammps *)state)->units;
     kr_status status = KR_OK;
     char *forces = NULL, *result = NULL, *log = NULL;
     size_t n, m, length;
@@ -240,10 +284,10 @@ static kr_status read_output(kr_context *ctx, const void *state, const kr_label_
                         error ? (int)strcspn(error, "\n") : 10, error ? error : "no message");
         goto done;
     }
-    result = result ? result : kr_strdup(ctx, "");
-    if (!result) KR_TRY(KR_ERR_MEMORY);
-    result[strcspn(result, "\n")] = 0;
-    if (!forces || !read_numbers(&cell, result, r) || !read_forces(f, &cell, forces, n, r))
+    char *end = result ? strchr(result, '\n') : NULL; /* without it the last number may be cut */
+    if (end) *end = 0;
+    if (!end || !forces || !n || forces[n - 1] != '\n' || !read_numbers(unit, &cell, result, r) ||
+        !read_forces(unit, f, &cell, forces, n, r))
         kr_label_refuse(r, KR_OUTCOME_BAD_OUTPUT, "LAMMPS left no complete result.txt and forces.txt");
     else
         r->has_virial = f->frame->pbc[0] && f->frame->pbc[1] && f->frame->pbc[2];

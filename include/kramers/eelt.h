@@ -39,6 +39,18 @@ typedef struct kr_label_report {
 kr_status kr_label_dataset(kr_context *ctx, const kr_label_options *options, const kr_dataset *dataset,
                            kr_dataset **labelled, kr_label_report *report);
 
+/* Forces and stress of a labelling program against differences of its energies. */
+typedef struct kr_stress_check {
+    int has_virial;
+    double volume;                /* Å³; 0 = not periodic in all directions, nothing is strained then */
+    double virial[9], numeric[9]; /* eV: as labelled; −dE/dε, symmetric */
+    double force, numeric_force;  /* eV/Å along one random direction of all atoms */
+} kr_stress_check;
+/* Labels the first frame, and it strained and moved by ±step (0.002) in seven ways; nothing is labelled twice. Other
+ * results as of kr_label_dataset. */
+kr_status kr_label_check_stress(kr_context *ctx, const kr_label_options *options, const kr_dataset *dataset,
+                                double step, kr_label_report *report, kr_stress_check *check);
+
 /* Runs the task of a folder under its limits: what `kramers eelt exec FOLDER` does. */
 kr_status kr_task_execute(kr_context *ctx, const char *folder);
 

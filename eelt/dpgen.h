@@ -27,15 +27,20 @@ typedef struct kr_dpgen_other {
 extern const kr_dpgen_place kr_dpgen_places[], kr_dpgen_levels[];
 extern const kr_dpgen_other kr_dpgen_others[];
 
-/* list: mapped, differs, ignored, refused. */
+/* list: mapped, differs, ignored, refused, missing (a file). */
 void kr_dpgen_say(kr_dpgen *d, const char *list, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 kr_status kr_dpgen_put(kr_context *ctx, kr_tree *map, const char *key, const kr_tree *value);
 kr_status kr_dpgen_put_real(kr_context *ctx, kr_tree *map, const char *key, double value);
 kr_status kr_dpgen_put_text(kr_context *ctx, kr_tree *map, const char *key, const char *value);
 kr_status kr_dpgen_section(kr_context *ctx, kr_tree *map, const char *key, kr_tree_kind kind, kr_tree **section);
+/* Is it n a number, s a string, N a list of numbers, S of strings, L of lists of strings, m a map? Refused with its
+ * place when not. */
+void kr_dpgen_kind(kr_dpgen *d, const char *key, const kr_tree *value, char kind, int *right);
 double kr_dpgen_number(const kr_tree *value, int *same);
 
+/* dpgen_jobs.c */
+kr_status kr_dpgen_jobs(kr_context *ctx, kr_dpgen *d, const kr_tree *value);
 /* dpgen_label.c: fp_style and what belongs to it; machine.json; finished iterations. */
 kr_status kr_dpgen_label(kr_context *ctx, kr_dpgen *d);
 kr_status kr_dpgen_machine(kr_context *ctx, kr_dpgen *d);

@@ -3,12 +3,14 @@
  *
  * Every key of the two files ends in one of four lists, which the caller hears: mapped, differs (there is something
  * like it, the sentence tells what is not the same), ignored (has no meaning here), refused (the campaign would be
- * another one without it). Units there: pressures bar, time steps ps; here GPa, fs. Keys as in DP-GEN 0.12. */
+ * another one without it, or its value is of the wrong kind; with line and column). Files that are not there are told,
+ * too. Units there: pressures bar, time steps ps; here GPa, fs. Keys as in DP-GEN 0.12. */
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/memory.h"
 #include "eelt/dpgen.h"
+#include <glob.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,11 +79,50 @@ double kr_dpgen_number(const kr_tree *value, int *same) {
 
 /* ---- param.json ---- */
 
-static kr_status add_path(kr_context *ctx, kr_tree *list, const char *prefix, const char *path) {
+/* A value of the wrong kind is refused with its place: *right = 0. */
+void kr_dpgen_kind(kr_dpgen *d, const char *key, const kr_tree *value, char kind, int *right) {
+    static const char *const words[] = {
+        "a number", "a string", "a list of numbers", "a list of strings", "a list of lists of strings", "{ ... }"};
+    static const char kinds[] = "nsNSLm";
+    char place[48];
+    int list = value->kind == KR_TREE_LIST, number = value->kind == KR_TREE_INT || value->kind == KR_TREE_REAL;
+    *right = kind == 'n'   ? number
+             : kind == 's' ? value->kind == KR_TREE_STRING
+             : kind == 'm' ? value->kind == KR_TREE_MAP
+                           : list;
+    for (int i = 0; list && *right && i < value->count; i++) {
+        const kr_tree *item = value->child[i];
+        if (kind == 'L') {
+            kr_dpgen_kind(d, key, item, 'S', right);
+            if (!*right) return;
+        } else {
+            *right =
+                kind == 'N' ? item->kind == KR_TREE_INT || item->kind == KR_TREE_REAL : item->kind == KR_TREE_STRING;
+            if (!*right) value = item;
+        }
+    }
+    if (!*right)
+        kr_dpgen_say(d, "refused", key, "expected %s%s", words[strchr(kinds, kind) - kinds],
+                     kr_tree_place(value, place));
+}
+
+/* Tells of files that are not on this disk (they may be on the one where the campaign will run). */
+static void check_path(kr_dpgen *d, const char *key, const char *path, const kr_tree *value) {
+    glob_t found = {0};
+    char place[48];
+    if (glob(path, 0, NULL, &found) != 0)
+        kr_dpgen_say(d, "missing", key, "'%.200s' is not there%s", path, kr_tree_place(value, place));
+    globfree(&found);
+}
+
+static kr_status add_path(kr_context *ctx, kr_dpgen *d, const char *key, kr_tree *list, const char *prefix,
+                          const kr_tree *value) {
     kr_status status = KR_OK;
     kr_tree *item = NULL;
+    const char *path = value->string;
     char *full = prefix && *prefix && path[0] != '/' ? kr_path_join(ctx, prefix, path) : kr_strdup(ctx, path);
     if (!full) return KR_ERR_MEMORY;
+    check_path(d, key, full, value);
     KR_TRY(kr_tree_new_string(ctx, full, &item));
     KR_TRY(kr_tree_append(ctx, list, &item));
 done:
@@ -100,8 +141,7 @@ static kr_status import_data(kr_context *ctx, kr_dpgen *d, const kr_tree *value)
     KR_TRY(kr_dpgen_section(ctx, d->out, "data", KR_TREE_MAP, &data));
     KR_TRY(kr_dpgen_section(ctx, data, "initial", KR_TREE_LIST, &list));
     for (int i = 0; i < value->count; i++)
-        if (value->child[i]->kind == KR_TREE_STRING)
-            KR_TRY(add_path(ctx, list, text_of(d->param, "init_data_prefix"), value->child[i]->string));
+        KR_TRY(add_path(ctx, d, "init_data_sys", list, text_of(d->param, "init_data_prefix"), value->child[i]));
     kr_dpgen_say(d, "mapped", "init_data_sys", "data.initial, %d folders", list->count);
 done:
     return status;
@@ -118,8 +158,7 @@ static kr_status import_systems(kr_context *ctx, kr_dpgen *d, const kr_tree *val
         KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &one));
         KR_TRY(kr_tree_new(ctx, KR_TREE_LIST, &files));
         for (int k = 0; k < group->count; k++)
-            if (group->child[k]->kind == KR_TREE_STRING)
-                KR_TRY(add_path(ctx, files, text_of(d->param, "sys_configs_prefix"), group->child[k]->string));
+            KR_TRY(add_path(ctx, d, "sys_configs", files, text_of(d->param, "sys_configs_prefix"), group->child[k]));
         snprintf(name, sizeof name, "sys%03d", i);
         KR_TRY(kr_dpgen_put_text(ctx, one, "name", name));
         KR_TRY(kr_tree_set(ctx, one, "files", &files));
@@ -129,88 +168,6 @@ static kr_status import_systems(kr_context *ctx, kr_dpgen *d, const kr_tree *val
 done:
     kr_tree_destroy(&one);
     kr_tree_destroy(&files);
-    return status;
-}
-
-/* Names of the systems of a job. */
-static kr_status job_systems(kr_context *ctx, const kr_tree *index, kr_tree *stage) {
-    kr_status status = KR_OK;
-    kr_tree *list, *item = NULL;
-    char name[32];
-    if (!index) return KR_OK;
-    KR_TRY(kr_dpgen_section(ctx, stage, "systems", KR_TREE_LIST, &list));
-    for (int i = 0; i < index->count; i++) {
-        snprintf(name, sizeof name, "sys%03d", (int)index->child[i]->integer);
-        KR_TRY(kr_tree_new_string(ctx, name, &item));
-        KR_TRY(kr_tree_append(ctx, list, &item));
-    }
-done:
-    return status;
-}
-
-static kr_status scaled_list(kr_context *ctx, const kr_tree *value, double factor, kr_tree *map, const char *key) {
-    kr_status status = KR_OK;
-    kr_tree *list, *item = NULL;
-    KR_TRY(kr_dpgen_section(ctx, map, key, KR_TREE_LIST, &list));
-    for (int i = 0; i < value->count; i++) {
-        KR_TRY(kr_tree_new_real(ctx, value->child[i]->real * factor, &item));
-        KR_TRY(kr_tree_append(ctx, list, &item));
-    }
-done:
-    return status;
-}
-
-static kr_status job_key(kr_context *ctx, kr_dpgen *d, const char *key, const kr_tree *value, kr_tree *stage) {
-    char where[64];
-    snprintf(where, sizeof where, "model_devi_jobs[].%.30s", key);
-    if (!strcmp(key, "sys_idx")) return job_systems(ctx, value, stage);
-    if (!strcmp(key, "temps")) return scaled_list(ctx, value, 1, stage, "T_K");
-    if (!strcmp(key, "press")) return scaled_list(ctx, value, 1e-4, stage, "P_GPa");
-    if (!strcmp(key, "trj_freq") || !strcmp(key, "t_freq"))
-        return kr_dpgen_put_real(ctx, stage, "sample_every", value->real);
-    if (!strcmp(key, "nsteps")) return kr_dpgen_put_real(ctx, stage, "steps", value->real);
-    if (!strcmp(key, "ensemble")) {
-        const char *word = value->kind == KR_TREE_STRING ? value->string : "npt";
-        return kr_dpgen_put_text(ctx, stage, "ensemble",
-                                 !strcmp(word, "npt-a") || !strcmp(word, "npt-aniso") ? "npt-aniso"
-                                 : !strcmp(word, "npt-t") || !strcmp(word, "npt-tri") ? "npt-tri"
-                                 : !strncmp(word, "npt", 3)                           ? "npt-iso"
-                                                                                      : word);
-    }
-    if (key[0] == '_') return KR_OK;
-    if (!strcmp(key, "taut") || !strcmp(key, "taup"))
-        kr_dpgen_say(d, "differs", where, "explore.options.tau_%c_ps holds for all stages", key[3]);
-    else if (!strcmp(key, "dt"))
-        kr_dpgen_say(d, "ignored", where, "there it is read and then overwritten by model_devi_dt; so it is here");
-    else if (!strcmp(key, "template") || !strcmp(key, "rev_mat") || !strcmp(key, "sys_rev_mat"))
-        kr_dpgen_say(d, "refused", where, "a LAMMPS template of your own goes into explore.options.template");
-    else
-        kr_dpgen_say(d, "ignored", where, "no counterpart");
-    return KR_OK;
-}
-
-static kr_status import_jobs(kr_context *ctx, kr_dpgen *d, const kr_tree *value) {
-    kr_status status = KR_OK;
-    kr_tree *explore, *stages, *stage = NULL;
-    const kr_tree *dt = kr_tree_get(d->param, "model_devi_dt");
-    KR_TRY(kr_dpgen_section(ctx, d->out, "explore", KR_TREE_MAP, &explore));
-    KR_TRY(kr_dpgen_put_text(ctx, explore, "engine", "lammps"));
-    KR_TRY(kr_dpgen_put_text(ctx, explore, "schedule", "fixed"));
-    KR_TRY(kr_dpgen_put_real(ctx, explore, "first_ps", 1e9)); /* no short first runs there */
-    KR_TRY(kr_dpgen_section(ctx, explore, "stages", KR_TREE_LIST, &stages));
-    for (int i = 0; i < value->count; i++) {
-        const kr_tree *job = value->child[i];
-        KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &stage));
-        for (int k = 0; k < job->count; k++) KR_TRY(job_key(ctx, d, job->key[k], job->child[k], stage));
-        if (dt) KR_TRY(kr_dpgen_put_real(ctx, stage, "dt_fs", dt->real * 1000));
-        KR_TRY(kr_tree_append(ctx, stages, &stage));
-    }
-    kr_tree *campaign;
-    KR_TRY(kr_dpgen_section(ctx, d->out, "campaign", KR_TREE_MAP, &campaign));
-    KR_TRY(kr_dpgen_put_real(ctx, campaign, "max_iterations", value->count));
-    kr_dpgen_say(d, "mapped", "model_devi_jobs", "explore.stages, %d of them, one iteration each", value->count);
-done:
-    kr_tree_destroy(&stage);
     return status;
 }
 
@@ -230,6 +187,10 @@ static kr_status import_level(kr_context *ctx, kr_dpgen *d, const char *key, con
     kr_tree *examine, *trust;
     int same;
     double number = kr_dpgen_number(value, &same);
+    if (isnan(number) && value->kind != KR_TREE_NULL) {
+        kr_dpgen_kind(d, key, value, 'n', &same);
+        return KR_OK;
+    }
     if (isnan(number) || number >= 1e9) { /* 1e10 is its word for "off" */
         kr_dpgen_say(d, "mapped", key, "off");
         return KR_OK;
@@ -246,9 +207,12 @@ done:
 static kr_status import_simple(kr_context *ctx, kr_dpgen *d, const char *key, const kr_tree *value, int *found) {
     kr_status status = KR_OK;
     kr_tree *section;
+    int right;
     *found = 1;
     for (const kr_dpgen_place *p = kr_dpgen_places; p->key; p++) {
         if (strcmp(p->key, key)) continue;
+        kr_dpgen_kind(d, key, value, 'n', &right);
+        if (!right) goto done;
         KR_TRY(kr_dpgen_section(ctx, d->out, p->section, KR_TREE_MAP, &section));
         KR_TRY(kr_dpgen_put_real(ctx, section, p->name, value->real * p->factor));
         kr_dpgen_say(d, p->note ? "differs" : "mapped", key, "%s.%s%s%s", p->section, p->name, p->note ? ": " : "",
@@ -268,15 +232,42 @@ done:
     return status;
 }
 
+/* Times of thermostat and barostat. */
+static kr_status import_time(kr_context *ctx, kr_dpgen *d, const char *key, const kr_tree *value) {
+    kr_status status = KR_OK;
+    kr_tree *explore, *options;
+    const char *name = key[strlen(key) - 1] == 't' ? "tau_t_ps" : "tau_p_ps";
+    int right;
+    kr_dpgen_kind(d, key, value, 'n', &right);
+    if (!right) goto done;
+    KR_TRY(kr_dpgen_section(ctx, d->out, "explore", KR_TREE_MAP, &explore));
+    KR_TRY(kr_dpgen_section(ctx, explore, "options", KR_TREE_MAP, &options));
+    KR_TRY(kr_dpgen_put_real(ctx, options, name, value->real));
+    kr_dpgen_say(d, "mapped", key, "explore.options.%s", name);
+done:
+    return status;
+}
+
 static kr_status import_key(kr_context *ctx, kr_dpgen *d, const char *key, const kr_tree *value) {
     kr_status status = KR_OK;
     kr_tree *campaign;
-    int found;
+    int found, right;
     char place[48];
     if (key[0] == '_') return KR_OK;
+    static const struct {
+        const char *key;
+        char kind;
+    } kinds[] = {{"init_data_sys", 'S'}, {"sys_configs", 'L'}, {"default_training_param", 'm'},
+                 {"type_map", 'S'},      {"fp_style", 's'},    {"model_devi_dt", 'n'}};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (!strcmp(kinds[k].key, key)) {
+            kr_dpgen_kind(d, key, value, kinds[k].kind, &right);
+            if (!right) return KR_OK;
+        }
+    if (!strcmp(key, "model_devi_taut") || !strcmp(key, "model_devi_taup")) return import_time(ctx, d, key, value);
     if (!strcmp(key, "init_data_sys")) return import_data(ctx, d, value);
     if (!strcmp(key, "sys_configs")) return import_systems(ctx, d, value);
-    if (!strcmp(key, "model_devi_jobs")) return import_jobs(ctx, d, value);
+    if (!strcmp(key, "model_devi_jobs")) return kr_dpgen_jobs(ctx, d, value);
     if (!strcmp(key, "default_training_param")) return import_training(ctx, d, value);
     if (!strcmp(key, "fp_style")) return kr_dpgen_label(ctx, d);
     if (!strcmp(key, "type_map")) {

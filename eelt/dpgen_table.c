@@ -21,7 +21,7 @@ const kr_dpgen_place kr_dpgen_levels[] = {{"model_devi_f_trust_lo", "trust", "f_
 
 /* What has no place and why; refused when leaving it out would change the campaign. */
 const kr_dpgen_other kr_dpgen_others[] = {
-    {"mass_map", "ignored", "standard atomic weights are used"},
+    {"mass_map", "differs", "standard atomic weights are used; explore.options of LAMMPS can set others"},
     {"init_data_prefix", "mapped", "with init_data_sys"},
     {"sys_configs_prefix", "mapped", "with sys_configs"},
     {"init_batch_size", "ignored", "model.training.training.training_data.batch_size holds for all"},

@@ -77,6 +77,25 @@ done:
     return status;
 }
 
+/* DP-GEN2's rule: a share of the frames is always a candidate there, so it is the level that has to settle. */
+static kr_status level_settled(kr_context *ctx, kr_campaign *m, verdict *v, int *hold) {
+    enum { CHECKED = 2 };
+    static const double tolerance = 0.05; /* eV/Å */
+    kr_status status = KR_OK;
+    double lo[CHECKED], opening;
+    *hold = 1;
+    for (int k = 0; k < CHECKED && *hold; k++) {
+        int iteration = m->iteration - (CHECKED - 1 - k);
+        KR_TRY(kr_campaign_get_metric(ctx, m, iteration, "levels", "f_lo", &lo[k]));
+        KR_TRY(kr_campaign_get_metric(ctx, m, iteration, "plan", "opening", &opening));
+        *hold = isfinite(lo[k]) && (iteration == m->iteration || opening == m->opening);
+    }
+    *hold = *hold && kr_levels_settled(CHECKED, lo, CHECKED, tolerance);
+    if (!*hold) say(v, "the adapted level has not settled within %g eV/A over %d iterations", tolerance, CHECKED);
+done:
+    return status;
+}
+
 /* (b) and (c). */
 static kr_status audit_holds(kr_context *ctx, kr_campaign *m, verdict *v, int *hold) {
     kr_status status = KR_OK;
@@ -135,7 +154,10 @@ static kr_status judge(kr_context *ctx, kr_campaign *m, verdict *v) {
     if (m->final) return judge_final(ctx, m, v);
     v->opening = m->opening;
     if (m->bootstrap) return KR_OK;
-    KR_TRY(fractions_hold(ctx, m, v, &fractions));
+    if (m->config.examine.levels == KR_LEVELS_DPGEN2)
+        KR_TRY(level_settled(ctx, m, v, &fractions));
+    else
+        KR_TRY(fractions_hold(ctx, m, v, &fractions));
     KR_TRY(audit_holds(ctx, m, v, &audit));
     v->window = fractions && audit;
     if (!v->window) goto done;

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/frame_table.h"
 #include "eelt/ensemble.h"
+#include "eelt/novelty.h"
 #include "potential/model_frames.h"
 #include <kramers/audit.h>
 #include <math.h>
@@ -48,6 +49,11 @@ static void score_rest(const kr_ensemble_work *w, int index, const kr_frame *f, 
 
 kr_status kr_audit_score(kr_context *ctx, const kr_potential *potential, int index, const kr_dataset *labelled,
                          const int *run, const int *cell, kr_scored *scored) {
+    return kr_novelty_score(ctx, potential, NULL, index, labelled, run, cell, scored);
+}
+
+kr_status kr_novelty_score(kr_context *ctx, const kr_potential *potential, kr_novelty *novelty, int index,
+                           const kr_dataset *labelled, const int *run, const int *cell, kr_scored *scored) {
     kr_status status = KR_OK;
     kr_model_frames frames = {.map = NULL};
     kr_ensemble_work work = {.nmodels = 0};
@@ -58,6 +64,7 @@ kr_status kr_audit_score(kr_context *ctx, const kr_potential *potential, int ind
                         kr_potential_nmodels(potential));
     long total = kr_dataset_frames(labelled);
     KR_TRY(kr_ensemble_begin(ctx, potential, &work));
+    work.novelty = novelty;
     KR_TRY(kr_model_frames_begin(ctx, kr_potential_model(potential, 0), labelled, &frames));
     for (int q = 0; q < labelled->nsystems; q++)
         for (int f = 0; f < labelled->system[q]->nframes; f++, k++) {

@@ -15,6 +15,7 @@
 #include "eelt/explorer.h"
 #include "eelt/label_store.h"
 #include "eelt/ledger.h"
+#include "eelt/novelty.h"
 #include <kramers/campaign.h>
 #include <kramers/examine.h>
 #include <kramers/potential.h>
@@ -128,7 +129,13 @@ kr_status kr_data_list_read(kr_context *ctx, const kr_campaign *campaign, const 
 
 /* Paths of this iteration's models (absolute), and the potential made of them. */
 kr_status kr_campaign_models(kr_context *ctx, kr_campaign *campaign, int iteration, int *n, char ***paths);
-kr_status kr_campaign_potential(kr_context *ctx, kr_campaign *campaign, kr_potential **potential);
+kr_status kr_campaign_potential(kr_context *ctx, kr_campaign *campaign, kr_potential **potential, kr_novelty **novelty);
+/* Path of the novelty of a model, NULL when the deviation of an ensemble is examined. */
+#define KR_CAMPAIGN_NOVELTY "novelty"
+char *kr_campaign_novelty(kr_context *ctx, const kr_campaign *campaign, const char *model);
+/* Makes it for the iteration's model: of the data in the list, sized by validation data where there are any. */
+kr_status kr_campaign_make_novelty(kr_context *ctx, const kr_campaign *campaign, const kr_data_list *list,
+                                   int nvalidation, char *const *validation);
 
 /* Frames that the ledger knows. */
 typedef struct kr_frame_row {

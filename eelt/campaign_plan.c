@@ -81,11 +81,12 @@ kr_status kr_plan_load(kr_context *ctx, kr_campaign *m) {
     const kr_config *c = &m->config;
     double opening = NAN, final = NAN, value;
     int before = m->iteration - 1;
+    int grade = c->examine.method == KR_NOVELTY_MAXVOL; /* one indicator, in the place of the force deviation */
     struct {
         const char *name;
         double *level, initial;
-    } levels[] = {{"f_lo", &m->levels.f_lo, c->trust.f_lo},
-                  {"f_hi", &m->levels.f_hi, c->trust.f_hi},
+    } levels[] = {{"f_lo", &m->levels.f_lo, grade ? c->trust.gamma_lo : c->trust.f_lo},
+                  {"f_hi", &m->levels.f_hi, grade ? c->trust.gamma_hi : c->trust.f_hi},
                   {"v_lo", &m->levels.v_lo, c->trust.v_lo},
                   {"v_hi", &m->levels.v_hi, c->trust.v_hi}};
     KR_TRY(kr_campaign_get_metric(ctx, m, before, "next", "opening", &opening));

@@ -57,6 +57,7 @@ done:
 static kr_status score_frames(kr_context *ctx, kr_campaign *m, kr_scored_set *s) {
     kr_status status = KR_OK;
     kr_potential *potential = NULL;
+    kr_novelty *novelty = NULL;
     int *run = NULL, *cell = NULL;
     KR_NEW(ctx, s->scored, (size_t)s->set.n + 1);
     KR_NEW(ctx, run, (size_t)s->set.n + 1);
@@ -65,9 +66,10 @@ static kr_status score_frames(kr_context *ctx, kr_campaign *m, kr_scored_set *s)
         run[k] = (int)s->set.row[k].run;
         cell[k] = s->set.row[k].cell;
     }
-    KR_TRY(kr_campaign_potential(ctx, m, &potential));
-    KR_TRY(kr_audit_score(ctx, potential, 0, s->labelled, run, cell, s->scored));
+    KR_TRY(kr_campaign_potential(ctx, m, &potential, &novelty));
+    KR_TRY(kr_novelty_score(ctx, potential, novelty, 0, s->labelled, run, cell, s->scored));
 done:
+    kr_novelty_destroy(&novelty);
     kr_potential_destroy(&potential);
     kr_free(run);
     kr_free(cell);

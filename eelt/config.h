@@ -107,7 +107,7 @@ typedef struct kr_config_system {
 } kr_config_system;
 
 typedef struct kr_config_examine {
-    int levels, rule; /* levels: kr_config_levels; rule: kr_class_rule */
+    int method, levels, rule; /* method: kr_novelty_method; levels: kr_config_levels; rule: kr_class_rule */
     int64_t skip_steps;
     const kr_tree *trust;
 } kr_config_examine;
@@ -115,6 +115,7 @@ enum { KR_LEVELS_FIXED, KR_LEVELS_CALIBRATED, KR_LEVELS_DPGEN, KR_LEVELS_DPGEN2 
 
 typedef struct kr_config_trust {
     double f_lo, f_hi, v_lo, v_hi; /* NaN: not used */
+    double gamma_lo, gamma_hi;     /* of maxvol */
 } kr_config_trust;
 
 typedef struct kr_config_select {

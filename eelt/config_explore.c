@@ -5,6 +5,7 @@
 #include "eelt/config.h"
 #include "eelt/explorer.h"
 #include "eelt/generate.h"
+#include "eelt/novelty.h"
 #include <fnmatch.h>
 #include <glob.h>
 #include <math.h>
@@ -135,6 +136,31 @@ static kr_status check_engine(kr_context *ctx, const kr_config *c) {
     return status;
 }
 
+/* One model has no deviation; the last layer is asked for one model, by the built-in engine. */
+static kr_status check_method(kr_context *ctx, const kr_config *c) {
+    const kr_tree *given = kr_tree_get(c->top.examine, "method");
+    if (!given) given = c->top.examine ? c->top.examine : c->top.model;
+    int deviation = c->examine.method == KR_NOVELTY_DEVIATION;
+    if (!given || c->model.ensemble < 1) return KR_OK; /* was told */
+    if (c->trust.gamma_lo >= c->trust.gamma_hi)
+        return kr_config_told(ctx,
+                              kr_parameter_fail(ctx, "examine.trust", "gamma_lo", c->examine.trust,
+                                                "%g is not below gamma_hi, %g", c->trust.gamma_lo, c->trust.gamma_hi));
+    if (deviation && c->model.ensemble == 1)
+        return kr_config_told(ctx, kr_parameter_fail(ctx, "examine", "method", given,
+                                                     "one model (model.ensemble) has no deviation: expected posterior "
+                                                     "or maxvol"));
+    if (!deviation && c->model.ensemble != 1)
+        return kr_config_told(ctx, kr_parameter_fail(ctx, "examine", "method", given,
+                                                     "is for one model, model.ensemble is %d", c->model.ensemble));
+    if (!deviation && c->explore.engine && strcmp(c->explore.engine, "builtin"))
+        return kr_config_told(ctx, kr_parameter_fail(ctx, "examine", "method", given,
+                                                     "explore.engine %s examines by the deviation of an ensemble only; "
+                                                     "builtin can do this",
+                                                     c->explore.engine));
+    return KR_OK;
+}
+
 kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
     kr_status status = KR_OK;
     KR_TRY(kr_config_section(ctx, c, kr_config_explore_table, c->top.explore, "explore", &c->explore));
@@ -154,6 +180,7 @@ kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
         KR_TRY(
             kr_config_told(ctx, kr_parameter_fail(ctx, "examine.trust", "f_lo_eV_per_A", c->examine.trust,
                                                   "%g is not below f_hi_eV_per_A, %g", c->trust.f_lo, c->trust.f_hi)));
+    KR_TRY(check_method(ctx, c));
     KR_TRY(kr_config_section(ctx, c, kr_config_select_table, c->top.select, "select", &c->select));
 done:
     return status;

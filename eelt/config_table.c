@@ -60,7 +60,8 @@ const kr_parameter kr_config_data_table[] = {
     {0}};
 
 const kr_parameter kr_config_model_table[] = {
-    INT(kr_config_model, "ensemble", ensemble, "4", "[2, 32]", "models that differ in their seeds"),
+    INT(kr_config_model, "ensemble", ensemble, "4", "[1, 32]",
+        "models that differ in their seeds; 1: examine.method tells what is new"),
     TREE(kr_config_model, "training", training, NULL,
          "input.json of DeePMD-kit or its path; systems, seeds and type_map are filled in"),
     TREE(kr_config_model, "warm_start", warm_start, "null", "how later iterations go on from the models before"),
@@ -181,6 +182,12 @@ const kr_parameter kr_config_system_table[] = {
 
 #define X kr_config_examine
 const kr_parameter kr_config_examine_table[] = {
+    {.name = "method",
+     .type = KR_PARAMETER_CHOICE,
+     .offset = offsetof(X, method),
+     .initial = "\"deviation\"",
+     .allowed = "deviation|posterior|maxvol",
+     .help = "what tells a new frame: the ensemble's disagreement, or the last layer of a single model"},
     {.name = "levels",
      .type = KR_PARAMETER_CHOICE,
      .offset = offsetof(X, levels),
@@ -203,6 +210,8 @@ const kr_parameter kr_config_trust_table[] = {
     REAL(T, "f_hi_eV_per_A", f_hi, "0.35", "> 0", "failed from here", .unit = "eV/A"),
     REAL(T, "v_lo_eV", v_lo, "null", ">= 0", "virial deviation per atom; null = not used", .unit = "eV"),
     REAL(T, "v_hi_eV", v_hi, "null", "> 0", "failed from here", .unit = "eV"),
+    REAL(T, "gamma_lo", gamma_lo, "2", ">= 0", "examine.method maxvol: candidates from this grade"),
+    REAL(T, "gamma_hi", gamma_hi, "10", "> 0", "failed from here"),
     {0}};
 
 #define L kr_config_select

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "eelt/ensemble.h"
 #include "core/error.h"
+#include "eelt/novelty.h"
 #include "potential/model_frames.h"
 #include <kramers/deviation.h>
 #include <math.h>
@@ -41,10 +42,15 @@ kr_status kr_ensemble_frame(kr_context *ctx, kr_ensemble_work *w, const kr_frame
     w->epsilon = NULL;
     w->u = NAN;
     w->atom = -1;
-    if (nm < 2) goto done;
+    if (nm < 2 && !w->novelty) goto done;
     double *epsilon = w->room[1].data;
-    for (size_t m = 0; m < nm; m++) w->of_model[m] = result.force + 3 * n * m;
-    kr_deviation_force(w->nmodels, f->natoms, w->of_model, -1, epsilon);
+    if (nm < 2) {
+        KR_TRY(kr_novelty_frame(ctx, w->novelty, f->natoms, f->coord, f->type, kr_frame_box(f), kr_frame_pbc(f),
+                                f->label[KR_LABEL_FPARAM], f->label[KR_LABEL_APARAM], epsilon));
+    } else {
+        for (size_t m = 0; m < nm; m++) w->of_model[m] = result.force + 3 * n * m;
+        kr_deviation_force(w->nmodels, f->natoms, w->of_model, -1, epsilon);
+    }
     w->epsilon = epsilon;
     for (int i = 0; i < f->natoms; i++)
         if (!(epsilon[i] <= w->u)) {

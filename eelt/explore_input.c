@@ -146,6 +146,10 @@ kr_status kr_explore_input_write(kr_context *ctx, const kr_explore_spec *s, cons
     writer w = {.ctx = ctx};
     put_texts(&w, "models", s->nmodels, s->models);
     put_int(&w, "driver", s->driver);
+    if (s->novelty) {
+        key(&w, "novelty");
+        put_text(&w, s->novelty);
+    }
     put_texts(&w, "elements", s->ntypes, s->names);
     if (s->masses) put_reals(&w, "masses_amu", (size_t)s->ntypes, s->masses);
     put_int(&w, "ensemble", s->ensemble);
@@ -179,6 +183,7 @@ kr_status kr_explore_input_write(kr_context *ctx, const kr_explore_spec *s, cons
 
 typedef struct fields {
     const kr_tree *models, *elements, *masses, *T, *P, *options, *types, *coord, *velocity, *box, *pbc;
+    const char *novelty;
     int64_t steps, seed;
     int driver, ensemble, sample_every, reservoir, stop;
     double dt, f_lo, f_hi, v_lo, v_hi, correlation, mc_swap, temperature_hi, volume_factor, closest;
@@ -187,6 +192,7 @@ typedef struct fields {
 #define FIELD(word, kind, place, ...) \
     { .name = word, .type = KR_PARAMETER_##kind, .offset = offsetof(fields, place), __VA_ARGS__ }
 static const kr_parameter table[] = {FIELD("models", TEXTS, models),
+                                     FIELD("novelty", TEXT, novelty, .initial = "null"),
                                      FIELD("driver", INT, driver, .range = ">= 0"),
                                      FIELD("elements", TEXTS, elements),
                                      FIELD("masses_amu", REALS, masses, .initial = ""),
@@ -250,6 +256,7 @@ static kr_status take_fields(kr_context *ctx, const fields *f, kr_explore_input 
     kr_frame *frame = &s->frame;
     double options[6], pbc[3];
     *s = (kr_explore_spec){.driver = f->driver,
+                           .novelty = f->novelty,
                            .ensemble = (kr_ensemble)f->ensemble,
                            .steps = f->steps,
                            .dt_fs = f->dt,

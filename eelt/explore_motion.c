@@ -4,6 +4,7 @@
 #include "core/elements.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "eelt/novelty.h"
 #include <math.h>
 #include <string.h>
 
@@ -32,7 +33,10 @@ static kr_status load_models(kr_context *ctx, kr_motion *m) {
     o.used_types = used;
     KR_TRY(kr_potential_load(ctx, 1, &s->models[s->driver], &o, &m->driver));
     KR_TRY(kr_workspace_create(ctx, m->driver, &m->driver_scratch));
-    if (s->nmodels == 1) goto done;
+    if (s->nmodels == 1) {
+        if (s->novelty) KR_TRY(kr_novelty_read(ctx, s->novelty, m->driver, &m->novelty));
+        goto done;
+    }
     KR_NEW(ctx, rest, (size_t)s->nmodels);
     for (int k = 0, at = 0; k < s->nmodels; k++)
         if (k != s->driver) rest[at++] = s->models[k];
@@ -82,6 +86,7 @@ done:
 }
 
 void kr_motion_free(kr_motion *m) {
+    kr_novelty_destroy(&m->novelty);
     kr_workspace_destroy(&m->driver_scratch);
     kr_workspace_destroy(&m->others_scratch);
     kr_potential_destroy(&m->driver);
@@ -143,7 +148,13 @@ kr_status kr_motion_deviation(kr_context *ctx, kr_motion *m, kr_deviation *d) {
     int models = m->input->spec.nmodels;
     double sigma[9], mean, square = 0;
     *d = (kr_deviation){0};
-    if (models == 1 || m->n == 0) return KR_OK;
+    if (m->n == 0 || (models == 1 && !m->novelty)) return KR_OK;
+    if (models == 1) {
+        KR_TRY(kr_novelty_frame(ctx, m->novelty, m->n, m->x, m->model_type, m->has_box ? m->box : NULL,
+                                m->input->spec.frame.pbc, NULL, NULL, m->epsilon));
+        kr_deviation_summary(m->n, m->epsilon, &d->max_f, &d->min_f, &d->avg_f);
+        goto done;
+    }
     const kr_result rest = {.energy = m->all_energy + 1, .force = m->all_force, .virial = m->all_virial + 9};
     KR_TRY(evaluate(ctx, m, m->others, m->others_scratch, m->x, m->box, &rest));
     m->all_energy[0] = m->energy;

@@ -35,6 +35,7 @@ typedef struct kr_motion {
     /* The driving model is prepared alone, the others together: forces do not depend on who watches. */
     kr_potential *driver, *others;
     kr_workspace *driver_scratch, *others_scratch;
+    struct kr_novelty *novelty;                /* examines when the driver is alone; NULL = nothing does */
     double *all_force;                         /* [nmodels − 1][n][3] */
     double *all_energy, *all_virial, *epsilon; /* [nmodels], [nmodels][9], [n] */
     const double **force_of;                   /* [nmodels] */

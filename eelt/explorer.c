@@ -147,6 +147,7 @@ kr_status kr_explorer_key(kr_context *ctx, const kr_explorer *e, const kr_explor
     kr_digest_text(digest, e->kind->name);
     KR_TRY(e->kind->fingerprint(ctx, e->state, digest));
     for (int m = 0; m < s->nmodels; m++) KR_TRY(kr_digest_file(ctx, digest, s->models[m]));
+    if (s->novelty) KR_TRY(kr_digest_file(ctx, digest, s->novelty));
     add_frame(s, digest);
     for (int t = 0; s->masses && t < s->ntypes; t++) kr_digest_add(digest, &s->masses[t], sizeof s->masses[t]);
     const int64_t integers[] = {s->driver,        s->ensemble,  s->steps, s->sample_every,

@@ -47,6 +47,7 @@ typedef struct kr_explore_spec {
     double dt_fs;
     int sample_every;              /* steps */
     uint64_t seed;                 /* of velocities, noise and choice */
+    const char *novelty;           /* file that examines for a single model (novelty.h); NULL = deviations */
     double f_lo, f_hi, v_lo, v_hi; /* levels; INFINITY = off */
     int reservoir;                 /* accurate frames kept */
     double correlation_ps;         /* at most one accurate frame in so long */

@@ -52,13 +52,15 @@ static kr_status prepare(kr_context *ctx, const void *state, const kr_explore_sp
     const builtin *b = state;
     kr_status status = KR_OK;
     kr_explore_spec s = *spec;
-    char **models = NULL;
+    char **models = NULL, *novelty = NULL;
     /* the checkpoint last: without it the run begins anew, with it everything that it speaks of is there */
     static const char *const kept[] = {KR_EXPLORE_CANDIDATES ".part", KR_EXPLORE_CANDIDATES, KR_EXPLORE_THERMO,
                                        KR_EXPLORE_DEVIATIONS, KR_EXPLORE_CHECKPOINT};
     KR_NEW(ctx, models, (size_t)s.nmodels);
     for (int m = 0; m < s.nmodels; m++) KR_TRY(kr_explore_full_path(ctx, spec->models[m], &models[m]));
     s.models = (const char *const *)models;
+    if (spec->novelty) KR_TRY(kr_explore_full_path(ctx, spec->novelty, &novelty));
+    s.novelty = novelty;
     KR_TRY(kr_explore_input_write(ctx, &s, &b->options, folder));
     for (size_t i = 0; spec->previous && i < sizeof kept / sizeof *kept; i++)
         KR_TRY(kr_explore_copy(ctx, spec->previous, folder, kept[i]));
@@ -67,6 +69,7 @@ static kr_status prepare(kr_context *ctx, const void *state, const kr_explore_sp
 done:
     for (int m = 0; models && m < s.nmodels; m++) kr_free(models[m]);
     kr_free(models);
+    kr_free(novelty);
     return status;
 }
 

@@ -35,19 +35,27 @@ static double typical_length(long n, int width, const double *rows) {
     return n ? sqrt(sum / (double)n) : 0;
 }
 
+kr_status kr_maxvol_of(kr_context *ctx, int width, long n, const double *rows, kr_maxvol **maxvol) {
+    double length = typical_length(n, width, rows);
+    *maxvol = NULL;
+    if (!(length > 0)) return KR_OK;
+    kr_status status = kr_maxvol_create(ctx, width, START * length, maxvol);
+    if (status == KR_OK) status = kr_maxvol_extend(ctx, *maxvol, n, rows, 0, THRESHOLD, NULL);
+    if (status < 0) kr_maxvol_destroy(maxvol);
+    return status;
+}
+
 static kr_status one_element(kr_context *ctx, int element, const kr_feature_rows *known, const kr_feature_rows *rows,
                              double *grade) {
     kr_status status = KR_OK;
     kr_maxvol *maxvol = NULL;
-    double *a = NULL, *b = NULL, *g = NULL, length;
+    double *a = NULL, *b = NULL, *g = NULL;
     long *from = NULL, *frame = NULL, nknown, n;
     KR_TRY(kr_element_rows(ctx, known, NULL, element, &nknown, &a, &from));
     KR_TRY(kr_element_rows(ctx, rows, NULL, element, &n, &b, &frame));
-    length = typical_length(nknown, rows->width, a);
     KR_NEW(ctx, g, (size_t)n + 1);
-    if (nknown && length > 0) {
-        KR_TRY(kr_maxvol_create(ctx, rows->width, START * length, &maxvol));
-        KR_TRY(kr_maxvol_extend(ctx, maxvol, nknown, a, 0, THRESHOLD, NULL));
+    KR_TRY(kr_maxvol_of(ctx, rows->width, nknown, a, &maxvol));
+    if (maxvol) {
         KR_TRY(kr_maxvol_grades(ctx, maxvol, n, b, g));
     } else {
         for (long i = 0; i < n; i++) g[i] = INFINITY;

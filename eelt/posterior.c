@@ -106,6 +106,18 @@ done:
     return status;
 }
 
+void kr_posterior_matrix(const kr_posterior *p, int element, double *matrix) {
+    size_t m = (size_t)p->m;
+    const double *q = p->vectors + (size_t)element * m * m, *values = p->values + (size_t)element * m;
+    memset(matrix, 0, m * m * sizeof *matrix);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double sum = 0;
+            for (size_t k = 0; k < m; k++) sum += q[i * m + k] * q[j * m + k] / (values[k] + p->sigma * p->sigma);
+            matrix[i * m + j] = matrix[j * m + i] = p->alpha * p->alpha * sum;
+        }
+}
+
 kr_status kr_posterior_frame_variance(kr_context *ctx, const kr_posterior *p, long nframes, const double *frames,
                                       double *variance) {
     kr_status status = KR_OK;

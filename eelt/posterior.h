@@ -21,6 +21,8 @@ void kr_posterior_set(kr_posterior *posterior, double alpha, double sigma);
  * from a logarithmic grid over the scale of G, α from it. They are set, too. */
 kr_status kr_posterior_fit(kr_context *ctx, kr_posterior *posterior, long nframes, const double *frames,
                            const double *residual, double *alpha, double *sigma);
+/* matrix [m][m] of an element: α² (G + ς²)⁻¹, of which the variance of a row is the quadratic form. */
+void kr_posterior_matrix(const kr_posterior *posterior, int element, double *matrix);
 /* variance [n] of rows. */
 kr_status kr_posterior_variance(kr_context *ctx, const kr_posterior *posterior, long n, const int *type,
                                 const double *rows, double *variance);

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "eelt/ensemble.h"
 #include "eelt/explorer.h"
+#include "eelt/novelty.h"
 #include "potential/model_frames.h"
 #include <kramers/select.h>
 #include <math.h>
@@ -98,6 +99,11 @@ void kr_candidates_free(kr_candidate **meta) {
 
 kr_status kr_candidates_evaluate(kr_context *ctx, const kr_potential *potential, const kr_dataset *candidates,
                                  kr_candidate *meta) {
+    return kr_novelty_evaluate(ctx, potential, NULL, candidates, meta);
+}
+
+kr_status kr_novelty_evaluate(kr_context *ctx, const kr_potential *potential, kr_novelty *novelty,
+                              const kr_dataset *candidates, kr_candidate *meta) {
     kr_status status = KR_OK;
     kr_model_frames frames = {.map = NULL};
     kr_ensemble_work work = {.nmodels = 0};
@@ -106,6 +112,7 @@ kr_status kr_candidates_evaluate(kr_context *ctx, const kr_potential *potential,
         return KR_ERROR(ctx, KR_ERR_ARGUMENT, "potential, candidates and meta must not be NULL");
     long total = kr_dataset_frames(candidates);
     KR_TRY(kr_ensemble_begin(ctx, potential, &work));
+    work.novelty = novelty;
     KR_TRY(kr_model_frames_begin(ctx, kr_potential_model(potential, 0), candidates, &frames));
     for (int s = 0; s < candidates->nsystems; s++)
         for (int f = 0; f < candidates->system[s]->nframes; f++, k++) {

@@ -20,7 +20,7 @@ typedef struct run {
 typedef struct exploring {
     kr_campaign *m;
     int nmodels, nruns;
-    char **models;
+    char **models, *novelty;
     run *run; /* [nruns] */
     kr_string command;
     kr_explore_result last; /* of collect, for record */
@@ -31,6 +31,7 @@ static void clear(kr_campaign *m) {
     if (!e) return;
     if (e->models) kr_names_free(e->nmodels, e->models);
     kr_free(e->run);
+    kr_free(e->novelty);
     kr_free(e->command.data);
     kr_free(e);
     m->state = NULL;
@@ -124,6 +125,7 @@ static kr_status make_spec(kr_context *ctx, const exploring *e, const run *r, st
     KR_TRY(start_frame(ctx, m, r, s, &spec->frame));
     spec->nmodels = e->nmodels;
     spec->models = (const char *const *)e->models;
+    spec->novelty = e->novelty;
     spec->driver = o->driver ? r->replica % e->nmodels : 0;
     spec->ntypes = m->config.nelements;
     spec->names = m->config.element;
@@ -336,8 +338,10 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     m->state = e;
     e->m = m;
     KR_TRY(kr_campaign_models(ctx, m, m->iteration, &e->nmodels, &e->models));
+    e->novelty = kr_campaign_novelty(ctx, m, e->models[0]);
     KR_TRY(make_runs(ctx, e));
-    kr_campaign_say(m, "  explore: %d runs, levels %.4g and %.4g eV/A", e->nruns, m->levels.f_lo, m->levels.f_hi);
+    kr_campaign_say(m, "  explore: %d runs, levels %.4g and %.4g%s", e->nruns, m->levels.f_lo, m->levels.f_hi,
+                    m->config.examine.method == KR_NOVELTY_MAXVOL ? "" : " eV/A");
     KR_TRY(kr_db_begin(ctx, m->db));
     for (int k = 0; k < e->nruns && status == KR_OK; k++) status = add_task(ctx, e, &e->run[k]);
     KR_TRY(kr_db_end(ctx, m->db, status));

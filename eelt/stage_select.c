@@ -132,6 +132,7 @@ static kr_status choose(kr_context *ctx, selecting *s, const char *where, long m
     kr_data_list list = {0};
     kr_dataset *training = NULL;
     kr_potential *potential = NULL;
+    kr_novelty *novelty = NULL;
     kr_selection *selection = NULL;
     kr_select_options options;
     *chosen = 0;
@@ -143,8 +144,9 @@ static kr_status choose(kr_context *ctx, selecting *s, const char *where, long m
     KR_TRY(kr_data_list_make(ctx, m, &list));
     KR_TRY(kr_data_list_read(ctx, m, &list, &training));
     if (!m->bootstrap) {
-        KR_TRY(kr_campaign_potential(ctx, m, &potential));
-        status = kr_candidates_evaluate(ctx, potential, set.data, meta); /* largest force, atom of the deviation */
+        KR_TRY(kr_campaign_potential(ctx, m, &potential, &novelty));
+        status =
+            kr_novelty_evaluate(ctx, potential, novelty, set.data, meta); /* largest force, atom of the deviation */
         if (status != KR_OK) goto done;
     }
     KR_TRY(kr_select(ctx, &options, potential, set.data, meta, training, &selection));
@@ -158,6 +160,7 @@ static kr_status choose(kr_context *ctx, selecting *s, const char *where, long m
     radius[1] = selection->radius_after;
 done:
     kr_selection_destroy(&selection);
+    kr_novelty_destroy(&novelty);
     kr_potential_destroy(&potential);
     kr_dataset_destroy(&training);
     kr_data_list_free(&list);

@@ -342,6 +342,8 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     const kr_work queue = {"train", t, prepare, collect, NULL, NULL};
     KR_TRY(kr_campaign_queue(ctx, m, KR_CONFIG_TRAIN, &queue));
     if (status == KR_OK) KR_TRY(all_there(ctx, t));
+    if (status == KR_OK && m->config.examine.method != KR_NOVELTY_DEVIATION)
+        KR_TRY(kr_campaign_make_novelty(ctx, m, &t->data, t->nvalidation, t->validation));
 done:
     return status;
 }

@@ -39,7 +39,7 @@ while read -r words; do has err "$words"; done <<'TEXT'
 campaign: unknown key "nam" (line 2, column 23)
 did you mean "name"
 campaign.elements: "Qq" is no element (line 2
-model.ensemble: found 0, expected an integer \[2, 32\] (line 3
+model.ensemble: found 0, expected an integer \[1, 32\] (line 3
 model.descriptor: unknown key "rcutt" (line 4
 did you mean "rcut"
 training: unknown key "numb_stepps" (line 7

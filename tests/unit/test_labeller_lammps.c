@@ -5,20 +5,8 @@
 #include "core/memory.h"
 #include "eelt/labeller.h"
 #include "kr_test.h"
+#include "test_folder.h"
 #include <unistd.h>
-
-static char folder[64];
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_lmp_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
 
 /* Two atoms in a cell that LAMMPS takes as it is. */
 static const int type[2] = {0, 1};
@@ -54,9 +42,9 @@ static kr_label_result read_with(kr_context *ctx, const kr_labeller *l, const ch
                                  const char *forces, size_t nf, int exit_status) {
     kr_usage usage = {.exit_status = exit_status};
     kr_label_result r = {.force = force};
-    kr_assert_ok(ctx, kr_file_write(ctx, folder, "result.txt", result, nr));
-    kr_assert_ok(ctx, kr_file_write(ctx, folder, "forces.txt", forces, nf));
-    kr_assert_ok(ctx, kr_labeller_read(ctx, l, &label, folder, &usage, &r));
+    kr_assert_ok(ctx, kr_file_write(ctx, kr_test_folder, "result.txt", result, nr));
+    kr_assert_ok(ctx, kr_file_write(ctx, kr_test_folder, "forces.txt", forces, nf));
+    kr_assert_ok(ctx, kr_labeller_read(ctx, l, &label, kr_test_folder, &usage, &r));
     return r;
 }
 #define WHOLE(text) (text), sizeof(text) - 1
@@ -112,7 +100,7 @@ static void test_damaged(void **state) {
     assert_int_equal(read_with(ctx, l, WHOLE(result_text), WHOLE(lost_atom), 0).outcome, KR_OUTCOME_BAD_OUTPUT);
     assert_int_equal(read_with(ctx, l, WHOLE(result_text), WHOLE(disorder), 0).outcome, KR_OUTCOME_BAD_OUTPUT);
     assert_int_equal(read_with(ctx, l, WHOLE(result_text), WHOLE(forces_text), 1).outcome, KR_OUTCOME_CRASHED);
-    kr_assert_ok(ctx, kr_file_write(ctx, folder, "log.lammps", error, sizeof error - 1));
+    kr_assert_ok(ctx, kr_file_write(ctx, kr_test_folder, "log.lammps", error, sizeof error - 1));
     assert_int_equal(read_with(ctx, l, WHOLE(result_text), WHOLE(forces_text), 0).outcome, KR_OUTCOME_CRASHED);
     kr_labeller_destroy(&l);
 }
@@ -142,10 +130,10 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_values, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cut, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_damaged, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_refused, kr_test_folder_setup, kr_test_folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

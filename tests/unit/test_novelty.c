@@ -6,22 +6,11 @@
 #include "eelt/novelty.h"
 #include "kr_test.h"
 #include "potential/model_frames.h"
+#include "test_folder.h"
 #include <kramers/select.h>
 #include <unistd.h>
 
 #define MODELS KR_TEST_DATA "/deepmd_kit/models/"
-static char folder[64];
-
-static int setup(void **state) {
-    snprintf(folder, sizeof folder, "%s/kr_test_nov_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return !mkdtemp(folder) || kr_context_create((kr_context **)state) != KR_OK;
-}
-static int teardown(void **state) {
-    kr_folder_writer all = {NULL, strcpy(kr_malloc(NULL, 1, sizeof folder), folder)};
-    kr_folder_abandon(&all);
-    kr_context_destroy((kr_context **)state);
-    return kr_memory_live() != 0;
-}
 
 static kr_potential *load(kr_context *ctx, const char *path) {
     kr_potential *p = NULL;
@@ -82,22 +71,22 @@ static void test_posterior(void **state) {
     assert_true(a.n > 10 && a.n < 2000);
     kr_assert_near(ratio, 1, 1e-6, 0);
     /* a file keeps every bit; cut or of another model it is refused */
-    kr_assert_ok(ctx, kr_novelty_write(ctx, v, folder, "novelty"));
+    kr_assert_ok(ctx, kr_novelty_write(ctx, v, kr_test_folder, "novelty"));
     char path[128], *text;
     size_t n;
-    snprintf(path, sizeof path, "%s/novelty", folder);
+    snprintf(path, sizeof path, "%s/novelty", kr_test_folder);
     kr_assert_ok(ctx, kr_novelty_read(ctx, path, p, &copy));
     gather(ctx, p, copy, data, &again);
     assert_memory_equal(a.u, again.u, (size_t)a.n * sizeof(double));
     kr_novelty_destroy(&copy);
     kr_assert_ok(ctx, kr_file_read(ctx, path, &text, &n));
     for (size_t cut = 0; cut < n; cut += 1 + cut / 3) {
-        kr_assert_ok(ctx, kr_file_write(ctx, folder, "cut", text, cut));
-        snprintf(path, sizeof path, "%s/cut", folder);
+        kr_assert_ok(ctx, kr_file_write(ctx, kr_test_folder, "cut", text, cut));
+        snprintf(path, sizeof path, "%s/cut", kr_test_folder);
         assert_int_equal(kr_novelty_read(ctx, path, p, &copy), KR_ERR_FORMAT);
     }
     kr_free(text);
-    snprintf(path, sizeof path, "%s/novelty", folder);
+    snprintf(path, sizeof path, "%s/novelty", kr_test_folder);
     assert_int_equal(kr_novelty_read(ctx, path, other, &copy), KR_ERR_FORMAT);
     kr_novelty_destroy(&v);
     kr_dataset_destroy(&data);
@@ -153,9 +142,9 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_posterior, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_maxvol, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_posterior, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_maxvol, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_memory, kr_test_folder_setup, kr_test_folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -280,12 +280,18 @@ done:
 static kr_status combine(kr_context *ctx, kr_rate *rate) {
     kr_status status = KR_OK;
     const splitting *s = rate->state;
-    double p = kr_rate_mean(rate, 2).value;
+    const double p = kr_rate_mean(rate, 2).value;
+    /* What the scatter would be with the committor as the coordinate: never less, though a dozen replicas may by chance
+     * lie closer together, above all when none of them met one of the rare, large weights. */
+    const double ideal = p > 0 ? sqrt(-log(p) / s->n / rate->pieces) : 0;
     KR_TRY(kr_basin_combine(ctx, rate, "walkers"));
+    if (rate->k_ab.error < ideal * rate->k_ab.value) {
+        rate->k_ab.error = ideal * rate->k_ab.value;
+        rate->error_from = "least scatter of so many walkers";
+    }
     KR_TRY(kr_run_set_real(ctx, rate->results, "rounds", kr_rate_mean(rate, 3).value));
     KR_TRY(kr_run_set_real(ctx, rate->results, "level", s->low));
-    /* What the scatter would be with the committor as the coordinate. */
-    if (p > 0) KR_TRY(kr_run_set_real(ctx, rate->results, "ideal_relative_error", sqrt(-log(p) / s->n / rate->pieces)));
+    if (p > 0) KR_TRY(kr_run_set_real(ctx, rate->results, "ideal_relative_error", ideal));
 done:
     return status;
 }

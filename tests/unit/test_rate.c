@@ -76,6 +76,20 @@ static void test_exact(void **state) {
     kr_tree_destroy(&r);
 }
 
+/* A few replicas that lie close together by chance (seed 2: eight times too close) do not make an error bar smaller
+ * than possible. */
+static void test_few_replicas(void **state) {
+    kr_context *ctx = *state;
+    kr_tree *r;
+    write_input(
+        "{\"problem\": {\"kind\": \"double_well\", \"epsilon\": 0.5}, \"dt\": 0.01, \"seed\": 2, \"methods\": [\n"
+        "{\"kind\": \"ams\", \"basin_time\": 1, \"walkers\": 50, \"replicas\": 2}]}");
+    assert_true(run(ctx, 0, &r) >= 0);
+    double least = number(r, "methods.ams.ideal_relative_error") * number(r, "methods.ams.k_ab");
+    kr_assert_near(number(r, "methods.ams.k_ab_error"), least, 0, 1e-12);
+    kr_tree_destroy(&r);
+}
+
 /* Mean first-passage time over a flat stretch, exact: T = L²/2ε from a reflecting wall; here from the middle of V = 0
  * between two absorbing ends (B): L²/8ε with L = 2 is 1 at ε = 1/2. */
 static void test_first_passage(void **state) {
@@ -179,6 +193,7 @@ static void test_mistakes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_exact, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_few_replicas, setup, teardown),
         cmocka_unit_test_setup_teardown(test_first_passage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_doubts, setup, teardown),

@@ -6,7 +6,7 @@
 typedef struct cli_mpi {
     int (*begin)(int *rank, int *count); /* 0 = done, as below */
     int (*sum)(double *values, long n);  /* in place, the same bits everywhere */
-    void (*end)(int code);               /* code ≠ 0 ends all processes at once */
+    void (*end)(int code);               /* code ≠ 0: this process failed; soon ends those that did not */
 } cli_mpi;
 
 extern const cli_mpi cli_mpi_functions; /* by this name in the module */

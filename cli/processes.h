@@ -10,7 +10,7 @@
 int cli_processes_begin(int *rank, int *count);
 /* Sum over all processes, in place; the same bits on all of them. 0 = done. */
 int cli_processes_sum(double *values, long n, void *payload);
-/* failed: ends all processes at once, because the others may wait for this one. */
+/* failed: ends all processes within seconds, because the others may wait for this one. */
 void cli_processes_end(int failed);
 
 #endif

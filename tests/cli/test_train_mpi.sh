@@ -35,8 +35,12 @@ for kind in adam lkf wide; do
     done
 done
 
-# a mistake ends all processes with one message
+# a mistake ends all processes and is told
 sed 's/"rcut": 3.5/"rcut": -3.5/' adam.json >bad.json
 "$MPIEXEC" -n 2 "$KRAMERS" train bad.json >out 2>err && fail "a bad input is accepted"
+has err 'rcut: found -3.5'
+# so does the failure of one alone
+"$MPIEXEC" -n 1 "$KRAMERS" train adam.json --folder one -q : -n 1 "$KRAMERS" train bad.json >out 2>err &&
+    fail "half of the processes failed, and the run went on"
 has err 'rcut: found -3.5'
 finish

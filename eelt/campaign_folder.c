@@ -58,7 +58,8 @@ done:
 
 kr_status kr_campaign_sweep(kr_context *ctx, const char *folder) { return sweep(ctx, folder, 0); }
 
-/* An attempt that was never started has no state; one that failed by itself may have failed because of its state. */
+/* An attempt that was never started has no state; one that failed by itself may have failed because of its state. One
+ * that was killed did not, be it told as a signal or by a shell, as 128 + signal. */
 kr_status kr_campaign_previous(kr_context *ctx, kr_campaign *m, const kr_task *task, const char *folder,
                                char **previous) {
     kr_status status = KR_OK;
@@ -67,10 +68,11 @@ kr_status kr_campaign_previous(kr_context *ctx, kr_campaign *m, const kr_task *t
     int64_t failed;
     *previous = NULL;
     for (int n = (dot ? atoi(dot + 1) : 0) - 1; n > 0; n--) {
-        KR_TRY(kr_db_int(ctx, m->db, &failed,
-                         "SELECT count(*) FROM attempt WHERE task = ? AND n = ? AND class IN ('crashed', 'bad_output', "
-                         "'bad_input') AND coalesce(signal, 0) NOT IN (9, 15)",
-                         "ii", task->id, (int64_t)n));
+        KR_TRY(kr_db_int(
+            ctx, m->db, &failed,
+            "SELECT count(*) FROM attempt WHERE task = ? AND n = ? AND class IN ('crashed', 'bad_output', "
+            "'bad_input') AND coalesce(signal, 0) NOT IN (9, 15) AND coalesce(exit_status, 0) NOT IN (137, 143)",
+            "ii", task->id, (int64_t)n));
         if (failed) break;
         path = kr_strprintf(ctx, "%.*s.%d", (int)(dot - folder), folder, n);
         trace = path ? kr_path_join(ctx, path, "stderr") : NULL;

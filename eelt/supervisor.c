@@ -177,6 +177,12 @@ static void pause_s(double seconds) {
     nanosleep(&t, NULL); /* a signal ends it early, which is welcome */
 }
 
+/* By the signal itself, or in the words of a shell whose command got it. */
+static int ended_by_term(int status) {
+    return (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) ||
+           (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGTERM);
+}
+
 static kr_outcome watch_command(kr_context *ctx, watch *w) {
     double step = 0.002;
     kr_outcome outcome = KR_OUTCOME_DONE;
@@ -187,7 +193,7 @@ static kr_outcome watch_command(kr_context *ctx, watch *w) {
         if (step < 0.25) step *= 1.3;
     }
     /* Batch systems send TERM to all processes of a job at once: then the command may be dead before we are told. */
-    if (outcome == KR_OUTCOME_DONE && WIFSIGNALED(w->wait_status) && WTERMSIG(w->wait_status) == SIGTERM) {
+    if (outcome == KR_OUTCOME_DONE && ended_by_term(w->wait_status)) {
         for (int i = 0; i < 20 && !asked_to_end; i++) pause_s(0.02);
         if (asked_to_end) outcome = KR_OUTCOME_CANCELLED;
     }

@@ -113,12 +113,7 @@ kr_status kr_drift_net_create(kr_context *ctx, const kr_problem *problem, int de
                               const char *activation, kr_stream stream, kr_drift_net **model) {
     kr_status status = KR_OK;
     kr_drift_net *m = NULL;
-    kr_activation act;
-    int width[16];
     *model = NULL;
-    if (nhidden < 1 || nhidden > 14)
-        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "a network of %d hidden layers; 1 to 14 are possible", nhidden);
-    KR_TRY(kr_activation_parse(ctx, activation, &act));
     KR_NEW(ctx, m, 1);
     size_t d = (size_t)problem->dim;
     m->ctx = ctx;
@@ -134,9 +129,7 @@ kr_status kr_drift_net_create(kr_context *ctx, const kr_problem *problem, int de
     m->problem.state = m;
     m->problem.dynamics = KR_DIFFUSION;
     m->problem.no_potential = 1;
-    width[0] = width[nhidden + 1] = problem->dim;
-    for (int l = 0; l < nhidden; l++) width[l + 1] = hidden[l];
-    KR_TRY(kr_net_create(ctx, nhidden + 1, width, &act, 0, 1, 0, 1, &m->nparams, &m->net));
+    KR_TRY(kr_quasi_make_net(ctx, problem->dim, nhidden, hidden, problem->dim, activation, &m->nparams, &m->net));
     m->threads = kr_parallel_threads(ctx);
     KR_NEW(ctx, m->theta, m->nparams);
     KR_NEW(ctx, m->mean, d);

@@ -28,24 +28,29 @@ void kr_quasi_initialize(const kr_net *net, double *theta, kr_stream stream, uin
     }
 }
 
+kr_status kr_quasi_make_net(kr_context *ctx, int dim, int nhidden, const int *hidden, int out, const char *activation,
+                            size_t *nparams, kr_net **net) {
+    kr_activation act;
+    int width[16];
+    if (nhidden < 1 || nhidden > 14)
+        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "a network of %d hidden layers; 1 to 14 are possible", nhidden);
+    kr_status status = kr_activation_parse(ctx, activation, &act);
+    width[0] = dim;
+    for (int l = 0; l < nhidden; l++) width[l + 1] = hidden[l];
+    width[nhidden + 1] = out;
+    return status < 0 ? status : kr_net_create(ctx, nhidden + 1, width, &act, 0, 1, 0, 1, nparams, net);
+}
+
 kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nhidden, const int *hidden,
                               const char *activation, kr_stream stream, kr_quasi_net **model) {
     kr_status status = KR_OK;
     kr_quasi_net *m = NULL;
-    kr_activation act;
-    int width[16];
     *model = NULL;
-    if (nhidden < 1 || nhidden > 14)
-        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "a network of %d hidden layers; 1 to 14 are possible", nhidden);
-    KR_TRY(kr_activation_parse(ctx, activation, &act));
     KR_NEW(ctx, m, 1);
     size_t d = (size_t)problem->dim;
     m->problem = problem;
     m->dim = problem->dim;
-    width[0] = m->dim;
-    for (int l = 0; l < nhidden; l++) width[l + 1] = hidden[l];
-    width[nhidden + 1] = 1;
-    KR_TRY(kr_net_create(ctx, nhidden + 1, width, &act, 0, 1, 0, 1, &m->nparams, &m->v));
+    KR_TRY(kr_quasi_make_net(ctx, m->dim, nhidden, hidden, 1, activation, &m->nparams, &m->v));
     KR_NEW(ctx, m->theta, m->nparams);
     KR_NEW(ctx, m->mean, d);
     KR_NEW(ctx, m->scale, d);

@@ -10,6 +10,9 @@ enum { KR_QUASI_ROWS = 128 }; /* most rows of a block */
 kr_status kr_quasi_rows(kr_context *ctx, const kr_quasi_net *model, const double *theta, int thread, int n,
                         const double *x, double *u, double *gu, double *v, double *p);
 
+/* A network from `dim` inputs to `out` outputs, 1 ≤ nhidden ≤ 14. */
+kr_status kr_quasi_make_net(kr_context *ctx, int dim, int nhidden, const int *hidden, int out, const char *activation,
+                            size_t *nparams, kr_net **net);
 /* Uniform in ±sqrt(6/(in + out)); biases 0. */
 void kr_quasi_initialize(const kr_net *net, double *theta, kr_stream stream, uint64_t which);
 

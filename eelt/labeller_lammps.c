@@ -16,11 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* pressure·volume per energy (LAMMPS' nktv2p), and the energy in eV */
+/* pressure·volume per energy (LAMMPS' nktv2p) */
 static const struct {
     const char *name;
-    double pressure, energy;
-} units[] = {{"metal", 1.6021765e6, 1}, {"real", 68568.415, 0.0433641043}};
+    double pressure;
+} units[] = {{"metal", 1.6021765e6}, {"real", 68568.415}};
 
 /* What a line may begin with: the potential and how it is evaluated, nothing that touches atoms, cell or forces. */
 static const char *const allowed[] = {"pair_style",    "pair_coeff",    "pair_modify", "pair_write",   "kspace_style",
@@ -219,8 +219,8 @@ done:
 }
 
 /* Rows "id fx fy fz" after "ITEM: ATOMS", turned back. */
-static int read_forces(int unit, const kr_label_frame *f, const kr_lammps_cell *cell, const char *text, size_t length,
-                       kr_label_result *r) {
+static int read_forces(double energy, const kr_label_frame *f, const kr_lammps_cell *cell, const char *text,
+                       size_t length, kr_label_result *r) {
     kr_lines lines = kr_lines_of(text, length);
     kr_word line, word;
     int natoms = f->frame->natoms, row = -1;
@@ -234,7 +234,7 @@ static int read_forces(int unit, const kr_label_frame *f, const kr_lammps_cell *
         if (row == natoms || !kr_word_next(&line, &word) || !kr_word_int(word, &id) || id != row + 1) return 0;
         for (int c = 0; c < 3; c++) {
             if (!kr_word_next(&line, &word) || !kr_word_real(word, &turned[c])) return 0;
-            turned[c] *= units[unit].energy;
+            turned[c] *= energy;
         }
         for (int c = 0; c < 3; c++)
             r->force[3 * row + c] =
@@ -245,13 +245,13 @@ static int read_forces(int unit, const kr_label_frame *f, const kr_lammps_cell *
 }
 
 /* "energy E pressure xx yy zz xy xz yz volume V". */
-static int read_numbers(int unit, const kr_lammps_cell *cell, const char *text, kr_label_result *r) {
+static int read_numbers(int unit, double energy, const kr_lammps_cell *cell, const char *text, kr_label_result *r) {
     static const int place[9] = {0, 3, 4, 3, 1, 5, 4, 5, 2};
     double p[6], volume;
     kr_word rest = {text, strlen(text)}, word;
     if (!kr_word_next(&rest, &word) || !kr_word_is(word, "energy")) return 0;
     if (!kr_word_next(&rest, &word) || !kr_word_real(word, &r->energy)) return 0;
-    r->energy *= units[unit].energy;
+    r->energy *= energy;
     if (!kr_word_next(&rest, &word) || !kr_word_is(word, "pressure")) return 0;
     for (int c = 0; c < 6; c++)
         if (!kr_word_next(&rest, &word) || !kr_word_real(word, &p[c])) return 0;
@@ -262,7 +262,7 @@ static int read_numbers(int unit, const kr_lammps_cell *cell, const char *text, 
             double sum = 0;
             for (int a = 0; a < 3; a++)
                 for (int b = 0; b < 3; b++) sum += cell->axis[3 * a + i] * p[place[3 * a + b]] * cell->axis[3 * b + j];
-            r->virial[3 * i + j] = sum * volume / units[unit].pressure * units[unit].energy;
+            r->virial[3 * i + j] = sum * volume / units[unit].pressure * energy;
         }
     return 1;
 }
@@ -270,14 +270,17 @@ static int read_numbers(int unit, const kr_lammps_cell *cell, const char *text, 
 static kr_status read_output(kr_context *ctx, const void *state, const kr_label_frame *f, const char *folder,
                              const kr_usage *usage, kr_label_result *r) {
     const int unit = ((const lammps *)state)->units;
+    const kr_word name = {units[unit].name, strlen(units[unit].name)};
     kr_status status = KR_OK;
     char *forces = NULL, *result = NULL, *log = NULL;
     size_t n, m, length;
     kr_lammps_cell cell;
+    kr_lammps_units scale; /* Å is Å: force has the factor of energy */
     KR_TRY(kr_label_text(ctx, folder, "forces.txt", &forces, &n));
     KR_TRY(kr_label_text(ctx, folder, "result.txt", &result, &m));
     KR_TRY(kr_label_text(ctx, folder, "log.lammps", &log, &length));
     KR_TRY(kr_lammps_cell_of(ctx, f->frame, &cell));
+    KR_TRY(kr_lammps_units_of(ctx, "label", name, &scale));
     const char *error = log ? strstr(log, "ERROR") : NULL;
     if (usage->exit_status != 0 || error) {
         kr_label_refuse(r, KR_OUTCOME_CRASHED, "LAMMPS ended with status %d: %.*s", usage->exit_status,
@@ -286,8 +289,8 @@ static kr_status read_output(kr_context *ctx, const void *state, const kr_label_
     }
     char *end = result ? strchr(result, '\n') : NULL; /* without it the last number may be cut */
     if (end) *end = 0;
-    if (!end || !forces || !n || forces[n - 1] != '\n' || !read_numbers(unit, &cell, result, r) ||
-        !read_forces(unit, f, &cell, forces, n, r))
+    if (!end || !forces || !n || forces[n - 1] != '\n' || !read_numbers(unit, scale.force, &cell, result, r) ||
+        !read_forces(scale.force, f, &cell, forces, n, r))
         kr_label_refuse(r, KR_OUTCOME_BAD_OUTPUT, "LAMMPS left no complete result.txt and forces.txt");
     else
         r->has_virial = f->frame->pbc[0] && f->frame->pbc[1] && f->frame->pbc[2];

@@ -199,7 +199,9 @@ kr_status kr_novelty_read(kr_context *ctx, const char *path, const kr_potential 
     kr_bytes in = {(const unsigned char *)text, length, 0, 0};
     kr_bytes_take(&in, start, sizeof start);
     kr_bytes_take(&in, head, sizeof head);
-    if (in.bad || memcmp(start, magic, sizeof magic) != 0) KR_FAIL(ctx, KR_ERR_FORMAT, "'%s' is no novelty file", path);
+    if (in.bad || memcmp(start, magic, sizeof magic) != 0 ||
+        (head[0] != KR_NOVELTY_POSTERIOR && head[0] != KR_NOVELTY_MAXVOL))
+        KR_FAIL(ctx, KR_ERR_FORMAT, "'%s' is no novelty file", path);
     KR_TRY(create(ctx, potential, head[0], &v));
     if (head[1] != v->m || head[2] != v->ntypes)
         KR_FAIL(ctx, KR_ERR_FORMAT, "'%s' is of a model with %d features of %d elements, this one has %d of %d", path,

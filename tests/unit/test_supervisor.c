@@ -10,6 +10,7 @@
 #include "test_folder.h"
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -165,6 +166,34 @@ static void test_cancel(void **state) {
     expect_file(ctx, "stdout", "told\n");
 }
 
+/* Batch systems send TERM to every process of a job: a command that dies of it before its supervisor is told has not
+ * failed, whether its shell says so by the signal or by status 143. */
+static void test_term_of_all(void **state) {
+    kr_context *ctx = *state;
+    static const char *const lines[] = {"(sleep 0.03; kill -TERM $PPID) & kill -TERM $$",
+                                        "(sleep 0.03; kill -TERM $PPID) & exit 143"};
+    for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
+        char name[8], *place;
+        kr_usage usage;
+        kr_task_life life;
+        kr_command command = {.line = lines[k]};
+        snprintf(name, sizeof name, "term%d", (int)k);
+        place = kr_path_join(ctx, kr_test_folder, name);
+        assert_int_equal(mkdir(place, 0700), 0);
+        kr_assert_ok(ctx, kr_command_write(ctx, &command, place));
+        pid_t pid = fork();
+        if (pid == 0) {
+            kr_supervise(ctx, place, &usage);
+            _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+        kr_assert_ok(ctx, kr_task_look(ctx, place, &life, &usage));
+        assert_int_equal(life, KR_TASK_ENDED);
+        assert_int_equal(usage.outcome, KR_OUTCOME_CANCELLED);
+        kr_free(place);
+    }
+}
+
 static void test_capture(void **state) {
     kr_context *ctx = *state;
     char *text, *complaint;
@@ -263,6 +292,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_left_behind, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_killed_supervisor, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_cancel, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_term_of_all, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_capture, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_lock, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_database, kr_test_folder_setup, kr_test_folder_teardown),

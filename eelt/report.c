@@ -202,6 +202,7 @@ static kr_status put_page(kr_context *ctx, kr_db *db, kr_string *out) {
     KR_TRY(kr_string_puts(ctx, out, "<h2>Progress</h2>\n"));
     KR_TRY(kr_report_fractions(ctx, db, out));
     KR_TRY(kr_report_errors(ctx, db, out));
+    KR_TRY(kr_report_history(ctx, db, out));
     KR_TRY(kr_report_histograms(ctx, db, out));
     KR_TRY(kr_report_coverage(ctx, db, out));
     KR_TRY(kr_report_calibration(ctx, db, out));

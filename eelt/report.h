@@ -40,6 +40,7 @@ kr_status kr_report_map(kr_context *ctx, kr_db *db, kr_string *out);
 kr_status kr_report_histograms(kr_context *ctx, kr_db *db, kr_string *out);
 /* ---- report_quality.c ---- */
 kr_status kr_report_errors(kr_context *ctx, kr_db *db, kr_string *out);
+kr_status kr_report_history(kr_context *ctx, kr_db *db, kr_string *out);
 kr_status kr_report_calibration(kr_context *ctx, kr_db *db, kr_string *out);
 kr_status kr_report_coverage(kr_context *ctx, kr_db *db, kr_string *out);
 kr_status kr_report_failures(kr_context *ctx, kr_db *db, kr_string *out);

@@ -7,23 +7,23 @@
 #include <string.h>
 
 typedef struct curve {
-    const char *scope, *name, *title;
+    const char *where, *name, *title; /* where: a condition on the rows of metric */
     double factor;
 } curve;
 
-/* Numbers by iteration as lines with their intervals. */
+/* Numbers by iteration (the column or expression `x`) as lines with their intervals. */
 static kr_status curves(kr_context *ctx, kr_db *db, kr_string *out, const char *title, const char *unit, int log_y,
-                        int n, const curve *list) {
+                        const char *x, int n, const curve *list) {
     kr_status status = KR_OK;
     kr_series s[4] = {{0}};
     kr_chart chart = {.x = {INFINITY, -INFINITY}, .y = {INFINITY, -INFINITY}, .log_y = log_y};
     long points = 0;
     for (int k = 0; k < n; k++) {
-        char sql[400];
+        char sql[600];
         snprintf(sql, sizeof sql,
-                 "SELECT iteration, %g * value, %g * lo95, %g * hi95 FROM metric WHERE hidden = 0 AND scope = '%s' AND "
-                 "name = '%s' ORDER BY iteration",
-                 list[k].factor, list[k].factor, list[k].factor, list[k].scope, list[k].name);
+                 "SELECT %s, %g * value, %g * lo95, %g * hi95 FROM metric WHERE hidden = 0 AND %s AND name = '%s' "
+                 "ORDER BY 1",
+                 x, list[k].factor, list[k].factor, list[k].factor, list[k].where, list[k].name);
         KR_TRY(kr_report_series(ctx, db, sql, 4, &s[k]));
         kr_chart_include(chart.x, s[k].n, s[k].column[0], 0);
         for (int c = 1; c < 4; c++) kr_chart_include(chart.y, s[k].n, s[k].column[c], log_y);
@@ -43,16 +43,27 @@ done:
 }
 
 kr_status kr_report_errors(kr_context *ctx, kr_db *db, kr_string *out) {
-    static const curve list[] = {{"new", "rmse_f", "new labels, before training", 1000},
-                                 {"all", "rmse_f", "audit", 1000},
-                                 {"test", "rmse_f", "test data", 1000}};
-    return curves(ctx, db, out, "Force error (root mean square)", "meV/A", 1, 3, list);
+    static const curve list[] = {{"scope = 'new'", "rmse_f", "new labels, before training", 1000},
+                                 {"scope = 'all'", "rmse_f", "audit", 1000},
+                                 {"scope = 'test'", "rmse_f", "test data", 1000}};
+    return curves(ctx, db, out, "Force error (root mean square)", "meV/A", 1, "iteration", 3, list);
+}
+
+/* The models of every iteration on the newest frames, which none of them was trained on (stage_audit.h). */
+#define NEWEST                                                                                                  \
+    "scope LIKE 'models %' AND iteration = (SELECT max(iteration) FROM metric WHERE hidden = 0 AND scope LIKE " \
+    "'models %')"
+kr_status kr_report_history(kr_context *ctx, kr_db *db, kr_string *out) {
+    static const curve list[] = {{NEWEST, "rmse_f_audited", "audited frames", 1000},
+                                 {NEWEST, "rmse_f_chosen", "chosen frames", 1000}};
+    return curves(ctx, db, out, "Models of every iteration on the newest labels", "meV/A", 1,
+                  "CAST(substr(scope, 8) AS INTEGER)", 2, list);
 }
 
 kr_status kr_report_coverage(kr_context *ctx, kr_db *db, kr_string *out) {
-    static const curve list[] = {{"select", "radius_before", "before the choice", 1},
-                                 {"select", "radius_after", "after it", 1}};
-    return curves(ctx, db, out, "Coverage radius", "distance in standardised features", 0, 2, list);
+    static const curve list[] = {{"scope = 'select'", "radius_before", "before the choice", 1},
+                                 {"scope = 'select'", "radius_after", "after it", 1}};
+    return curves(ctx, db, out, "Coverage radius", "distance in standardised features", 0, "iteration", 2, list);
 }
 
 /* Pairs (u, e) of the last iteration that has some, and the fitted rate. */

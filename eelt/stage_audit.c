@@ -1,5 +1,6 @@
 /* Stage audit: how often frames called accurate are not; better levels; the certificate.
  * SPDX-License-Identifier: BSD-3-Clause */
+#include "eelt/stage_audit.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "eelt/stage_certify.h"
@@ -14,6 +15,7 @@ typedef struct auditing {
     kr_calibration calibration;
     int calibrated;
     kr_certifying certifying;
+    kr_audit_history history;
     double test_f, test_e; /* eV/A, eV per atom: errors on data.test; NaN = none */
 } auditing;
 
@@ -24,6 +26,7 @@ static void clear(kr_campaign *m) {
     kr_audit_report_destroy(&a->report);
     kr_calibration_clear(&a->calibration);
     kr_certify_clear(&a->certifying);
+    kr_audit_history_clear(&a->history);
     kr_free(a);
     m->state = NULL;
 }
@@ -189,6 +192,7 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
              m->final ? m->pool : m->iteration, m->iteration, m->final ? "certificate" : "audit");
     KR_TRY(kr_scored_set_read(ctx, m, where, 1, &a->scored));
     KR_TRY(evaluate(ctx, m, a));
+    KR_TRY(kr_audit_history_make(ctx, m, &a->scored, &a->history));
     a->test_f = a->test_e = NAN;
     KR_TRY(test(ctx, m, a));
     if (m->final) {
@@ -252,6 +256,7 @@ static kr_status record(kr_context *ctx, kr_campaign *m) {
     }
     if (!isnan(a->test_f)) KR_TRY(kr_campaign_metric(ctx, m, "test", "rmse_f", a->test_f, NAN, NAN));
     if (!isnan(a->test_e)) KR_TRY(kr_campaign_metric(ctx, m, "test", "rmse_e", a->test_e, NAN, NAN));
+    KR_TRY(kr_audit_history_record(ctx, m, &a->history));
     if (a->calibrated) KR_TRY(put_calibration(ctx, m, &a->calibration));
     const struct {
         const char *name;

@@ -32,6 +32,12 @@ grep -A1 '>start.xyz 200 K<' run/report.html | grep -q "<td>2</td><td>$samples</
 [ "$(grep -c '<svg' run/report.html)" -eq "$(grep -c '</svg>' run/report.html)" ] || fail "unclosed charts"
 has run/report_frames.tsv 'chosen'
 awk -F'\t' 'NF != 6 { bad = 1 } END { exit bad }' run/report.tsv || fail "report.tsv is not a table"
+# the models of both iterations on the newest labels; for the newest models that is what collect and audit said
+of() { awk -F'\t' -v OFMT=%.12g -v s="$1" -v n="$2" '$1 == 2 && $2 == s && $3 == n { print $4 + 0 }' run/report.tsv; }
+[ -n "$(of 'models 2' rmse_f_chosen)" ] && [ "$(of 'models 2' rmse_f_chosen)" = "$(of new rmse_f)" ] || fail "another error of the newest models on the chosen frames"
+[ "$(of 'models 2' rmse_f_audited)" = "$(of all rmse_f)" ] || fail "another error of the newest models on the audited frames"
+[ -n "$(of 'models 1' rmse_f_chosen)" ] && [ "$(of 'models 1' rmse_f_chosen)" != "$(of new rmse_f)" ] || fail "no error of the older models on the newest frames"
+has run/report.html 'Models of every iteration on the newest labels'
 cp run/report.tsv before.tsv
 # killed between the end of the campaign and its report, with a temporary file of a dead process
 mkdir run/iter.000001/02.label.tmp-4194399-1

@@ -37,7 +37,7 @@ static const cli_option label_options[] = {
      "for tests: kill this process at its N-th commit or rename"},
     {0}};
 
-static int progress(const char *what, long done, long total, void *payload) {
+int cli_eelt_progress(const char *what, long done, long total, void *payload) {
     cli_progress *p = payload;
     (void)what;
     p->total = total;
@@ -81,10 +81,10 @@ static int label_frames(kr_context *ctx, const label_settings *s, const kr_label
     int result = CLI_DONE;
     cli_catch_interrupts();
     cli_progress_begin(&shown, "labels", cli_count_frames(data));
-    kr_context_set_progress(ctx, progress, &shown);
+    kr_context_set_progress(ctx, cli_eelt_progress, &shown);
     kr_status status = s->check_stress ? kr_label_check_stress(ctx, options, data, 0.002, &report, &stress)
                                        : kr_label_dataset(ctx, options, data, &labelled, &report);
-    cli_progress_end(&shown, report.labelled + report.failed);
+    if (shown.printed || (status >= 0 && !s->check)) cli_progress_end(&shown, report.labelled + report.failed);
     if (status < 0)
         result = cli_library_error(ctx);
     else if (status == KR_NOT_CONVERGED)

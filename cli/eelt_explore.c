@@ -2,14 +2,6 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "eelt.h"
 
-static int progress(const char *what, long done, long total, void *payload) {
-    cli_progress *p = payload;
-    (void)what;
-    p->total = total;
-    cli_progress_at(p, done);
-    return cli_interrupted();
-}
-
 static int explore(const void *values, int nargs, char **args) {
     (void)values, (void)nargs;
     cli_progress shown;
@@ -17,9 +9,9 @@ static int explore(const void *values, int nargs, char **args) {
     if (!ctx) return CLI_FAILED;
     cli_catch_interrupts();
     cli_progress_begin(&shown, "steps", 1);
-    kr_context_set_progress(ctx, progress, &shown);
+    kr_context_set_progress(ctx, cli_eelt_progress, &shown);
     kr_status status = kr_explore_execute(ctx, args[0]);
-    cli_progress_end(&shown, shown.total);
+    if (status >= 0 || shown.printed) cli_progress_end(&shown, shown.total);
     int result = status < 0 ? cli_library_error(ctx) : CLI_DONE;
     if (status == KR_CANCELLED) {
         cli_note("stopped; the same command goes on from here");

@@ -99,7 +99,7 @@ static void say(const kr_campaign *m, const kr_audit_history *h, long audited, l
 
 kr_status kr_audit_history_make(kr_context *ctx, kr_campaign *m, const kr_scored_set *audited, kr_audit_history *h) {
     kr_status status = KR_OK;
-    kr_scored_set chosen = {{0}};
+    kr_scored_set chosen = {0};
     double *weight = NULL;
     char where[80];
     snprintf(where, sizeof where, "r.iteration = %d AND f.decision = 'chosen'", m->iteration);

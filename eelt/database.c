@@ -89,17 +89,27 @@ static kr_status prepare(kr_context *ctx, kr_db *db, const char *sql, const char
     return code == SQLITE_OK ? KR_OK : fail(ctx, db, code, sql);
 }
 
-kr_status kr_db_run(kr_context *ctx, kr_db *db, const char *sql, const char *kinds, ...) {
+/* One step; the first value of the first row when `value` is not NULL, unchanged without a row. */
+static kr_status run_once(kr_context *ctx, kr_db *db, const char *sql, const char *kinds, va_list values,
+                          int64_t *value) {
     sqlite3_stmt *statement = NULL;
-    va_list values;
-    va_start(values, kinds);
     kr_status status = prepare(ctx, db, sql, kinds, values, &statement);
-    va_end(values);
     if (status == KR_OK) {
         int code = sqlite3_step(statement);
-        if (code != SQLITE_DONE && code != SQLITE_ROW) status = fail(ctx, db, code, sql);
+        if (code == SQLITE_ROW && value)
+            *value = sqlite3_column_int64(statement, 0);
+        else if (code != SQLITE_ROW && code != SQLITE_DONE)
+            status = fail(ctx, db, code, sql);
     }
     sqlite3_finalize(statement);
+    return status;
+}
+
+kr_status kr_db_run(kr_context *ctx, kr_db *db, const char *sql, const char *kinds, ...) {
+    va_list values;
+    va_start(values, kinds);
+    kr_status status = run_once(ctx, db, sql, kinds, values, NULL);
+    va_end(values);
     return status;
 }
 
@@ -155,20 +165,11 @@ void kr_rows_destroy(kr_rows **rows) {
 }
 
 kr_status kr_db_int(kr_context *ctx, kr_db *db, int64_t *value, const char *sql, const char *kinds, ...) {
-    sqlite3_stmt *statement = NULL;
     va_list values;
-    va_start(values, kinds);
-    kr_status status = prepare(ctx, db, sql, kinds, values, &statement);
-    va_end(values);
     *value = 0;
-    if (status == KR_OK) {
-        int code = sqlite3_step(statement);
-        if (code == SQLITE_ROW)
-            *value = sqlite3_column_int64(statement, 0);
-        else if (code != SQLITE_DONE)
-            status = fail(ctx, db, code, sql);
-    }
-    sqlite3_finalize(statement);
+    va_start(values, kinds);
+    kr_status status = run_once(ctx, db, sql, kinds, values, value);
+    va_end(values);
     return status;
 }
 

@@ -10,7 +10,7 @@
 
 const kr_adapt_options kr_adapt_dpgen = {10, 0, 0, 0};
 const kr_adapt_options kr_adapt_dpgen2 = {200, 0, 1, 0};
-const kr_calibrate_options kr_calibrate_defaults = {0.15, 0.05, 0.95, 40};
+const kr_calibrate_options kr_calibrate_defaults = {0.15, 0.05, 0.95, 40, 0};
 
 /* ---- adaptive ---- */
 
@@ -174,6 +174,8 @@ static long count_below(const kr_calibrate_options *o, const sorted *list, long 
     return count;
 }
 
+static const char *unit(const kr_calibrate_options *o) { return o->unit_free ? "" : " eV/A"; }
+
 static kr_status set_lo(kr_context *ctx, const kr_calibrate_options *o, const sorted *list, kr_levels *levels,
                         kr_calibration *c) {
     kr_status status = KR_OK;
@@ -184,21 +186,20 @@ static kr_status set_lo(kr_context *ctx, const kr_calibrate_options *o, const so
     if (below) kr_interval_exact(above, below, o->confidence, &low, &high);
     if (last >= 0) {
         levels->f_lo = c->point[last].u;
-        snprintf(c->note, sizeof c->note,
-                 "f_lo %.4g eV/A: of %ld labelled frames below, at most %.1f %% exceed %g eV/A", levels->f_lo, last + 1,
-                 100 * c->point[last].high, o->e_target);
+        snprintf(c->note, sizeof c->note, "f_lo %.4g%s: of %ld labelled frames below, at most %.1f %% exceed %g eV/A",
+                 levels->f_lo, unit(o), last + 1, 100 * c->point[last].high, o->e_target);
     } else if (below && low > o->alpha) {
         snprintf(c->note, sizeof c->note,
-                 "f_lo stays %.4g eV/A: %ld of %ld frames below %.4g exceed %g eV/A, the deviation does not see it",
-                 levels->f_lo, above, below, level, o->e_target);
+                 "f_lo stays %.4g%s: %ld of %ld frames below %.4g exceed %g eV/A, %s does not see it", levels->f_lo,
+                 unit(o), above, below, level, o->e_target, o->unit_free ? "the grade" : "the deviation");
     } else if (isfinite(level)) {
         levels->f_lo = level;
         snprintf(c->note, sizeof c->note,
-                 "f_lo %.4g eV/A: by the ratio e/u of %ld labelled frames, too few lie below any level", level,
+                 "f_lo %.4g%s: by the ratio e/u of %ld labelled frames, too few lie below any level", level, unit(o),
                  c->npoints);
     } else {
         snprintf(c->note, sizeof c->note,
-                 "f_lo stays %.4g eV/A: no level has an upper limit of %g %% with these %ld pairs", levels->f_lo,
+                 "f_lo stays %.4g%s: no level has an upper limit of %g %% with these %ld pairs", levels->f_lo, unit(o),
                  100 * o->alpha, c->npoints);
     }
     c->lo_changed = last >= 0 || (isfinite(level) && !(below && low > o->alpha));
@@ -269,8 +270,8 @@ kr_status kr_levels_calibrate(kr_context *ctx, const kr_calibrate_options *optio
     KR_TRY(quality(ctx, used, list, calibration));
     if (used < o->least_pairs) {
         snprintf(calibration->note, sizeof calibration->note,
-                 "levels stay %.4g and %.4g eV/A: %ld labelled frames, at least %ld are needed", levels->f_lo,
-                 levels->f_hi, used, o->least_pairs);
+                 "levels stay %.4g and %.4g%s: %ld labelled frames, at least %ld are needed", levels->f_lo,
+                 levels->f_hi, unit(o), used, o->least_pairs);
         goto done;
     }
     KR_TRY(set_lo(ctx, o, list, levels, calibration));

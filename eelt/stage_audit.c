@@ -83,7 +83,7 @@ done:
 
 /* Too few pairs for a calibration, but an audit that found more wrong frames than allowed: frames like those must
  * become candidates, or nothing new is labelled. lo falls to the smallest deviation of a wrong one. */
-static void lower_level(const kr_campaign *m, const auditing *a, kr_levels *levels) {
+static void lower_level(const kr_campaign *m, const auditing *a, int unit_free, kr_levels *levels) {
     double lowest = levels->f_lo;
     if (!a->report || !(a->report->all.rate.value > m->config.audit.bound)) return;
     for (long k = 0; k < a->scored.set.n; k++) {
@@ -92,8 +92,8 @@ static void lower_level(const kr_campaign *m, const auditing *a, kr_levels *leve
     }
     if (lowest == levels->f_lo) return;
     levels->f_lo = lowest;
-    kr_campaign_say(
-        m, "    levels: f_lo falls to %.4g eV/A, the smallest deviation of an accurate frame that was wrong", lowest);
+    kr_campaign_say(m, "    levels: f_lo falls to %.4g%s, the smallest %s of an accurate frame that was wrong", lowest,
+                    unit_free ? "" : " eV/A", unit_free ? "grade" : "deviation");
 }
 
 static kr_status next_levels(kr_context *ctx, kr_campaign *m, auditing *a) {
@@ -112,12 +112,13 @@ static kr_status next_levels(kr_context *ctx, kr_campaign *m, auditing *a) {
     options.e_target = m->config.audit.e_target;
     options.alpha = m->config.audit.bound;
     options.confidence = m->config.audit.confidence;
+    options.unit_free = m->config.examine.method == KR_NOVELTY_MAXVOL;
     KR_TRY(pairs_of(ctx, m, &n, &pairs));
     kr_levels calibrated = m->levels;
     KR_TRY(kr_levels_calibrate(ctx, &options, n, pairs, &calibrated, &a->calibration));
     a->calibrated = 1;
     kr_campaign_say(m, "    levels: %s", a->calibration.note);
-    if (n < options.least_pairs) lower_level(m, a, &calibrated);
+    if (n < options.least_pairs) lower_level(m, a, options.unit_free, &calibrated);
     if (mode == KR_LEVELS_CALIBRATED) a->next = calibrated;
 done:
     kr_free(pairs);

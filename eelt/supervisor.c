@@ -26,61 +26,6 @@
 
 static const double grace_s = 10; /* between TERM and KILL */
 
-kr_status kr_command_write(kr_context *ctx, const kr_command *command, const char *folder) {
-    kr_status status = KR_OK;
-    kr_tree *map = NULL, *value = NULL;
-    char *path = NULL, *text = NULL;
-    kr_file_writer writer = {0};
-    const struct {
-        const char *key;
-        double value;
-    } limits[] = {{"timeout_s", command->timeout_s}, {"stall_s", command->stall_s}, {"memory_MB", command->memory_MB}};
-    const struct {
-        const char *key;
-        int value;
-    } places[] = {{"first_cpu", command->first_cpu}, {"cpus", command->cpus}, {"threads", command->threads}};
-    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_TRY(kr_tree_new_string(ctx, command->line, &value));
-    KR_TRY(kr_tree_set(ctx, map, "command", &value));
-    for (int i = 0; i < 3; i++) {
-        KR_TRY(kr_tree_new_real(ctx, limits[i].value, &value));
-        KR_TRY(kr_tree_set(ctx, map, limits[i].key, &value));
-        KR_TRY(kr_tree_new_int(ctx, places[i].value, &value));
-        KR_TRY(kr_tree_set(ctx, map, places[i].key, &value));
-    }
-    KR_TRY(kr_json_format(ctx, map, 1, &text));
-    path = kr_path_join(ctx, folder, "cmd.json");
-    if (!path) KR_TRY(KR_ERR_MEMORY);
-    KR_TRY(kr_file_begin(ctx, path, &writer));
-    fprintf(writer.stream, "%s\n", text);
-    KR_TRY(kr_file_commit(ctx, &writer));
-done:
-    kr_file_abandon(&writer);
-    kr_tree_destroy(&value);
-    kr_tree_destroy(&map);
-    kr_free(path);
-    kr_free(text);
-    return status;
-}
-
-static kr_status read_command(kr_context *ctx, const char *folder, kr_tree **tree, kr_command *command) {
-    kr_status status = KR_OK;
-    char *path = kr_path_join(ctx, folder, "cmd.json");
-    if (!path) return KR_ERR_MEMORY;
-    KR_TRY(kr_json_read(ctx, path, tree));
-    KR_TRY(kr_tree_get_string(ctx, *tree, "command", &command->line));
-    KR_TRY(kr_tree_get_real_or(ctx, *tree, "timeout_s", 0, &command->timeout_s));
-    KR_TRY(kr_tree_get_real_or(ctx, *tree, "stall_s", 0, &command->stall_s));
-    KR_TRY(kr_tree_get_real_or(ctx, *tree, "memory_MB", 0, &command->memory_MB));
-    KR_TRY(kr_tree_get_int_or(ctx, *tree, "first_cpu", 0, 1 << 20, 0, &command->first_cpu));
-    KR_TRY(kr_tree_get_int_or(ctx, *tree, "cpus", 0, 1 << 20, 0, &command->cpus));
-    KR_TRY(kr_tree_get_int_or(ctx, *tree, "threads", 0, 1 << 20, 0, &command->threads));
-done:
-    if (status != KR_OK) kr_error_prefix(ctx, "%s", path);
-    kr_free(path);
-    return status;
-}
-
 static kr_status remove_small(kr_context *ctx, const char *folder, const char *name) {
     char *path = kr_path_join(ctx, folder, name);
     if (!path) return KR_ERR_MEMORY;
@@ -317,7 +262,7 @@ kr_status kr_supervise(kr_context *ctx, const char *folder, kr_usage *usage) {
     KR_TRY(kr_task_look(ctx, folder, &life, usage));
     if (life == KR_TASK_ENDED) goto done;
     if (life == KR_TASK_LIVES) KR_FAIL(ctx, KR_ERR_IO, "'%s': another process supervises this task", folder);
-    KR_TRY(read_command(ctx, folder, &tree, &command));
+    KR_TRY(kr_command_read(ctx, folder, &tree, &command));
     if (life == KR_TASK_VANISHED) {
         KR_TRY(kr_task_kill(ctx, folder));
         KR_TRY(remove_small(ctx, folder, "supervisor"));

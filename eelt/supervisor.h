@@ -9,6 +9,7 @@
 #ifndef KR_EELT_SUPERVISOR_H
 #define KR_EELT_SUPERVISOR_H
 
+#include "core/tree.h"
 #include "eelt/outcome.h"
 #include "eelt/process.h"
 
@@ -23,6 +24,8 @@ typedef struct kr_command {
 
 /* Writes cmd.json. The folder must exist. */
 kr_status kr_command_write(kr_context *ctx, const kr_command *command, const char *folder);
+/* Reads it; the texts of the command belong to *tree, which the caller destroys. */
+kr_status kr_command_read(kr_context *ctx, const char *folder, kr_tree **tree, kr_command *command);
 
 /* Runs the command of a folder to its end and writes usage.json and rc. Returns at once with KR_OK when rc is there
  * already; KR_ERR_IO when another living supervisor has it. SIGTERM, SIGINT, SIGHUP to the calling process end the

@@ -31,6 +31,10 @@ run_campaign() {
     [ -e "$out/campaign/report.tsv" ] || exit $result # stopped within the first iteration
     awk -F'\t' '$2 == "all" && $3 == "rmse_f" { printf "iteration %d: force error %.1f meV/A on random accurate frames\n", $1, 1000 * $4 }' \
         "$out/campaign/report.tsv"
+    # audits of different iterations look at different frames: the models of all iterations on the newest ones
+    awk -F'\t' '$2 ~ /^models / { if ($1 != it) { n = 0; it = $1 } if ($2 != last) { name[++n] = $2; value[n] = "" } last = $2
+                                  value[n] = value[n] sprintf(", %.1f meV/A on %s frames", 1000 * $4, substr($3, 8)) }
+        END { for (k = 1; k <= n; k++) printf "%s%s of iteration %d\n", name[k], value[k], it }' "$out/campaign/report.tsv"
     printf 'Report: %s\n' "$out/campaign/report.html"
     campaign_result=$result
 }

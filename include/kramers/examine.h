@@ -101,6 +101,7 @@ typedef struct kr_calibrate_options {
     double alpha;      /* 0.05: share of frames above e_target that is accepted at lo */
     double confidence; /* 0.95 */
     long least_pairs;  /* 40 */
+    int unit_free;     /* u is a number (a grade), not a deviation in eV/Å: what the note says of it has no unit */
 } kr_calibrate_options;
 extern const kr_calibrate_options kr_calibrate_defaults;
 

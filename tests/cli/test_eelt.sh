@@ -62,6 +62,9 @@ bad_input 'timeout_h' '{"label": {"engine": "xtb"}, "jobs": {"label": {"timeout_
 bad_input "'pbs' is no runner" '{"label": {"engine": "xtb"}, "jobs": {"label": {"runner": "pbs"}}}'
 bad_input 'slots' '{"label": {"engine": "xtb"}, "jobs": {"label": {"slots": 0}}}'
 code 0 'nothing wrong found' eelt label run.json frames.xyz --check
+echo '{"label": {"engine": "qe"}}' >wrong.json
 code 1 'absent.xyz' eelt label run.json absent.xyz
+code 1 'template' eelt label wrong.json frames.xyz
+hasnt err 'labels in'
 code 2 'missing' eelt label run.json
 finish

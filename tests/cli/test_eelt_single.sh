@@ -13,6 +13,8 @@ for method in posterior maxvol; do
     # u is there and differs from atom to atom: the run had something to examine
     awk '!/^#/ { n++; if (!($5 > $6 && $6 >= 0)) bad = 1 } END { exit !(n > 5 && !bad) }' \
         $method/iter.000001/01.explore/run.000.000000/model_devi.out || fail "$method: no grades of frames"
+    # a deviation has a unit, a grade has none
+    [ $method = posterior ] && has err 'levels: .* eV/A: [0-9]* labelled frames' || hasnt err 'levels: .* eV/A: [0-9]* labelled frames'
     list $method >undisturbed.txt
     sed "s/\"folder\": \"$method\"/\"folder\": \"killed\"/" one.json >killed.json
     kills=0 at=5

@@ -17,7 +17,7 @@
 
 /* Largest block; small systems have smaller ones, so that several threads have work. Sizes are multiples of the rows
  * that matrix kernels take at once. */
-enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 6 };
+enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 6, LAST_BLOCK = 16 };
 enum { FEW_CENTERS = 32 }; /* at most so many are held at once */
 
 typedef struct block_range {
@@ -76,12 +76,28 @@ static int block_size(int ncenters) {
     return size < BLOCK_STEP ? BLOCK_STEP : size > BLOCK ? BLOCK : size;
 }
 
-/* Counting sort of the centres by type (stable), then blocks of nearly equal size within each type. */
+/* Blocks of the centres begin … end − 1: of nearly equal size, or at the end of the list ever smaller ones, a quarter
+ * of what is left, so that threads end at about the same time. Only counts when `block` is NULL; returns their number.
+ */
+static size_t cut_blocks(int begin, int end, int size, int last, block_range *block) {
+    size_t n = 0;
+    int parts = (end - begin + size - 1) / size, even = parts ? round_up((end - begin + parts - 1) / parts) : size;
+    for (int at = begin; at < end; n++) {
+        int quarter = round_up((end - at) / 4), least = LAST_BLOCK < size ? LAST_BLOCK : size;
+        int step = !last || quarter > even ? even : quarter < least ? least : quarter;
+        if (step > end - at) step = end - at;
+        if (block) block[n] = (block_range){at, at + step};
+        at += step;
+    }
+    return n;
+}
+
+/* Counting sort of the centres by type (stable), then blocks within each type, those of the commonest type last. */
 static kr_status make_blocks(kr_context *ctx, evaluation *e) {
     kr_status status = KR_OK;
     kr_workspace *w = e->w;
     const kr_list *list = e->list;
-    int nt = e->p->model[0]->ntypes, size = block_size(list->inum);
+    int nt = e->p->model[0]->ntypes, size = block_size(list->inum), common = 0;
     KR_TRY(kr_buffer_reserve(ctx, &w->center, (size_t)list->inum, sizeof(int)));
     KR_TRY(kr_buffer_reserve(ctx, &w->center_type, (size_t)size * (size_t)nt + (size_t)nt + 1, sizeof(int)));
     int *center = w->center.data, *start = w->center_type.data, *types = start + nt + 1;
@@ -90,27 +106,27 @@ static kr_status make_blocks(kr_context *ctx, evaluation *e) {
         int t = model_type(list, list->ilist[k]);
         if (t >= 0) start[t + 1]++;
     }
+    for (int t = 1; t < nt; t++)
+        if (start[t + 1] > start[common + 1]) common = t;
     size_t nblocks = 0;
     for (int t = 0; t < nt; t++) {
-        nblocks += (size_t)((start[t + 1] + size - 1) / size);
+        nblocks += cut_blocks(0, start[t + 1], size, t == common, NULL);
         start[t + 1] += start[t];
     }
     KR_TRY(kr_buffer_reserve(ctx, &w->block, nblocks, sizeof(block_range)));
     block_range *block = w->block.data;
     for (int t = 0; t < nt; t++) {
-        int parts = (start[t + 1] - start[t] + size - 1) / size;
-        int step = parts ? round_up((start[t + 1] - start[t] + parts - 1) / parts) : size;
-        for (int at = start[t]; at < start[t + 1]; at += step)
-            *block++ = (block_range){at, at + step < start[t + 1] ? at + step : start[t + 1]};
+        if (t != common) block += cut_blocks(start[t], start[t + 1], size, 0, block);
         for (int k = 0; k < size; k++) types[t * size + k] = t; /* the centre types of any block of type t */
     }
+    cut_blocks(start[common], start[common + 1], size, 1, block);
     for (int k = 0; k < list->inum; k++) {
         int t = model_type(list, list->ilist[k]);
         if (t >= 0) center[start[t]++] = list->ilist[k];
     }
     e->center = center;
     e->block = w->block.data;
-    e->nblocks = block - (block_range *)w->block.data; /* rounding may have saved one */
+    e->nblocks = (long)nblocks;
     e->center_type = types;
 done:
     return status;

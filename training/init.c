@@ -300,6 +300,17 @@ static kr_tree *make_fitting(maker *k, int64_t seed) {
     return map;
 }
 
+/* The first layer of the nets of s(r) is tanh(W s + b) with W ~ N(0, 1/(in + out)): almost linear in s, so that all
+ * outputs begin as much the same smooth functions of the distance. Weights times a factor tell more distances apart. */
+static void sharpen(const kr_input *input, kr_model *model) {
+    const kr_descriptor *d = &model->descriptor;
+    for (int e = 0; e < d->nembedding; e++) {
+        if (!d->embedding[e]) continue;
+        const kr_layer *first = &d->embedding[e]->layer[0]; /* row 0 of W [in][out] is that of s */
+        for (int k = 0; k < first->out; k++) model->theta[first->w + (size_t)k] *= input->own.embedding_sharpness;
+    }
+}
+
 kr_status kr_training_model(kr_context *ctx, const kr_input *input, int nsel, const int *sel, int64_t seed_shift,
                             kr_model **model) {
     kr_status status = KR_OK;
@@ -322,6 +333,7 @@ kr_status kr_training_model(kr_context *ctx, const kr_input *input, int nsel, co
     put_copy(&k, root, "model_def_script", kr_tree_get(input->complete, "model"));
     KR_TRY(k.m.status);
     KR_TRY(kr_model_from_tree(ctx, root, "new model", model));
+    sharpen(input, *model);
 done:
     kr_tree_destroy(&root);
     return status;

@@ -82,12 +82,13 @@ typedef struct kr_input_own {
     int precision;           /* 0 auto (as the model's), 1 double, 2 single */
     double spline_tolerance; /* of the moment form */
     int spline_knots, spline_check_freq;
-    int order;           /* 0 shuffled epochs, 1 random with replacement, 2 as given */
-    double min_distance; /* Å; frames with closer atoms are refused */
-    int64_t patience;    /* validations without improvement before the run stops; 0 = never */
-    int64_t valid_freq;  /* steps between validations on the whole validation data; 0 = disp_freq */
-    double average_tail; /* part of the steps at the end whose weights are averaged; 0 = none */
-    double memory_gb;    /* warn above */
+    double embedding_sharpness; /* of first parameters: factor of the weights of s(r) in embedding nets */
+    int order;                  /* 0 shuffled epochs, 1 random with replacement, 2 as given */
+    double min_distance;        /* Å; frames with closer atoms are refused */
+    int64_t patience;           /* validations without improvement before the run stops; 0 = never */
+    int64_t valid_freq;         /* steps between validations on the whole validation data; 0 = disp_freq */
+    double average_tail;        /* part of the steps at the end whose weights are averaged; 0 = none */
+    double memory_gb;           /* warn above */
 } kr_input_own;
 
 typedef struct kr_input {

@@ -318,6 +318,8 @@ const kr_parameter kr_input_own_table[] = {
     INT(T, "spline_knots", spline_knots, "0", .range = ">= 0", .help = "moment: nodes to begin with; 0 = chosen"),
     INT(T, "spline_check_freq", spline_check_freq, "500", .range = ">= 1",
         .help = "moment: steps between checks of the error"),
+    REAL(T, "embedding_sharpness", embedding_sharpness, "1", .range = "> 0",
+         .help = "factor of the first weights of s(r) in embedding nets; DeePMD-kit has 1"),
     CHOICE(T, "order", order, "\"epoch\"", .allowed = "epoch|random|given",
            .help = "frames: every one once per epoch, shuffled; drawn with replacement; or as they stand"),
     REAL(T, "min_distance", min_distance, "0.4", .unit = "A", .range = ">= 0",

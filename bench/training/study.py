@@ -4,6 +4,7 @@
 usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--seeds N] [--label NAME] [--resume]
        study.py elements [--elements Cu,Si,Mo,Li] [--steps N] [...]
        study.py acac [--steps N] [...]
+       study.py deepmd [--seeds N] [...]       water by DeePMD-kit's example input
 
 The data are in KRAMERS_DATA (default ../shared/data), runs in KRAMERS_BENCH_WORK (default build/bench). --set changes
 a key of the recipe, for example --set optimizer.type=SOAP or --set training.training_data.batch_size=4. One line per
@@ -128,6 +129,7 @@ def report(a, name, steps, wall, cpu, result):
 STUDIES = {
     "water": ("water.json", "water/data_3", "12000"),
     "elements": ("element.json", "zuo2020/{}_test.xyz", "60000"),
+    "deepmd": ("water_deepmd.json", "water/data_3", "36000"),
     "acac": ("acac.json", "acac/test_MD_300K.xyz", "4800"),
 }
 

@@ -79,32 +79,60 @@ done:
 
 /* ---- labels ---- */
 
-/* The inputs for the first structure of every system, written into a folder that vanishes again. */
-static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_config_system *s) {
+/* The inputs for a frame, written into a folder that vanishes again. */
+static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_label_frame *label, const char *what) {
     kr_status status = KR_OK;
     kr_folder_writer folder = {0};
-    kr_frames frames = {0};
-    kr_frame frame;
     kr_string command = {0};
     char key[65], *path = kr_path_join(ctx, c->base, "eelt-check");
     if (!path) return KR_ERR_MEMORY;
     KR_TRY(kr_folder_begin(ctx, path, 1, &folder));
-    KR_TRY(kr_frames_begin(ctx, s->starts, &frames));
-    KR_TRY(kr_frames_get(ctx, &frames, 0, 0, &frame));
-    kr_label_frame label = {&frame, (const char *const *)frames.names.name};
-    status = kr_labeller_key(ctx, c->labeller, &label, key); /* reads all files that determine a label */
-    if (status == KR_OK) status = kr_labeller_prepare(ctx, c->labeller, &label, 0, folder.temporary, &command);
+    status = kr_labeller_key(ctx, c->labeller, label, key); /* reads all files that determine a label */
+    if (status == KR_OK) status = kr_labeller_prepare(ctx, c->labeller, label, 0, folder.temporary, &command);
     if (status < 0) {
         char place[48];
-        kr_error_prefix(ctx, "label%s: system \"%s\"", kr_tree_place(c->top.label, place), s->name);
+        kr_error_prefix(ctx, "label%s: %s", kr_tree_place(c->top.label, place), what);
         if (status == KR_ERR_ARGUMENT) status = KR_ERR_FORMAT;
         status = kr_config_told(ctx, status);
     }
 done:
     kr_free(command.data);
-    kr_frames_clear(&frames);
     kr_folder_abandon(&folder);
     kr_free(path);
+    return status;
+}
+
+/* The first structure of a system, and the same cell with an atom of each element of the campaign: what the labeller
+ * lacks for an element (a pseudopotential) is told even when the first structures do without it. */
+static kr_status dry_run_system(kr_context *ctx, const kr_config *c, const kr_config_system *s, int elements) {
+    kr_status status = KR_OK;
+    kr_frames frames = {0};
+    kr_frame frame;
+    double *coord = NULL;
+    int *type = NULL;
+    char what[160];
+    KR_TRY(kr_frames_begin(ctx, s->starts, &frames));
+    KR_TRY(kr_frames_get(ctx, &frames, 0, 0, &frame));
+    kr_label_frame label = {&frame, (const char *const *)frames.names.name};
+    snprintf(what, sizeof what, "system \"%s\"", s->name);
+    if (elements) {
+        KR_NEW(ctx, coord, 3 * (size_t)c->nelements);
+        KR_NEW(ctx, type, (size_t)c->nelements);
+        for (int i = 0; i < c->nelements; i++) {
+            type[i] = i;
+            for (int d = 0; d < 3; d++) coord[3 * i + d] = 3.0 * i + (d ? 0 : 0.1);
+        }
+        frame.natoms = c->nelements;
+        frame.coord = coord;
+        frame.type = type;
+        label.names = (const char *const *)c->element;
+        snprintf(what, sizeof what, "the elements of the campaign");
+    }
+    KR_TRY(dry_run(ctx, c, &label, what));
+done:
+    kr_frames_clear(&frames);
+    kr_free(coord);
+    kr_free(type);
     return status;
 }
 
@@ -131,6 +159,7 @@ done:
 
 static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *p) {
     kr_status status = KR_OK;
+    int elements = 0;
     KR_TRY(kr_config_starts(ctx, c));
     for (int i = 0; i < c->nsystems; i++) {
         const kr_config_system *s = &c->system[i];
@@ -140,7 +169,8 @@ static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *
         kr_print(p, "system %s: %ld start structures, %d atoms in the first", s->name, s->nstarts,
                  s->starts->system[0]->natoms);
         KR_TRY(check_elements(ctx, c, s->starts, where, s->generate ? "generate" : "files", s->node));
-        if (c->labeller) KR_TRY(dry_run(ctx, c, s));
+        if (c->labeller) KR_TRY(dry_run_system(ctx, c, s, 0));
+        if (c->labeller && !elements && c->nelements) KR_TRY(dry_run_system(ctx, c, s, elements = 1));
     }
     if (c->top.label) KR_TRY(check_command(ctx, c));
 done:

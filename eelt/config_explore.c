@@ -2,10 +2,12 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/suggest.h"
 #include "eelt/config.h"
 #include "eelt/explorer.h"
 #include "eelt/generate.h"
 #include "eelt/novelty.h"
+#include "eelt/select.h"
 #include <fnmatch.h>
 #include <glob.h>
 #include <math.h>
@@ -95,6 +97,12 @@ static kr_status read_stage(kr_context *ctx, kr_config *c, const kr_tree *node, 
     char where[64];
     snprintf(where, sizeof where, "explore.stages[%d]", i);
     KR_TRY(kr_config_section(ctx, c, kr_config_stage_table, node, where, s));
+    if (s->sample_every > s->steps && s->steps > 0) {
+        const kr_tree *given = kr_tree_get(node, "sample_every");
+        KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, "sample_every", given ? given : node,
+                                                     "found %ld, but a run has %ld steps: nothing would be sampled",
+                                                     (long)s->sample_every, (long)s->steps)));
+    }
     KR_TRY(read_ranges(ctx, s->T, 1e-3, where, "T_K", &s->nT, &s->T_K));
     KR_TRY(read_ranges(ctx, s->P, -1e6, where, "P_GPa", &s->nP, &s->P_GPa));
     KR_NEW(ctx, s->uses, (size_t)c->nsystems + 1);
@@ -161,6 +169,21 @@ static kr_status check_method(kr_context *ctx, const kr_config *c) {
     return KR_OK;
 }
 
+static kr_status check_rule(kr_context *ctx, const kr_config *c) {
+    const kr_tree *given = kr_tree_get(c->top.select, "rule");
+    const char *names[16];
+    int n = 0;
+    if (!given || !c->select.rule || kr_select_find(c->select.rule)) return KR_OK;
+    while (n < 16 && (names[n] = kr_select_rule_name(n))) n++;
+    kr_status status = kr_parameter_fail(ctx, "select", "rule", given,
+                                         "\"%.40s\" is not known, expected fps, maxvol, "
+                                         "random, topdev or inverse_population",
+                                         c->select.rule);
+    const char *near = kr_suggest(c->select.rule, n, names);
+    if (near) kr_error_hint(ctx, "did you mean \"%s\"?", near);
+    return kr_config_told(ctx, status);
+}
+
 kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
     kr_status status = KR_OK;
     KR_TRY(kr_config_section(ctx, c, kr_config_explore_table, c->top.explore, "explore", &c->explore));
@@ -182,6 +205,7 @@ kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
                                                   "%g is not below f_hi_eV_per_A, %g", c->trust.f_lo, c->trust.f_hi)));
     KR_TRY(check_method(ctx, c));
     KR_TRY(kr_config_section(ctx, c, kr_config_select_table, c->top.select, "select", &c->select));
+    KR_TRY(check_rule(ctx, c));
 done:
     return status;
 }

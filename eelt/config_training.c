@@ -130,7 +130,7 @@ static void tell(kr_context *ctx, void *payload) {
     p->outer(ctx, p->payload);
 }
 
-/* Reading stops at the first section with mistakes: here all are looked at, each for itself. */
+/* A mistake at the top level ends the reading: here all sections are looked at, each for itself. */
 static kr_status survey(kr_context *ctx, const kr_tree *tree) {
     kr_status status = KR_OK;
     const kr_tree *model = kr_tree_get(tree, "model"), *training = kr_tree_get(tree, "training");

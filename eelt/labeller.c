@@ -80,9 +80,12 @@ kr_status kr_labeller_create(kr_context *ctx, const kr_tree *object, const char 
         if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
         KR_TRY(KR_ERR_FORMAT);
     }
-    KR_TRY(kr_parameters_read(ctx, limit_table, kr_tree_get(object, "checks"), "label.checks", &l->limits, &complete));
+    kr_status checks =
+        kr_parameters_read(ctx, limit_table, kr_tree_get(object, "checks"), "label.checks", &l->limits, &complete);
+    if (checks != KR_OK && !kr_context_mistake(ctx)) KR_TRY(checks); /* else told, and the rest is read, too */
     KR_TRY(kr_tree_without(ctx, object, 2, (const char *const[]){"engine", "checks"}, &options));
     KR_TRY(l->kind->create(ctx, options, base, &l->state));
+    KR_TRY(checks);
     *labeller = l;
     l = NULL;
 done:
@@ -195,4 +198,11 @@ kr_status kr_label_write(kr_context *ctx, const char *folder, const char *name, 
 
 char *kr_label_path(kr_context *ctx, const char *base, const char *path) {
     return path[0] == '/' ? kr_strdup(ctx, path) : kr_path_join(ctx, base, path);
+}
+
+kr_status kr_label_template_failed(kr_context *ctx, const kr_tree *options, kr_status status) {
+    char place[48];
+    if (status != KR_ERR_MEMORY)
+        kr_error_prefix(ctx, "label.template%s", kr_tree_place(kr_tree_get(options, "template"), place));
+    return status;
 }

@@ -83,6 +83,8 @@ kr_status kr_label_refuse(kr_label_result *result, kr_outcome outcome, const cha
 /* A text file of the task's folder; *text NULL when it is absent. */
 kr_status kr_label_text(kr_context *ctx, const char *folder, const char *name, char **text, size_t *length);
 kr_status kr_label_write(kr_context *ctx, const char *folder, const char *name, const kr_string *text);
+/* Puts the place of the key "template" before the message; returns the status. */
+kr_status kr_label_template_failed(kr_context *ctx, const kr_tree *options, kr_status status);
 /* Relative to base unless absolute; new string. */
 char *kr_label_path(kr_context *ctx, const char *base, const char *path);
 

@@ -117,8 +117,9 @@ static kr_status create(kr_context *ctx, const kr_tree *options, const char *bas
     KR_TRY(kr_parameters_read(ctx, table, options, "label", c, &c->complete));
     path = kr_label_path(ctx, base, c->template_path);
     if (!path) KR_TRY(KR_ERR_MEMORY);
-    KR_TRY(kr_file_read(ctx, path, &c->text, &c->length));
-    KR_TRY(check_template(ctx, c, path));
+    status = kr_file_read(ctx, path, &c->text, &c->length);
+    if (status == KR_OK) status = check_template(ctx, c, path);
+    if (status != KR_OK) KR_TRY(kr_label_template_failed(ctx, options, status));
     KR_TRY(check_attempts(ctx, c, path));
 done:
     kr_free(path);

@@ -40,7 +40,7 @@ static const kr_parameter table[] = {
      .type = KR_PARAMETER_TEXT,
      .offset = offsetof(qe, pseudo_dir),
      .initial = "null",
-     .help = "folder of the pseudopotentials; default: that of the template"},
+     .help = "folder of the pseudopotentials; default: that of the template, relative to it"},
     {.name = "kspacing_per_A",
      .type = KR_PARAMETER_REAL,
      .offset = offsetof(qe, kspacing),
@@ -104,24 +104,47 @@ done:
     return status;
 }
 
+/* The folder of the input, else that of the template, else none: then it is pw.x's own matter. */
+static kr_status find_pseudopotentials(kr_context *ctx, const char *base, qe *q) {
+    kr_status status = KR_OK;
+    char *template = kr_label_path(ctx, base, q->template_path), *path = NULL;
+    const char *slash = template ? strrchr(template, '/') : NULL;
+    if (!template) return KR_ERR_MEMORY;
+    if (q->pseudo_dir) {
+        q->pseudo_folder = kr_label_path(ctx, base, q->pseudo_dir);
+    } else if (q->template.pseudo_dir) {
+        template[slash ? slash - template : 0] = 0;
+        q->pseudo_folder = kr_label_path(ctx, slash ? template : ".", q->template.pseudo_dir);
+    } else {
+        q->pseudo_folder = kr_strdup(ctx, "");
+    }
+    if (!q->pseudo_folder) KR_TRY(KR_ERR_MEMORY);
+    for (int s = 0; s < q->template.nspecies && q->pseudo_folder[0]; s++) {
+        kr_free(path);
+        path = kr_path_join(ctx, q->pseudo_folder, q->template.pseudo[s]);
+        if (!path) KR_TRY(KR_ERR_MEMORY);
+        if (!kr_file_exists(path))
+            KR_FAIL(ctx, KR_ERR_IO, "'%s' has no %s, the pseudopotential of %s", q->pseudo_folder,
+                    q->template.pseudo[s], q->template.species[s]);
+    }
+done:
+    kr_free(path);
+    kr_free(template);
+    return status;
+}
+
 static kr_status create(kr_context *ctx, const kr_tree *options, const char *base, void **state) {
     kr_status status = KR_OK;
     qe *q = NULL;
     KR_NEW(ctx, q, 1);
     *state = q;
     KR_TRY(kr_parameters_read(ctx, table, options, "label", q, &q->complete));
-    KR_TRY(check_attempts(ctx, q->attempts));
-    KR_TRY(read_template(ctx, base, q));
-    q->pseudo_folder = q->pseudo_dir ? kr_label_path(ctx, base, q->pseudo_dir) : kr_strdup(ctx, "");
-    if (!q->pseudo_folder) KR_TRY(KR_ERR_MEMORY);
-    for (int s = 0; s < q->template.nspecies && q->pseudo_folder[0]; s++) {
-        char *path = kr_path_join(ctx, q->pseudo_folder, q->template.pseudo[s]);
-        int there = path && kr_file_exists(path);
-        kr_free(path);
-        if (!there)
-            KR_FAIL(ctx, KR_ERR_IO, "'%s' has no %s, the pseudopotential of %s", q->pseudo_folder,
-                    q->template.pseudo[s], q->template.species[s]);
-    }
+    kr_status attempts = check_attempts(ctx, q->attempts);
+    if (attempts != KR_OK && !kr_context_mistake(ctx)) KR_TRY(attempts); /* else told, and the template is read, too */
+    status = read_template(ctx, base, q);
+    if (status == KR_OK) status = find_pseudopotentials(ctx, base, q);
+    if (status != KR_OK) KR_TRY(kr_label_template_failed(ctx, options, status));
+    KR_TRY(attempts);
 done:
     if (status != KR_OK && q) destroy(state);
     return status;

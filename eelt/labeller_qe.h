@@ -17,6 +17,7 @@ typedef struct kr_qe_template {
     double *mass;
     char **pseudo; /* file */
     int has_k_points;
+    char *pseudo_dir; /* of &control, as it stands there; NULL = none */
 } kr_qe_template;
 
 /* Parses a pw.x input; removes what the frame determines, refuses what would change the meaning of labels. */

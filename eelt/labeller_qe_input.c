@@ -44,6 +44,7 @@ void kr_qe_template_free(kr_qe_template *t) {
     kr_free(t->card);
     kr_free(t->species);
     kr_free(t->pseudo);
+    kr_free(t->pseudo_dir);
     kr_free(t->mass);
     memset(t, 0, sizeof *t);
 }
@@ -118,6 +119,16 @@ static size_t key_before(const char *begin, const char *equals, const char **key
     return (size_t)(end - p);
 }
 
+/* The text between the first quotes of a value. */
+static kr_status unquoted(kr_context *ctx, const char *value, const char *stop, char **text) {
+    const char *open = value;
+    while (open < stop && *open != '\'' && *open != '"') open++;
+    const char *close = open < stop ? memchr(open + 1, *open, (size_t)(stop - open - 1)) : NULL;
+    if (!close || *text) return KR_OK;
+    *text = kr_strprintf(ctx, "%.*s", (int)(close - open - 1), open + 1);
+    return *text ? KR_OK : KR_ERR_MEMORY;
+}
+
 /* One namelist: *text stands after "&name"; on return after its '/'. */
 static kr_status read_list(kr_context *ctx, const char *where, const char *name, char **text, kr_qe_template *t) {
     kr_status status = KR_OK;
@@ -140,6 +151,8 @@ static kr_status read_list(kr_context *ctx, const char *where, const char *name,
             size_t bare = strcspn(key, "( ");
             if (bare > nkey) bare = nkey;
             int ours = among(key, bare, owned, COUNT(owned)) || (bare == 6 && !strncasecmp(key, "celldm", 6));
+            if (among(key, bare, (const char *const[]){"pseudo_dir"}, 1))
+                KR_TRY(unquoted(ctx, value, stop, &t->pseudo_dir));
             if (!ours) KR_TRY(add_entry(ctx, t, name, lower(ctx, key, nkey), value, (size_t)(stop - value)));
         }
         if (!*p) KR_FAIL(ctx, KR_ERR_FORMAT, "%s: the namelist &%s has no end '/'", where, name);

@@ -186,23 +186,24 @@ done:
 
 kr_status kr_input_from_tree(kr_context *ctx, const kr_tree *tree, const char *where, kr_input **input) {
     if (!tree || !where || !input) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_input_from_tree: an argument is NULL");
-    kr_status status = KR_OK;
+    kr_status status = KR_OK, failed = KR_OK;
     kr_input *in = NULL;
     kr_tree *own = NULL;
     *input = NULL;
     KR_NEW(ctx, in, 1);
     KR_TRY(kr_parameters_read(ctx, kr_input_top, tree, "input", NULL, &in->complete));
-    KR_TRY(kr_input_read_model(ctx, in));
-    KR_TRY(read_rate(ctx, in));
-    KR_TRY(read_loss(ctx, in));
-    KR_TRY(read_training(ctx, in));
-    KR_TRY(read_optimizer(ctx, in));
+    KR_TRY(kr_input_gather(ctx, kr_input_read_model(ctx, in), &failed));
+    KR_TRY(kr_input_gather(ctx, read_rate(ctx, in), &failed));
+    KR_TRY(kr_input_gather(ctx, read_loss(ctx, in), &failed));
+    KR_TRY(kr_input_gather(ctx, read_training(ctx, in), &failed));
+    KR_TRY(kr_input_gather(ctx, read_optimizer(ctx, in), &failed));
     KR_TRY(kr_tree_copy(ctx, kr_tree_get(in->complete, "kramers"), &own));
     KR_TRY(kr_input_section(ctx, kr_input_own_table, own, "kramers", &in->own, in->complete, "kramers"));
+    KR_TRY(failed);
     *input = in;
     in = NULL;
 done:
-    if (status < 0) kr_error_prefix(ctx, "%s", where);
+    if (status < 0 && *where) kr_error_prefix(ctx, "%s", where);
     kr_tree_destroy(&own);
     kr_input_destroy(&in);
     return status;

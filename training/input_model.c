@@ -72,8 +72,25 @@ static kr_status descriptor_table(kr_context *ctx, const kr_tree *given, int *wh
     return KR_ERR_UNSUPPORTED;
 }
 
+static kr_status check_sizes(kr_context *ctx, const kr_input_descriptor *d, const kr_tree *given) {
+    kr_status status = KR_OK, failed = KR_OK;
+    if (d->rcut_smth >= d->rcut) {
+        status = kr_parameter_fail(ctx, "model.descriptor", "rcut_smth", kr_tree_get(given, "rcut_smth"),
+                                   "found %g A, expected less than rcut, %g A", d->rcut_smth, d->rcut);
+        KR_TRY(kr_input_gather(ctx, status, &failed));
+        status = KR_OK;
+    }
+    if (d->neuron->count == 0 || (d->axis_neuron && d->axis_neuron > d->neuron->child[d->neuron->count - 1]->integer))
+        status = kr_parameter_fail(ctx, "model.descriptor", d->neuron->count ? "axis_neuron" : "neuron", d->neuron,
+                                   "expected at least one width, and axis_neuron no larger than the last one");
+    KR_TRY(kr_input_gather(ctx, status, &failed));
+    status = failed;
+done:
+    return status;
+}
+
 static kr_status read_descriptor(kr_context *ctx, kr_input *in, kr_tree *model) {
-    kr_status status = KR_OK;
+    kr_status status = KR_OK, failed = KR_OK;
     kr_input_descriptor *d = &in->model.descriptor;
     const kr_tree *given = in->model.descriptor_map;
     static const char *const names[] = {"se_e2_a", "se_r", "dpa1", "se_atten_v2"};
@@ -85,17 +102,11 @@ static kr_status read_descriptor(kr_context *ctx, kr_input *in, kr_tree *model) 
     d->type_name = names[which];
     mixed = which == KR_INPUT_SE_ATTEN || which == KR_INPUT_SE_ATTEN_V2;
     if (which == KR_INPUT_SE_ATTEN_V2) d->strip = d->smooth_type_embedding = 1;
-    KR_TRY(check_sel(ctx, d->sel, mixed, ntypes));
-    KR_TRY(pairs_fit(ctx, d->exclude_types, ntypes, "model.descriptor", "exclude_types"));
-    KR_TRY(check_precision(ctx, "model.descriptor", d->precision, given));
-    if (d->rcut_smth >= d->rcut) {
-        status = kr_parameter_fail(ctx, "model.descriptor", "rcut_smth", kr_tree_get(given, "rcut_smth"),
-                                   "found %g A, expected less than rcut, %g A", d->rcut_smth, d->rcut);
-        goto done;
-    }
-    if (d->neuron->count == 0 || (d->axis_neuron && d->axis_neuron > d->neuron->child[d->neuron->count - 1]->integer))
-        KR_TRY(kr_parameter_fail(ctx, "model.descriptor", d->neuron->count ? "axis_neuron" : "neuron", d->neuron,
-                                 "expected at least one width, and axis_neuron no larger than the last one"));
+    KR_TRY(kr_input_gather(ctx, check_sel(ctx, d->sel, mixed, ntypes), &failed));
+    KR_TRY(
+        kr_input_gather(ctx, pairs_fit(ctx, d->exclude_types, ntypes, "model.descriptor", "exclude_types"), &failed));
+    KR_TRY(kr_input_gather(ctx, check_precision(ctx, "model.descriptor", d->precision, given), &failed));
+    KR_TRY(kr_input_gather(ctx, check_sizes(ctx, d, given), &failed));
     if (which == KR_INPUT_SE_E2_R && !d->type_one_side)
         KR_TRY(kr_parameter_fail(ctx, "model.descriptor", "type_one_side", kr_tree_get(given, "type_one_side"),
                                  "se_e2_r needs type_one_side: true, because DeePMD-kit evaluates other models of this "
@@ -114,6 +125,7 @@ static kr_status read_descriptor(kr_context *ctx, kr_input *in, kr_tree *model) 
                 "model.type_embedding: type embeddings of %s are not supported (its models cannot be stored)%s",
                 d->type_name, kr_tree_place(in->model.type_embedding, place));
     }
+    KR_TRY(failed);
 done:
     return status;
 }
@@ -153,7 +165,7 @@ done:
 }
 
 kr_status kr_input_read_model(kr_context *ctx, kr_input *in) {
-    kr_status status = KR_OK;
+    kr_status status = KR_OK, failed = KR_OK;
     kr_tree *raw = NULL;
     kr_tree *model;
     int ntypes;
@@ -182,8 +194,9 @@ kr_status kr_input_read_model(kr_context *ctx, kr_input *in) {
                                      "expected {\"energy\": [...]} with %d numbers or nulls", ntypes));
         KR_TRY(numbers_fit(ctx, energy, ntypes, 1, "model.preset_out_bias", "energy"));
     }
-    KR_TRY(read_descriptor(ctx, in, model));
-    KR_TRY(read_fitting(ctx, in, model));
+    KR_TRY(kr_input_gather(ctx, read_descriptor(ctx, in, model), &failed));
+    KR_TRY(kr_input_gather(ctx, read_fitting(ctx, in, model), &failed));
+    KR_TRY(failed);
 done:
     kr_tree_destroy(&raw);
     return status;

@@ -3,6 +3,7 @@
 #ifndef KR_TRAINING_INPUT_SECTIONS_H
 #define KR_TRAINING_INPUT_SECTIONS_H
 
+#include "core/error.h"
 #include "training/input.h"
 
 /* One section: given → values and, completed, into `parent` under `key`. The values borrow from the completed tree,
@@ -12,6 +13,14 @@ kr_status kr_input_section(kr_context *ctx, const kr_parameter *table, const kr_
 
 /* The child to write into. kr_tree_get is const for readers; the completed tree is ours. */
 static inline kr_tree *kr_input_child(kr_tree *map, const char *key) { return (kr_tree *)kr_tree_get(map, key); }
+
+/* A section that failed ends the reading, unless somebody collects mistakes (kr_context_set_mistake): then the next one
+ * is read as well, and *failed keeps that one failed. */
+static inline kr_status kr_input_gather(kr_context *ctx, kr_status status, kr_status *failed) {
+    if (status != KR_ERR_FORMAT && status != KR_ERR_UNSUPPORTED) return status;
+    *failed = status;
+    return kr_context_mistake(ctx) ? KR_OK : status;
+}
 
 kr_status kr_input_read_model(kr_context *ctx, kr_input *in);
 

@@ -54,6 +54,33 @@ did you mean 'command'
 jobs: unknown key "trian" (line 17
 TEXT
 
+# mistakes behind those of the keys: what does not fit together, in every section
+printf "&control\n  pseudo_dir = 'none'\n/\n&system\n ecutwfc = 10\n/\n&electrons\n/\nATOMIC_SPECIES\nO 16 O.upf\n" >qe.in
+good | sed -e 's/"rcut_smth": 0.5/"rcut_smth": 4.5/' -e 's/"axis_neuron": 2/"axis_neuron": 9/' -e 's/"sel": "auto"/"sel": [1]/' \
+    -e 's/\[8, 8\]/[]/' -e 's/"stop_lr": 1e-6/"stop_lr": 1e-6, "stop_lr_ratio": 1/' -e 's/"numb_steps": 100/"numb_epoch": 1, "numb_steps": 1/' \
+    -e 's/"steps": 1000/"steps": 1000, "sample_every": 2000/' -e 's/"per_iteration": 20/"rule": "fbs"/' \
+    -e 's/"engine": "command".*/"engine": "qe", "template": "qe.in", "kspacing_per_A": 1, "attempts": [{"degauss": 1}], "checks": {"f_max": 1}},/' >bad.json
+code 1 '11 mistakes' eelt check bad.json
+while read -r words; do has err "$words"; done <<'TEXT'
+bad.json: model.training: model.descriptor.sel: expected a list with one number.*(line 5
+rcut_smth: found 4.5 A, expected less than rcut, 4 A (line 4
+axis_neuron: expected at least one width.*(line 4
+model.fitting_net.neuron: expected at least one width (line 5
+stop_lr_ratio: either stop_lr or stop_lr_ratio is given, not both (line 6
+numb_steps: either numb_steps or numb_epoch is given, not both (line 7
+sample_every: found 2000, but a run has 1000 steps.*(line 11
+select.rule: "fbs" is not known.*(line 14
+did you mean "fps"
+label.checks: unknown key "f_max" (line 15
+unknown key 'degauss' (line 15
+label.template (line 15, column [0-9]*): '.*/none' has no O.upf, the pseudopotential of O
+TEXT
+# a pseudopotential that only a later structure would miss
+mkdir none && touch none/O.upf
+printf '1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nO 0 0 0\n' >oxygen.xyz
+good | sed -e 's/start.xyz/oxygen.xyz/' -e 's/"engine": "command".*/"engine": "qe", "command": "true", "template": "qe.in", "kspacing_per_A": 1},/' >bad.json
+code 1 'the elements of the campaign: the element H is not in ATOMIC_SPECIES' eelt check bad.json
+
 good | sed 's/"builtin"/"buildin"/' >bad.json
 code 1 "engine is 'buildin', expected lammps or builtin (line 9" eelt check bad.json
 has err "did you mean 'builtin'"

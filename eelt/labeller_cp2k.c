@@ -210,12 +210,13 @@ done:
 typedef struct reader {
     const kr_label_frame *frame;
     kr_label_result *result;
-    int said;      /* the last word about the SCF: 0 none, 1 converged, −1 not */
-    int energies;  /* energy lines */
-    int forces;    /* rows read; −1 = not in the block */
-    int in_forces; /* 0 no, 1 "ATOMIC FORCES", 2 "FORCES|" */
-    int complete;  /* the block ended with its sum */
-    int stress;    /* rows read */
+    int said;         /* the last word about the SCF: 0 none, 1 converged, −1 not */
+    int energies;     /* energy lines */
+    int forces;       /* rows read; −1 = not in the block */
+    int in_forces;    /* 0 no, 1 "ATOMIC FORCES", 2 "FORCES|" */
+    int complete;     /* the block ended with its sum */
+    int stress;       /* rows read */
+    const char *axes; /* how this version names the rows of the stress */
     double force_unit, stress_unit;
     double sigma[9];
 } reader;
@@ -294,18 +295,22 @@ static void read_forces(reader *r, kr_word line) {
     }
 }
 
+/* "STRESS| x 1 2 3" below "STRESS| Analytical stress tensor [unit]"; until 7.1 "X 1 2 3" below "STRESS TENSOR [unit]".
+ */
 static void read_stress(reader *r, kr_word line) {
     kr_word word;
-    if (!begins(line, "STRESS|")) return;
-    if (contains(line, "stress tensor [") && !contains(line, "Eigenvectors")) {
+    int named = begins(line, "STRESS|");
+    if (begins(line, "STRESS TENSOR [") ||
+        (named && contains(line, "stress tensor [") && !contains(line, "Eigenvectors"))) {
         r->stress = 0;
         r->stress_unit = unit_of(line, 1);
+        r->axes = named ? "xyz" : "XYZ";
         return;
     }
-    kr_word_next(&line, &word);
-    if (r->stress < 0 || r->stress > 2 || !kr_word_next(&line, &word)) return;
-    const char *axis[] = {"x", "y", "z"};
-    if (!kr_word_is(word, axis[r->stress]) || kr_word_count(line) != 3) return;
+    if (r->stress < 0 || r->stress > 2 || named != (r->axes[0] == 'x')) return;
+    if (named) kr_word_next(&line, &word);
+    if (!kr_word_next(&line, &word) || word.n != 1 || word.text[0] != r->axes[r->stress] || kr_word_count(line) != 3)
+        return;
     for (int c = 0; c < 3; c++)
         if (!kr_word_next(&line, &word) || !kr_word_real(word, &r->sigma[3 * r->stress + c])) {
             if (c == 0) return; /* the heading "x y z" */
@@ -352,7 +357,7 @@ static kr_status read_output(kr_context *ctx, const void *state, const kr_label_
         line = kr_word_trim(line);
         if (!r.energies) read_scf(&r, line); /* what is said before the energy decides */
         if (begins(line, "ENERGY| Total FORCE_EVAL")) {
-            int known = contains(line, "[a.u.]") || contains(line, "[hartree]");
+            int known = contains(line, "[a.u.]") || contains(line, "(a.u.)") || contains(line, "[hartree]");
             result->energy = known ? last_number(line) * KR_HARTREE_EV : (double)NAN;
             r.energies++;
         }

@@ -136,6 +136,40 @@ static void test_cp2k_2025(void **state) {
     kr_labeller_destroy(&labeller);
 }
 
+/* Until version 7.1: the unit of the energy in parentheses, a stress without a mark on every line. */
+static void test_cp2k_7(void **state) {
+    kr_context *ctx = *state;
+    kr_labeller *labeller = make(ctx, CP2K);
+    static const char text[] =
+        " *** SCF run converged in 10 steps ***\n"
+        " ENERGY| Total FORCE_EVAL ( QS ) energy (a.u.):               -5.768829728302029\n"
+        " ATOMIC FORCES in [a.u.]\n"
+        " # Atom   Kind   Element          X              Y              Z\n"
+        "      1      1      O           0.00000000     0.00000000    -0.00323230\n"
+        "      2      2      H           0.00000000     0.00292973     0.00161615\n"
+        "      3      2      H           0.00000000    -0.00292973     0.00161615\n"
+        " SUM OF ATOMIC FORCES           0.00000000     0.00000000     0.00000000     0.00000000\n"
+        " STRESS TENSOR [GPa]\n\n"
+        "            X               Y               Z\n"
+        "  X       5.57659209311E-04  -8.86817921479E-17  -3.80869994076E-17\n"
+        "  Y      -8.86817921479E-17   5.07562486986E-02  -2.00368201526E-09\n"
+        "  Z      -3.80869994076E-17  -2.00368201526E-09  -2.68521687377E-02\n\n"
+        "  1/3 Trace(stress tensor):  8.15391305674E-03\n\n"
+        " EIGENVECTORS AND EIGENVALUES OF THE STRESS TENSOR\n"
+        "  X       1 2 3\n";
+    write_file("cp2k.out", text, sizeof text - 1);
+    kr_label_result r = read_from(ctx, labeller, &water_frame, kr_test_folder, 0), now;
+    assert_int_equal(r.outcome, KR_OUTCOME_DONE);
+    now = read_from(ctx, labeller, &water_frame, DATA "cp2k", 0);
+    kr_assert_near(r.energy, now.energy, 1e-12, 0);
+    kr_assert_close(9, r.virial, now.virial, 1e-12, 1e-12);
+    /* a stress that ends early is none */
+    write_file("cp2k.out", text, (size_t)(strstr(text, "  Z      -3") - text));
+    r = read_from(ctx, labeller, &water_frame, kr_test_folder, 0);
+    assert_int_equal(r.outcome, KR_OUTCOME_BAD_OUTPUT);
+    kr_labeller_destroy(&labeller);
+}
+
 static void test_xtb(void **state) {
     kr_context *ctx = *state;
     kr_labeller *labeller = make(ctx, XTB);
@@ -385,6 +419,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_qe, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_cp2k, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_cp2k_7, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_cp2k_2025, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_xtb, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_truncated, kr_test_folder_setup, kr_test_folder_teardown),

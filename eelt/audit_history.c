@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "eelt/stage_audit.h"
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* Force error of one model on a set of labelled frames, audited ones weighted over the cells as in the audit. */
@@ -78,23 +79,19 @@ done:
     return status;
 }
 
-static void say(const kr_campaign *m, const kr_audit_history *h, long audited, long chosen) {
+/* "1: 44.2, 2: 37.1" of the last few; nothing when there are no such frames. */
+static void say(const kr_campaign *m, const kr_audit_history *h, const char *what, long frames, size_t offset) {
     enum { LAST = 6 };
     int first = h->n > LAST ? h->n - LAST : 0;
-    char text[60 * LAST];
+    char text[30 * LAST];
     size_t used = 0;
-    if (h->n < 2) return; /* nothing to compare */
+    if (h->n < 2 || !frames) return;
     for (int k = first; k < h->n; k++) {
-        const kr_audit_past *row = &h->row[k];
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%d: %.1f", k > first ? ", " : "", row->iteration,
-                                 1000 * row->audited.value);
-        if (chosen) used += (size_t)snprintf(text + used, sizeof text - used, "/%.1f", 1000 * row->chosen.value);
+        const kr_interval *rmse = (const kr_interval *)((const char *)&h->row[k] + offset);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%d: %.1f", k > first ? ", " : "",
+                                 h->row[k].iteration, 1000 * rmse->value);
     }
-    if (chosen)
-        kr_campaign_say(m, "    models of iteration … on these %ld audited/%ld chosen frames, meV/A: %s", audited,
-                        chosen, text);
-    else
-        kr_campaign_say(m, "    models of iteration … on these %ld frames, meV/A: %s", audited, text);
+    kr_campaign_say(m, "    models of iteration … on these %ld %s frames, meV/A: %s", frames, what, text);
 }
 
 kr_status kr_audit_history_make(kr_context *ctx, kr_campaign *m, const kr_scored_set *audited, kr_audit_history *h) {
@@ -106,7 +103,8 @@ kr_status kr_audit_history_make(kr_context *ctx, kr_campaign *m, const kr_scored
     KR_TRY(kr_scored_set_read(ctx, m, where, 0, &chosen)); /* none in a final iteration */
     KR_TRY(kr_campaign_populations(ctx, m, &weight));
     KR_TRY(score_all(ctx, m, audited, &chosen, weight, h));
-    say(m, h, audited->set.n, chosen.set.n);
+    say(m, h, m->final ? "fresh" : "audited", audited->set.n, offsetof(kr_audit_past, audited));
+    say(m, h, "chosen", chosen.set.n, offsetof(kr_audit_past, chosen));
 done:
     kr_scored_set_free(&chosen);
     kr_free(weight);

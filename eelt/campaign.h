@@ -19,6 +19,7 @@
 #include <kramers/campaign.h>
 #include <kramers/examine.h>
 #include <kramers/potential.h>
+#include <limits.h>
 
 /* A system at one temperature and pressure of one stage of the schedule. */
 typedef struct kr_cell {
@@ -127,9 +128,11 @@ kr_status kr_campaign_move_systems(kr_context *ctx, kr_dataset **from, kr_datase
 kr_status kr_campaign_write_sets(kr_context *ctx, kr_dataset *merged, const char *folder, const char *base);
 kr_status kr_data_list_read(kr_context *ctx, const kr_campaign *campaign, const kr_data_list *list, kr_dataset **data);
 
-/* Paths of this iteration's models (absolute), and the potential made of them. */
+/* Paths of this iteration's models (absolute), and the potential made of the first `most` of them. */
+#define KR_ALL_MODELS INT_MAX
 kr_status kr_campaign_models(kr_context *ctx, kr_campaign *campaign, int iteration, int *n, char ***paths);
-kr_status kr_campaign_potential(kr_context *ctx, kr_campaign *campaign, kr_potential **potential, kr_novelty **novelty);
+kr_status kr_campaign_potential(kr_context *ctx, kr_campaign *campaign, int most, kr_potential **potential,
+                                kr_novelty **novelty);
 /* Path of the novelty of a model, NULL when the deviation of an ensemble is examined. */
 #define KR_CAMPAIGN_NOVELTY "novelty"
 char *kr_campaign_novelty(kr_context *ctx, const kr_campaign *campaign, const char *model);

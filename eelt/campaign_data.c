@@ -206,12 +206,14 @@ done:
     return status;
 }
 
-kr_status kr_campaign_potential(kr_context *ctx, kr_campaign *m, kr_potential **potential, kr_novelty **novelty) {
+kr_status kr_campaign_potential(kr_context *ctx, kr_campaign *m, int most, kr_potential **potential,
+                                kr_novelty **novelty) {
     char **paths = NULL, *path = NULL;
     int n;
     kr_status status = kr_campaign_models(ctx, m, m->iteration, &n, &paths);
     if (novelty) *novelty = NULL;
-    if (status == KR_OK) status = kr_potential_load(ctx, n, (const char *const *)paths, NULL, potential);
+    if (status == KR_OK)
+        status = kr_potential_load(ctx, n < most ? n : most, (const char *const *)paths, NULL, potential);
     if (status == KR_OK && novelty) path = kr_campaign_novelty(ctx, m, paths[0]);
     if (path) status = kr_novelty_read(ctx, path, *potential, novelty);
     kr_free(path);

@@ -66,7 +66,7 @@ static kr_status score_frames(kr_context *ctx, kr_campaign *m, kr_scored_set *s)
         run[k] = (int)s->set.row[k].run;
         cell[k] = s->set.row[k].cell;
     }
-    KR_TRY(kr_campaign_potential(ctx, m, &potential, &novelty));
+    KR_TRY(kr_campaign_potential(ctx, m, KR_ALL_MODELS, &potential, &novelty));
     KR_TRY(kr_novelty_score(ctx, potential, novelty, 0, s->labelled, run, cell, s->scored));
 done:
     kr_novelty_destroy(&novelty);

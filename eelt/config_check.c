@@ -80,7 +80,8 @@ done:
 /* ---- labels ---- */
 
 /* The inputs for a frame, written into a folder that vanishes again. */
-static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_label_frame *label, const char *what) {
+static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_label_frame *label, const char *what,
+                         int *refused) {
     kr_status status = KR_OK;
     kr_folder_writer folder = {0};
     kr_string command = {0};
@@ -91,6 +92,7 @@ static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_label_fra
     if (status == KR_OK) status = kr_labeller_prepare(ctx, c->labeller, label, 0, folder.temporary, &command);
     if (status < 0) {
         char place[48];
+        *refused = 1;
         kr_error_prefix(ctx, "label%s: %s", kr_tree_place(c->top.label, place), what);
         if (status == KR_ERR_ARGUMENT) status = KR_ERR_FORMAT;
         status = kr_config_told(ctx, status);
@@ -104,7 +106,8 @@ done:
 
 /* The first structure of a system, and the same cell with an atom of each element of the campaign: what the labeller
  * lacks for an element (a pseudopotential) is told even when the first structures do without it. */
-static kr_status dry_run_system(kr_context *ctx, const kr_config *c, const kr_config_system *s, int elements) {
+static kr_status dry_run_system(kr_context *ctx, const kr_config *c, const kr_config_system *s, int elements,
+                                int *refused) {
     kr_status status = KR_OK;
     kr_frames frames = {0};
     kr_frame frame;
@@ -128,7 +131,7 @@ static kr_status dry_run_system(kr_context *ctx, const kr_config *c, const kr_co
         label.names = (const char *const *)c->element;
         snprintf(what, sizeof what, "the elements of the campaign");
     }
-    KR_TRY(dry_run(ctx, c, &label, what));
+    KR_TRY(dry_run(ctx, c, &label, what, refused));
 done:
     kr_frames_clear(&frames);
     kr_free(coord);
@@ -159,7 +162,8 @@ done:
 
 static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *p) {
     kr_status status = KR_OK;
-    int elements = 0;
+    const kr_config_system *some = NULL;
+    int refused = 0;
     KR_TRY(kr_config_starts(ctx, c));
     for (int i = 0; i < c->nsystems; i++) {
         const kr_config_system *s = &c->system[i];
@@ -169,9 +173,10 @@ static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *
         kr_print(p, "system %s: %ld start structures, %d atoms in the first", s->name, s->nstarts,
                  s->starts->system[0]->natoms);
         KR_TRY(check_elements(ctx, c, s->starts, where, s->generate ? "generate" : "files", s->node));
-        if (c->labeller) KR_TRY(dry_run_system(ctx, c, s, 0));
-        if (c->labeller && !elements && c->nelements) KR_TRY(dry_run_system(ctx, c, s, elements = 1));
+        if (c->labeller) KR_TRY(dry_run_system(ctx, c, s, 0, &refused));
+        some = s;
     }
+    if (c->labeller && some && !refused && c->nelements) KR_TRY(dry_run_system(ctx, c, some, 1, &refused));
     if (c->top.label) KR_TRY(check_command(ctx, c));
 done:
     return status;

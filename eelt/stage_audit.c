@@ -168,7 +168,7 @@ static kr_status test(kr_context *ctx, kr_campaign *m, auditing *a) {
     KR_TRY(read_test(ctx, m, &data));
     for (int s = 0; s < data->nsystems; s++) n += data->system[s]->nframes;
     KR_NEW(ctx, scored, (size_t)n + 1);
-    KR_TRY(kr_campaign_potential(ctx, m, &potential, NULL));
+    KR_TRY(kr_campaign_potential(ctx, m, 1, &potential, NULL));
     KR_TRY(kr_audit_score(ctx, potential, 0, data, NULL, NULL, scored));
     test_errors(a, n, scored);
     kr_campaign_say(m, "  test: %ld frames, force error %.1f meV/A", n, 1000 * a->test_f);

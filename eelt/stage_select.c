@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "eelt/campaign.h"
+#include "eelt/select.h"
 #include <inttypes.h>
 #include <kramers/audit.h>
 #include <kramers/select.h>
@@ -122,6 +123,13 @@ done:
     return status;
 }
 
+/* Deviations are in the ledger; which atom has the largest is asked by quotas of elements and by rules that rank whole
+ * frames, and takes all models. Forces and features are those of the first. */
+static int models_needed(const kr_campaign *m, const char *rule) {
+    const kr_select_kind *kind = kr_select_find(rule);
+    return m->config.select.per_element > 0 || !kind || !kind->needs_features ? KR_ALL_MODELS : 1;
+}
+
 /* One class of frames through the pipeline. `word`: the decision of those that are chosen. */
 static kr_status choose(kr_context *ctx, selecting *s, const char *where, long most, const char *rule, const char *word,
                         long *chosen, double radius[2]) {
@@ -144,9 +152,8 @@ static kr_status choose(kr_context *ctx, selecting *s, const char *where, long m
     KR_TRY(kr_data_list_make(ctx, m, &list));
     KR_TRY(kr_data_list_read(ctx, m, &list, &training));
     if (!m->bootstrap) {
-        KR_TRY(kr_campaign_potential(ctx, m, &potential, &novelty));
-        status =
-            kr_novelty_evaluate(ctx, potential, novelty, set.data, meta); /* largest force, atom of the deviation */
+        KR_TRY(kr_campaign_potential(ctx, m, models_needed(m, options.rule), &potential, &novelty));
+        status = kr_novelty_evaluate(ctx, potential, novelty, set.data, meta); /* largest force, atom that decided */
         if (status != KR_OK) goto done;
     }
     KR_TRY(kr_select(ctx, &options, potential, set.data, meta, training, &selection));

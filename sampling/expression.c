@@ -24,11 +24,7 @@ kr_status kr_expression_create(kr_context *ctx, int nvars, const char *const *va
             goto done;
         }
     }
-    for (int i = 0; variable && i < nvars; i++) {
-        char text[32];
-        snprintf(text, sizeof text, "x%d", i + 1);
-        if (strcmp(text, variable[i]) != 0) KR_TRY(kr_expression_define(ctx, e, variable[i], text, NULL));
-    }
+    for (int i = 0; variable && i < nvars; i++) KR_TRY(kr_expression_variable(ctx, e, i, variable[i], NULL));
     *expression = e;
     e = NULL;
 done:
@@ -77,7 +73,9 @@ int kr_expression_node(kr_context *ctx, kr_expression *e, kr_op op, int a, int b
     return e->nnodes++;
 }
 
-static kr_status add_name(kr_context *ctx, kr_expression *e, const char *name, int node, const kr_tree *where) {
+/* over: the name may be one of those that variables have anyhow (x, y, z). */
+static kr_status add_name(kr_context *ctx, kr_expression *e, const char *name, int node, int over,
+                          const kr_tree *where) {
     kr_status status = KR_OK;
     char place[48];
     size_t letters = strlen(name);
@@ -86,9 +84,9 @@ static kr_status add_name(kr_context *ctx, kr_expression *e, const char *name, i
     if (!good)
         KR_FAIL(ctx, KR_ERR_FORMAT, "'%s' is no name for a formula: letters, digits and _ expected%s", name,
                 kr_tree_place(where, place));
-    int known;
-    if (kr_expression_parse(NULL, e, name, NULL, &known) == KR_OK)
-        KR_FAIL(ctx, KR_ERR_FORMAT, "the name '%s' is taken%s", name, kr_tree_place(where, place));
+    int known, taken = !over && kr_expression_parse(NULL, e, name, NULL, &known) == KR_OK;
+    for (int i = 0; i < e->nnames; i++) taken |= !strcmp(e->name[i].name, name);
+    if (taken) KR_FAIL(ctx, KR_ERR_FORMAT, "the name '%s' is taken%s", name, kr_tree_place(where, place));
     kr_name *grown = more(ctx, e->name, e->nnames, &e->names_room, sizeof *grown);
     if (!grown) return KR_ERR_MEMORY;
     e->name = grown;
@@ -102,7 +100,14 @@ done:
 kr_status kr_expression_constant(kr_context *ctx, kr_expression *e, const char *name, double value,
                                  const kr_tree *node) {
     int index = kr_expression_node(ctx, e, KR_OP_CONSTANT, 0, 0, 0, value);
-    return index < 0 ? KR_ERR_MEMORY : add_name(ctx, e, name, index, node);
+    return index < 0 ? KR_ERR_MEMORY : add_name(ctx, e, name, index, 0, node);
+}
+
+kr_status kr_expression_variable(kr_context *ctx, kr_expression *e, int index, const char *name, const kr_tree *node) {
+    char own[32];
+    snprintf(own, sizeof own, "x%d", index + 1);
+    if (!strcmp(own, name)) return KR_OK;
+    return add_name(ctx, e, name, index, strlen(name) == 1 && strchr("xyz", name[0]), node);
 }
 
 kr_status kr_expression_define(kr_context *ctx, kr_expression *e, const char *name, const char *text,
@@ -110,7 +115,7 @@ kr_status kr_expression_define(kr_context *ctx, kr_expression *e, const char *na
     kr_status status = KR_OK;
     int root;
     KR_TRY(kr_expression_parse(ctx, e, text, node, &root));
-    KR_TRY(add_name(ctx, e, name, root, node));
+    KR_TRY(add_name(ctx, e, name, root, 0, node));
 done:
     return status;
 }

@@ -17,6 +17,9 @@ typedef struct kr_expression kr_expression;
 kr_status kr_expression_create(kr_context *ctx, int nvars, const char *const *variable, kr_expression **expression);
 void kr_expression_destroy(kr_expression **expression);
 
+/* A further name of variable `index`, from 0; x, y and z may be given to any of them. */
+kr_status kr_expression_variable(kr_context *ctx, kr_expression *expression, int index, const char *name,
+                                 const kr_tree *node);
 /* A name for a number, or for a formula that later formulas may use. `node`: the JSON string that `text` comes from, or
  * NULL; with it, messages name line and column of the offending character in the file. KR_ERR_FORMAT: unknown name or
  * function, wrong number of arguments, unbalanced parentheses, name already taken … */

@@ -84,21 +84,20 @@ static kr_status choose_dim(kr_context *ctx, formulas *s, const kr_tree *where) 
 static kr_status create(kr_context *ctx, kr_problem *problem, const kr_tree *where) {
     kr_status status = KR_OK;
     formulas *s = problem->state;
-    const char **names = NULL;
     KR_TRY(choose_dim(ctx, s, where));
     KR_TRY(kr_problem_resize(ctx, problem, s->dim));
-    if (s->variables) {
-        KR_NEW(ctx, names, (size_t)s->dim);
-        for (int i = 0; i < s->dim; i++) names[i] = s->variables->child[i]->string;
+    KR_TRY(kr_expression_create(ctx, s->dim, NULL, &s->expression));
+    for (int i = 0; s->variables && i < s->dim; i++) {
+        status = kr_expression_variable(ctx, s->expression, i, s->variables->child[i]->string, s->variables->child[i]);
+        if (status == KR_ERR_FORMAT) kr_error_prefix(ctx, "problem.variables");
+        if (status != KR_OK) goto done;
     }
-    KR_TRY(kr_expression_create(ctx, s->dim, names, &s->expression));
     KR_TRY(read_names(ctx, s, s->expression));
     if (s->potential) KR_TRY(output(ctx, s->potential, "potential", s->expression));
     for (int i = 0; s->drift && i < s->dim; i++) KR_TRY(output(ctx, s->drift->child[i], "drift", s->expression));
     problem->no_potential = !s->potential;
     problem->dynamics = s->potential ? KR_OVERDAMPED : KR_DIFFUSION;
 done:
-    kr_free(names);
     return status;
 }
 

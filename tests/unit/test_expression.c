@@ -138,6 +138,13 @@ static void test_names(void **state) {
     assert_string_equal(kr_context_message(ctx), "the name 'phi' is taken");
     assert_int_equal(kr_expression_constant(ctx, e, "2b", 1, NULL), KR_ERR_FORMAT);
     kr_expression_destroy(&e);
+    static const char *const swapped[2] = {"y", "x"};
+    kr_assert_ok(ctx, kr_expression_create(ctx, 2, swapped, &e));
+    kr_assert_ok(ctx, kr_expression_output(ctx, e, "y + 10*x", NULL));
+    kr_expression_values(e, (double[]){1, 2}, &v);
+    kr_assert_near(v, 21, 0, 0);
+    assert_int_equal(kr_expression_variable(ctx, e, 0, "x", NULL), KR_ERR_FORMAT);
+    kr_expression_destroy(&e);
     char deep[500] = "";
     for (int i = 0; i < 300; i++) strcat(deep, "(");
     kr_assert_ok(ctx, kr_expression_create(ctx, 1, NULL, &e));

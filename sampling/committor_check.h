@@ -30,7 +30,8 @@ kr_histogram_test kr_committor_histogram(int npoints, int shots, const double *h
 /* Flux ε⟨Σ a (∂q)² δ(q − c)⟩ through isosurfaces, in bins of q: equal to ν for the committor. Weighted samples outside
  * of A and B; total = Σ of the weights of all samples. error [nbins] by the spread over `groups` groups of samples (i
  * mod groups; groups = walkers or a multiple). */
-enum { KR_FLUX_BINS = 9 }; /* at 0.1 … 0.9, width 0.1 */
+enum { KR_FLUX_BINS = 9 };              /* at 0.1 … 0.9, width 0.1 */
+static const double KR_FLUX_LOW = 0.05; /* where the first begins; the last ends at 1 less that */
 typedef struct kr_flux_test {
     double flux[KR_FLUX_BINS], error[KR_FLUX_BINS];
     double mean, spread, spread_error; /* (largest − smallest)/mean; standard error by jackknife over the groups */

@@ -77,6 +77,7 @@ typedef struct kr_committor_training {
     int batch, boundary_batch;
     double lr_start, lr_stop, clip, average; /* average: share of the last steps whose θ are averaged */
     kr_committor_loss loss;
+    double fade; /* share of the steps over which the hinge fades to nothing; 0: it stays */
     kr_stream stream;
     uint64_t round;
 } kr_committor_training;

@@ -58,6 +58,8 @@ static kr_status objective(kr_context *ctx, void *payload, const double *theta, 
     kr_committor_loss now = how->loss;
     kr_committor_terms terms;
     now.variational = t->step >= how->boundary_steps;
+    if (now.variational && how->fade > 0)
+        now.hinge *= fmax(1 - (double)(t->step - how->boundary_steps) / (how->fade * how->steps), 0);
     /* The first batch sets the scale, later ones follow it: the mean must not depend on this batch. */
     now.scale = t->scale > 0 ? t->scale : 1;
     long *batch = t->index, *a = batch + how->batch, *b = a + how->boundary_batch;

@@ -128,12 +128,14 @@ static const kr_parameter training_table[] = {
     REAL("penalty", train.penalty, "1000", ">= 0", "of q^2 in A and (1 - q)^2 in B, against the log of the functional"),
     REAL("hinge", train.hinge, "10", ">= 0", "of logits above -margin in A, below margin in B"),
     REAL("margin", train.margin, "7", "> 0", "of the hinge"),
+    REAL("fade", train.fade, "0.5", "[0, 1]", "share of the steps over which the hinge fades away; 0: it stays"),
     {0}};
 
 static const kr_parameter validation_table[] = {
     REAL("dt", check.dt, "null", "> 0", "time step of shots; needed"),
     INT("points", check.points, "50", "[1, 100000]", "of the histogram test, with q near 1/2"),
     INT("shots", check.shots, "400", "[2, 10000000]", "from each"),
+    INT("flux_count", check.flux, "200000", "[0, 100000000]", "points on isosurfaces, for their flux; 0: the test set"),
     INT("direct", check.direct, "100", "[0, 1000000]", "passage times simulated where affordable; 0: none"),
     REAL("hit_mean", check.mean, "0.03", "> 0", "allowed deviation of the mean from 1/2"),
     REAL("hit_sd", check.intrinsic, "0.06", "> 0", "allowed spread beyond the binomial one"),

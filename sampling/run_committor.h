@@ -34,10 +34,10 @@ typedef struct kr_committor_settings {
     } sample;
     struct {
         int steps, boundary_steps, batch, boundary_batch, members;
-        double lr_start, lr_stop, clip, average, penalty, hinge, margin;
+        double lr_start, lr_stop, clip, average, penalty, hinge, margin, fade;
     } train;
     struct {
-        int points, shots, direct;
+        int points, shots, direct, flux;
         double dt, mean, intrinsic, spread, boundary, error;
     } check;
     struct {
@@ -58,16 +58,24 @@ typedef struct kr_committor_set {
     double acceptance;
 } kr_committor_set;
 void kr_committor_set_free(kr_committor_set *set);
+/* From samples of so many walkers: points outside of A and B to the front, weights to mean 1, ensemble quality. */
+kr_status kr_committor_set_make(kr_context *ctx, const kr_sampling *run, const kr_samples *samples, int walkers,
+                                kr_committor_set *set);
 
 /* A committor that can be evaluated, whatever made it: values and gradients. */
 typedef struct kr_committor_function {
     kr_status (*evaluate)(kr_context *ctx, const void *payload, long n, const double *x, double *q, double *grad);
     const void *payload;
+    const kr_committor_net *net; /* q near enough, for points on isosurfaces; NULL: those of the test set do */
 } kr_committor_function;
 
 kr_status kr_committor_run_grid(kr_context *ctx, kr_sampling *run);
 kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run);
-enum { KR_COMMITTOR_DATA = 0xc003, KR_COMMITTOR_TEST = 0xc004 }; /* purposes of random streams */
+enum {
+    KR_COMMITTOR_DATA = 0xc003,
+    KR_COMMITTOR_TEST = 0xc004,
+    KR_COMMITTOR_SURFACES = 0xc006
+}; /* purposes of random streams */
 /* Draws a set with the bias of this round (model NULL: raised temperature). */
 kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net *model, long count, uint64_t purpose,
                             int round, kr_committor_set *set);
@@ -85,6 +93,11 @@ kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, 
 kr_status kr_committor_validate(kr_context *ctx, kr_sampling *run, const kr_committor_function *function,
                                 const kr_committor_set *test, const double *xa, const double *xb, long nedge,
                                 int *passed);
+/* Replaces the shape of the flux of the test set (q [outside], grad [outside][dim] there) by that of points on the
+ * isosurfaces. No change when f has no network or the test set does not reach from A to B. */
+kr_status kr_committor_isosurfaces(kr_context *ctx, kr_sampling *run, const kr_committor_function *f,
+                                   const kr_committor_set *test, const double *q, const double *grad,
+                                   kr_flux_test *flux);
 /* Random features and linear least squares; fills the report like the network does. */
 kr_status kr_committor_run_features(kr_context *ctx, kr_sampling *run);
 /* map.dat: q on the first one or two coordinates (others 0), for plots; points of the settings into the results. */

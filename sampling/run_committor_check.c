@@ -184,7 +184,7 @@ static kr_status fluxes(kr_context *ctx, kr_sampling *run, const kr_flux_test *t
     KR_STEP(check(ctx, run, map, "flux_spread", text, t->spread, -INFINITY, limit, passed));
     if (fabs(t->spread - limit) < 2 * t->spread_error)
         KR_STEP(
-            kr_run_line(ctx, run, "  the limit %g is within two standard errors: a larger test_count decides", limit));
+            kr_run_line(ctx, run, "  the limit %g is within two standard errors: a larger flux_count decides", limit));
     snprintf(text, sizeof text, "flux near A over flux near B, +- %.2g", t->ratio_error);
     KR_STEP(check(ctx, run, map, "flux_ratio", text, t->ratio, 1 - limit, 1 + limit, passed));
 done:
@@ -207,6 +207,7 @@ kr_status kr_committor_validate(kr_context *ctx, kr_sampling *run, const kr_comm
     populations p = populate(run, test, q);
     KR_STEP(kr_committor_flux(ctx, run->problem, test->outside, q, grad, test->w, test->group, test->groups,
                               (double)test->n, &t));
+    KR_STEP(kr_committor_isosurfaces(ctx, run, f, test, q, grad, &t));
     KR_STEP(print_rates(ctx, run, &t, &p));
     KR_STEP(kr_run_line(ctx, run, "validation"));
     KR_STEP(check(ctx, run, map, "effective_samples", "effective number of samples", test->effective, 100, INFINITY,

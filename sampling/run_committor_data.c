@@ -115,8 +115,8 @@ done:
     return status;
 }
 
-/* Sorts points outside of A and B to the front, weights to mean 1, ensemble quality. */
-static kr_status finish(kr_context *ctx, const kr_sampling *run, kr_samples *s, int walkers, kr_committor_set *set) {
+kr_status kr_committor_set_make(kr_context *ctx, const kr_sampling *run, const kr_samples *s, int walkers,
+                                kr_committor_set *set) {
     kr_status status = KR_OK;
     size_t dim = (size_t)run->problem->dim;
     double top = -INFINITY, sum = 0, square = 0, b[2] = {0}, all[2] = {0};
@@ -280,7 +280,7 @@ static kr_status take_samples(kr_context *ctx, const kr_sampling *run, int later
             memcpy(s.x + (size_t)at * dim, p->samples + (size_t)from * dim, dim * sizeof *s.x);
             s.log_weight[at] = log(p->weights[from]);
         }
-    KR_STEP(finish(ctx, run, &s, BLOCKS, set));
+    KR_STEP(kr_committor_set_make(ctx, run, &s, BLOCKS, set));
 done:
     kr_samples_free(&s);
     return status;
@@ -320,7 +320,7 @@ kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net 
     else
         KR_STEP(kr_samples_draw(ctx, run->problem, &o, &samples));
     if (status != KR_OK) goto done;
-    KR_STEP(finish(ctx, run, &samples, o.walkers > 0 && o.walkers < samples.n ? o.walkers : 1, set));
+    KR_STEP(kr_committor_set_make(ctx, run, &samples, o.walkers > 0 && o.walkers < samples.n ? o.walkers : 1, set));
 done:
     kr_samples_free(&samples);
     kr_samples_free(&pilot);

@@ -144,7 +144,7 @@ kr_status kr_committor_run_features(kr_context *ctx, kr_sampling *run) {
     const kr_committor_settings *s = run->state;
     kr_committor_set set = {0}, test = {0};
     cosines c = {0};
-    kr_committor_function f = {evaluate_cosines, &c};
+    kr_committor_function f = {evaluate_cosines, &c, NULL};
     double *xa = NULL, *xb = NULL;
     int passed = 0;
     KR_STEP(kr_committor_draw_state(ctx, run, 0, s->sample.boundary_count, &xa));

@@ -73,7 +73,7 @@ kr_status kr_committor_run_grid(kr_context *ctx, kr_sampling *run) {
     kr_grid_options o = {
         .general = s->g.general, .advection = (kr_advection)s->g.advection, .face = (kr_face_rule)s->g.face};
     kr_grid_committor r = {0};
-    kr_committor_function f = {evaluate_grid, &r};
+    kr_committor_function f = {evaluate_grid, &r, NULL};
     double *spacing = NULL, *start = NULL;
     KR_STEP(read_numbers(ctx, s->g.spacing, "spacing", run->problem->dim, &spacing));
     KR_STEP(read_numbers(ctx, s->g.start, "start", run->problem->dim, &start));

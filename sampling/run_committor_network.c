@@ -76,18 +76,19 @@ static kr_status train_member(kr_context *ctx, network_run *r) {
     long count = s->sample.boundary_count;
     kr_committor_data data = {r->set.outside, r->set.x, r->set.w, (double)r->set.outside / (double)r->set.n,
                               count,          count,    r->xa,    r->xb};
-    kr_committor_training how = {
-        .steps = s->train.steps,
-        .boundary_steps = r->round == 0 ? s->train.boundary_steps : 0,
-        .batch = s->train.batch,
-        .boundary_batch = s->train.boundary_batch,
-        .lr_start = s->train.lr_start,
-        .lr_stop = s->train.lr_stop,
-        .clip = s->train.clip,
-        .average = s->train.average,
-        .loss = {s->net.boundary ? 0 : s->train.penalty, s->train.hinge, s->train.margin, 0, 0},
-        .stream = {r->run->seed, 0xc002 + (uint64_t)r->member * 0x10000},
-        .round = (uint64_t)r->round};
+    kr_committor_training how = {.steps = s->train.steps,
+                                 .boundary_steps = r->round == 0 ? s->train.boundary_steps : 0,
+                                 .batch = s->train.batch,
+                                 .boundary_batch = s->train.boundary_batch,
+                                 .lr_start = s->train.lr_start,
+                                 .lr_stop = s->train.lr_stop,
+                                 .clip = s->train.clip,
+                                 .average = s->train.average,
+                                 .loss = {s->net.boundary ? 0 : s->train.penalty,
+                                          r->round && s->train.fade > 0 ? 0 : s->train.hinge, s->train.margin, 0, 0},
+                                 .fade = s->train.fade,
+                                 .stream = {r->run->seed, 0xc002 + (uint64_t)r->member * 0x10000},
+                                 .round = (uint64_t)r->round};
     kr_committor_trainer *trainer = NULL;
     memcpy(r->q.net->theta, r->q.theta[r->member], r->q.net->nparams * sizeof(double));
     KR_STEP(kr_committor_trainer_create(ctx, r->q.net, &how, &data, &trainer));
@@ -217,7 +218,7 @@ kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run) {
     network_run r = {.run = run, .s = run->state};
     kr_committor_set test = {0};
     int passed = 0;
-    kr_committor_function f = {evaluate_mean, &r.q};
+    kr_committor_function f = {evaluate_mean, &r.q, NULL};
     KR_STEP(begin(ctx, &r));
     KR_STEP(kr_committor_draw_state(ctx, run, 0, r.s->sample.boundary_count, &r.xa));
     KR_STEP(kr_committor_draw_state(ctx, run, 1, r.s->sample.boundary_count, &r.xb));
@@ -227,6 +228,7 @@ kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run) {
     memcpy(r.q.net->theta, r.q.theta[0], r.q.net->nparams * sizeof(double));
     KR_STEP(kr_committor_draw(ctx, run, r.q.net, r.s->sample.test_count, KR_COMMITTOR_TEST, r.round, &test));
     if (status != KR_OK) goto done;
+    f.net = r.q.net;
     KR_STEP(kr_committor_validate(ctx, run, &f, &test, r.xa, r.xb, r.s->sample.boundary_count, &passed));
     if (status != KR_OK) goto done;
     KR_STEP(cross_estimate(ctx, &r, &test));

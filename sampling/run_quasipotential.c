@@ -255,8 +255,11 @@ static kr_status report_attractors(kr_context *ctx, kr_sampling *run, const kr_a
     kr_status status = KR_OK;
     long d = found->dim;
     if (!found->n) {
-        kr_error_hint(ctx, "limit cycles are none; give a box that holds a stable fixed point");
-        KR_FAIL(ctx, KR_ERR_NUMERIC, "no stable fixed point was found in the box");
+        KR_ERROR(ctx, KR_ERR_NUMERIC,
+                 "%s: no stable fixed point in the box; a quasipotential is found from points, not from limit cycles",
+                 run->problem->where);
+        kr_error_hint(ctx, "\"low\" and \"high\" of the problem are the box: one that holds a stable fixed point");
+        return KR_ERR_NUMERIC;
     }
     for (int a = 0; a < found->n; a++) {
         char text[256];

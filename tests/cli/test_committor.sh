@@ -15,12 +15,12 @@ has out 'q(-0.5) = 0.02551'
 code 1 'exist' committor well.json -o well
 ok committor well.json -o well --force
 
-# A network: short, so not validated; stopped and resumed it gives the same bits.
+# A network; the limit on the spread of its flux is one that none keeps. Stopped and resumed it gives the same bits.
 cat >net.json <<'JSON'
 {"problem": {"kind": "double_well", "epsilon": 0.2}, "sampling": {"epsilon": 1, "count": 2000, "test_count": 2000,
  "boundary_count": 200, "burn": 300}, "network": {"hidden": [8]},
  "training": {"steps": 3000, "boundary_steps": 20, "batch": 200, "boundary_batch": 20},
- "validation": {"dt": 1e-2, "points": 20, "shots": 20, "direct": 0}}
+ "validation": {"dt": 1e-2, "points": 20, "shots": 20, "direct": 0, "flux_count": 20000, "flux_spread": 1e-3}}
 JSON
 "$KRAMERS" committor net.json -o one >/dev/null 2>&1 || [ $? -eq 3 ] || fail "the run of a network failed"
 "$KRAMERS" committor net.json -o two --checkpoint 0.01 >/dev/null 2>&1 &
@@ -55,6 +55,15 @@ code 1 '99 weights for 40000 points' committor bad.json -o bad
 sed 's/"problem"/"load": "one", "problem"/' net.json >again.json
 code 3 '' committor again.json -o again
 grep -q '"hit_mean"' again/results.json || fail "no shots from a loaded network"
+# The flux by points on isosurfaces and by weighted points from everywhere: one shape.
+sed 's/"flux_count": 20000/"flux_count": 0/; s/"test_count": 2000/"test_count": 200000/' again.json >everywhere.json
+sed 's/"flux_count": 20000/"flux_count": 100000/' again.json >surfaces.json
+for way in everywhere surfaces; do
+    "$KRAMERS" committor $way.json -o $way 2>/dev/null || [ $? -eq 3 ] || fail "$way: the network was not validated"
+done >fluxes
+awk '/ \+- / { for (i = 1; $i != "+-"; i++); n++; key = $1; error[key] += $(i + 1)^2; off[key] = $(i + 2) - off[key] }
+    END { for (key in off) if (off[key]^2 > 16 * error[key] || error[key] > 0.01) exit 1; exit n != 4 }' fluxes ||
+    fail "two ways to the flux through isosurfaces disagree: $(grep ' +- ' fluxes)"
 cat >rate.json <<'JSON'
 {"problem": {"kind": "double_well", "epsilon": 0.2}, "dt": 0.01, "coordinate": {"committor": "one"}, "methods": [
  {"kind": "committor", "folder": "one"}, {"kind": "ffs", "basin_time": 5, "trials": 200, "replicas": 4},
@@ -90,6 +99,8 @@ has out 'U = 2V = 0.2'
 echo '{"problem": {"kind": "lin_li_ren"}, "network": {"hidden": [8]}, "training": {"loss": "hj", "warm_steps": 0, "steps": 100, "trajectories": 20, "batch": 100, "characteristics": 0, "polish": 5, "polish_batch": 200}}' >net3.json
 code 3 '' quasipotential net3.json -o net3
 has out 'NOT VALIDATED'
+echo '{"problem": {"kind": "cell_cycle"}}' >cycle.json
+code 1 'cycle.json: no stable fixed point.*limit cycles' quasipotential cycle.json -o cycle
 # Learned from characteristics: a short run finds the right solution.
 echo '{"problem": {"kind": "linear", "matrix": [[-1, 1], [-1, -1]]}, "network": {"hidden": [8]}, "training": {"warm_steps": 100, "steps": 100, "polish": 20, "polish_batch": 300, "batch": 200, "characteristics": 500}}' >net4.json
 ok quasipotential net4.json -o net4

@@ -146,16 +146,17 @@ static void fixture_open(fixture *f) {
     kr_committor_net_standardize(f->model, n, f->x);
 }
 
-static const kr_committor_training HOW = {.steps = 1500,
-                                          .boundary_steps = 300,
-                                          .batch = 300,
-                                          .boundary_batch = 40,
-                                          .lr_start = 1e-2,
-                                          .lr_stop = 1e-4,
-                                          .clip = 10,
-                                          .average = 0.1,
-                                          .loss = {1000, 1, 5, 0, 0},
-                                          .stream = {7, 2}};
+static kr_committor_training HOW = {.steps = 1500,
+                                    .boundary_steps = 300,
+                                    .batch = 300,
+                                    .boundary_batch = 40,
+                                    .lr_start = 1e-2,
+                                    .lr_stop = 1e-4,
+                                    .clip = 10,
+                                    .average = 0.1,
+                                    .loss = {1000, 1, 5, 0, 0},
+                                    .fade = 0.5,
+                                    .stream = {7, 2}};
 
 static void train(fixture *f, long from, long to, const kr_tree *load, kr_tree *save) {
     kr_committor_trainer *t = NULL;
@@ -195,6 +196,29 @@ static void test_training(void **unused) {
     kr_problem_destroy(&two.problem);
 }
 
+/* A hinge that stays drives the edge of A as far as its margin, one that fades lets it come back. */
+static void test_fade(void **unused) {
+    (void)unused;
+    const kr_committor_training how = HOW;
+    kr_context_set_threads(ctx, 1);
+    static const double edge[1] = {-1};
+    double z[2];
+    HOW.loss.margin = 9;
+    for (int stays = 0; stays < 2; stays++) {
+        fixture f = {0};
+        fixture_open(&f);
+        HOW.fade = stays ? 0 : 0.5;
+        train(&f, 0, 1800, NULL, NULL);
+        kr_assert_ok(ctx, kr_committor_net_evaluate(ctx, f.model, f.model->theta, 1, edge, NULL, &z[stays], NULL));
+        kr_committor_net_destroy(&f.model);
+        kr_problem_destroy(&f.problem);
+    }
+    HOW = how;
+    kr_context_set_threads(ctx, 0);
+    print_message("logit on the edge of A: %.2f with a hinge that fades, %.2f with one that stays\n", z[0], z[1]);
+    assert_true(z[1] < -8.5 && z[0] > z[1] + 0.5);
+}
+
 /* Shots from −1/4 hit B with the exact probability; the same for any threads. The histogram test sees a wrong q. */
 static void test_shooting(void **unused) {
     (void)unused;
@@ -227,7 +251,8 @@ static void test_shooting(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients), cmocka_unit_test(test_samples),
-                                       cmocka_unit_test(test_training), cmocka_unit_test(test_shooting)};
+                                       cmocka_unit_test(test_training), cmocka_unit_test(test_fade),
+                                       cmocka_unit_test(test_shooting)};
     if (kr_context_create(&ctx) != KR_OK) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kr_context_destroy(&ctx);

@@ -22,6 +22,11 @@ typedef void (*kr_ordered_fn)(void *payload, long block, int thread);
  * status is returned and its message is in ctx; blocks above a failed one may be left out. ordered may be NULL. Called
  * inside a parallel region it runs serially. */
 kr_status kr_parallel_blocks(kr_context *ctx, long nblocks, kr_block_fn block, kr_ordered_fn ordered, void *payload);
+/* The same for blocks of unequal cost: `thread` becomes a room, in which a block and what it computed stay until its
+ * turn comes. A thread that is early puts its block aside and goes on in another of its `rooms` rooms; room / rooms is
+ * the thread that computes. ordered may be called on any thread. Needs kr_parallel_threads(ctx) · rooms slots. */
+kr_status kr_parallel_rooms(kr_context *ctx, long nblocks, int rooms, kr_block_fn block, kr_ordered_fn ordered,
+                            void *payload);
 /* Σ value[n], pairwise in fixed blocks: the same bits everywhere. */
 double kr_sum(long n, const double *value);
 

@@ -18,7 +18,8 @@
 /* Largest block; small systems have smaller ones, so that several threads have work. Sizes are multiples of the rows
  * that matrix kernels take at once. */
 enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 6, LAST_BLOCK = 16 };
-enum { FEW_CENTERS = 32 }; /* at most so many are held at once */
+enum { FEW_CENTERS = 32 };     /* at most so many are held at once */
+enum { ROOMS_PER_THREAD = 2 }; /* blocks that a thread computed or computes, see core/parallel.h */
 
 typedef struct block_range {
     int begin, end; /* in the sorted centres */
@@ -36,7 +37,7 @@ typedef struct evaluation {
     const int *center, *center_type; /* sorted by type */
     const block_range *block;
     long nblocks;
-    int held; /* block b is computed into room b, not into its thread's */
+    int held; /* block b is computed into room b, not into one of its thread's */
 } evaluation;
 
 static int model_type(const kr_list *list, int atom) {
@@ -146,7 +147,8 @@ done:
 
 static kr_status prepare_threads(kr_context *ctx, kr_workspace *w, const evaluation *e) {
     kr_status status = KR_OK;
-    const int nthreads = kr_parallel_threads(ctx), n = e->held ? (int)e->nblocks : nthreads;
+    const int nthreads = kr_parallel_threads(ctx);
+    const int n = e->held ? (int)e->nblocks : nthreads > 1 ? nthreads * ROOMS_PER_THREAD : 1;
     if (n > w->nthreads) {
         kr_thread *more = kr_calloc(ctx, (size_t)n, sizeof *more);
         if (!more) return KR_ERR_MEMORY;
@@ -236,16 +238,16 @@ done:
     return status;
 }
 
-static kr_status run_block(void *payload, kr_context *ctx, long block, int thread) {
+static kr_status run_block(void *payload, kr_context *ctx, long block, int number) {
     kr_status status = KR_OK;
     const evaluation *e = payload;
-    kr_thread *room = &e->w->thread[e->held ? block : thread];
+    kr_thread *room = &e->w->thread[e->held ? block : number];
     const int *center = e->center + e->block[block].begin;
     int n = e->block[block].end - e->block[block].begin, type = model_type(e->list, center[0]);
     const int *types = e->center_type + (size_t)type * (size_t)block_size(e->list->inum);
     for (int g = 0; g < e->p->ngroups; g++)
         KR_TRY(kr_gather_block(ctx, &e->p->rule[g], e->list, n, center, types, &room->gathered[g]));
-    KR_TRY(evaluate_models(ctx, e, &e->w->thread[thread], room, n, center));
+    KR_TRY(evaluate_models(ctx, e, &e->w->thread[number / ROOMS_PER_THREAD], room, n, center));
 done:
     return status;
 }
@@ -282,9 +284,9 @@ static void scatter_atom_virial(double *virial, const kr_env *env, const kr_bloc
 }
 
 /* Called in the order of the blocks, one at a time. */
-static void scatter_block(void *payload, long block, int thread) {
+static void scatter_block(void *payload, long block, int number) {
     const evaluation *e = payload;
-    kr_thread *t = &e->w->thread[thread];
+    kr_thread *t = &e->w->thread[number];
     kr_workspace *w = e->w;
     const int *center = e->center + e->block[block].begin;
     size_t nall = (size_t)e->list->nall;
@@ -343,7 +345,8 @@ kr_status kr_potential_compute_list(const kr_potential *potential, kr_workspace 
     KR_TRY(make_blocks(ctx, &e));
     e.held = list->inum <= FEW_CENTERS && e.nblocks > 1 && kr_parallel_threads(ctx) == 1;
     KR_TRY(prepare_threads(ctx, workspace, &e));
-    KR_TRY(e.held ? run_held(ctx, &e) : kr_parallel_blocks(ctx, e.nblocks, run_block, scatter_block, &e));
+    KR_TRY(e.held ? run_held(ctx, &e)
+                  : kr_parallel_rooms(ctx, e.nblocks, ROOMS_PER_THREAD, run_block, scatter_block, &e));
     if (result->energy) memcpy(result->energy, workspace->energy, nm * sizeof(double));
     if (result->virial) memcpy(result->virial, workspace->virial, nm * 9 * sizeof(double));
 done:

@@ -6,6 +6,7 @@
 #include "core/parallel.h"
 #include "kr_test.h"
 #include <omp.h>
+#include <sched.h>
 
 static kr_context *ctx;
 
@@ -73,6 +74,58 @@ static void test_lowest_failure(void **state) {
             assert_int_equal(kr_context_status(ctx), KR_ERR_NUMERIC);
             assert_int_equal(w.ordered_calls, first);
         }
+}
+
+/* The same in rooms: one slot per room, lower blocks dearer, so that threads put blocks aside. */
+static void test_rooms(void **state) {
+    (void)state;
+    double first = 0;
+    for (int t = 1; t <= 8; t++)
+        for (int rooms = 1; rooms <= 3; rooms++) {
+            work w = {.n = 501, .in_order = 1, .fail = {-1, -1, -1, -1}};
+            kr_context_clear(ctx);
+            kr_context_set_threads(ctx, t);
+            kr_assert_ok(ctx, kr_parallel_rooms(ctx, w.n, rooms, compute, collect, &w));
+            assert_true(w.in_order && w.ordered_calls == w.n && w.max_thread < t * rooms);
+            if (t == 1 && rooms == 1) first = w.sum;
+            assert_memory_equal(&first, &w.sum, sizeof first);
+            for (long bad = 0; bad < 40; bad += 13) {
+                work f = {.n = 100, .in_order = 1, .fail = {bad + 2, bad, bad + 3, bad + 1}};
+                char expected[64];
+                assert_int_equal(kr_parallel_rooms(ctx, f.n, rooms, compute, collect, &f), KR_ERR_NUMERIC);
+                snprintf(expected, sizeof expected, "block %ld is bad", bad);
+                assert_string_equal(kr_context_message(ctx), expected);
+                assert_int_equal(f.ordered_calls, bad);
+            }
+        }
+    assert_int_equal(kr_parallel_rooms(ctx, 3, 0, compute, collect, NULL), KR_ERR_ARGUMENT);
+    assert_int_equal(kr_parallel_rooms(ctx, 3, 2, compute, NULL, NULL), KR_ERR_ARGUMENT);
+}
+
+/* Block 0 does not end before block 2 was computed: its thread is busy, so the other one goes on while block 1 waits.
+ */
+static kr_status wait_for_two(void *payload, kr_context *mine, long block, int room) {
+    int *seen = payload;
+    (void)mine;
+    (void)room;
+    if (block == 2) __atomic_store_n(seen, 1, __ATOMIC_RELEASE);
+    for (long i = 0; block == 0 && !__atomic_load_n(seen, __ATOMIC_ACQUIRE); i++) {
+        if (i > 2000000) return KR_ERR_INTERNAL; /* instead of for ever */
+        sched_yield();
+    }
+    return KR_OK;
+}
+static void nothing(void *payload, long block, int room) {
+    (void)payload;
+    (void)block;
+    (void)room;
+}
+static void test_put_aside(void **state) {
+    (void)state;
+    int seen = 0;
+    kr_context_set_threads(ctx, 2);
+    kr_assert_ok(ctx, kr_parallel_rooms(ctx, 5, 2, wait_for_two, nothing, &seen));
+    assert_int_equal(seen, 1);
 }
 
 static kr_status inner(void *payload, kr_context *mine, long block, int thread) {
@@ -161,9 +214,10 @@ static void test_sum(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order),  cmocka_unit_test(test_lowest_failure),
-                                       cmocka_unit_test(test_nested), cmocka_unit_test(test_log),
-                                       cmocka_unit_test(test_sum),    cmocka_unit_test(test_memory_failures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order),     cmocka_unit_test(test_lowest_failure),
+                                       cmocka_unit_test(test_nested),    cmocka_unit_test(test_rooms),
+                                       cmocka_unit_test(test_put_aside), cmocka_unit_test(test_log),
+                                       cmocka_unit_test(test_sum),       cmocka_unit_test(test_memory_failures)};
     if (kr_context_create(&ctx) != KR_OK) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kr_context_destroy(&ctx);

@@ -106,6 +106,8 @@ static void become(const kr_spawn_options *options, const plan *p) {
     if (!redirect(NULL, O_RDONLY, 0)) _exit(126);
     if (p->output >= 0 ? dup2(p->output, 1) < 0 : !redirect(options->output, make, 1)) _exit(126);
     if (p->error >= 0 ? dup2(p->error, 2) < 0 : !redirect(options->error, make, 2)) _exit(126);
+    if (options->error && options->error_bytes > 0)
+        (void)fallocate(2, FALLOC_FL_KEEP_SIZE, 0, options->error_bytes); /* some file systems cannot */
     execve(p->program, (char *const *)(uintptr_t)options->argument, p->environment);
     _exit(127);
 }

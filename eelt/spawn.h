@@ -10,6 +10,7 @@ typedef struct kr_spawn_options {
     const char *const *argument; /* program and arguments, NULL at the end; the program is looked up in PATH */
     const char *folder;          /* working folder; NULL = the caller's */
     const char *output, *error;  /* files (made anew, in the folder) for stdout and stderr; NULL = /dev/null */
+    int error_bytes;             /* so much room for stderr is reserved: what is said of a full disk gets there */
     int first_cpu, cpus;         /* bound to these CPUs; cpus 0 = not bound */
     int threads;                 /* OMP_NUM_THREADS and its kin; 0 = left alone */
     int dies_with_caller;        /* killed by the kernel when the caller dies */

@@ -209,6 +209,14 @@ kr_status kr_task_void(kr_context *ctx, const char *folder, int *won) {
     return claim(ctx, folder, "void", won);
 }
 
+/* Gives back what was reserved behind the end of a file. */
+static void release_rest(kr_context *ctx, const char *folder, const char *name) {
+    struct stat facts;
+    char *path = kr_path_join(ctx, folder, name);
+    if (path && stat(path, &facts) == 0) (void)!truncate(path, facts.st_size);
+    kr_free(path);
+}
+
 static kr_status run_command(kr_context *ctx, const char *folder, const kr_command *command, kr_usage *usage) {
     kr_status status = KR_OK;
     struct sigaction ours = {0}, before[3];
@@ -225,6 +233,7 @@ static kr_status run_command(kr_context *ctx, const char *folder, const kr_comma
                                 .folder = folder,
                                 .output = "stdout",
                                 .error = "stderr",
+                                .error_bytes = 4096,
                                 .first_cpu = command->first_cpu,
                                 .cpus = command->cpus,
                                 .threads = command->threads,
@@ -234,6 +243,7 @@ static kr_status run_command(kr_context *ctx, const char *folder, const kr_comma
     status = write_identity(ctx, folder, w.pid);
     if (status != KR_OK) asked_to_end = SIGTERM; /* a full disk: end the command rather than lose track of it */
     usage->outcome = watch_command(ctx, &w);
+    release_rest(ctx, folder, "stderr");
     KR_TRY(status);
     usage->exit_status = w.ended && WIFEXITED(w.wait_status) ? WEXITSTATUS(w.wait_status) : -1;
     usage->signal = w.ended && WIFSIGNALED(w.wait_status) ? WTERMSIG(w.wait_status) : 0;

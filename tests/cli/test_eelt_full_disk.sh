@@ -19,6 +19,16 @@ fill() {
     [ "$free" -le "$1" ] || head -c $(((free - $1) * 1024)) /dev/zero >disk/filler
 }
 
+# a task that fills the disk, says so, and leaves room again: its complaint had room of its own
+mkdir disk/task
+cat >disk/task/cmd.json <<'JSON'
+{"command": "cat /dev/zero >filler 2>/dev/null; echo 'No space left on device' >&2; rm filler; exit 1", "timeout_s": 0,
+ "stall_s": 0, "memory_MB": 0, "first_cpu": 0, "cpus": 0, "threads": 0}
+JSON
+"$KRAMERS" eelt exec disk/task >out 2>&1
+grep -q 'no_space' disk/task/rc || { fail "a task ended by a full disk counts as: $(cat disk/task/rc)"; cat disk/task/stderr; }
+rm -r disk/task
+
 sed 's/"folder": "run"/"folder": "disk\/run"/' eelt.json >disk.json
 rm finished
 full=0 others=0

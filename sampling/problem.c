@@ -33,12 +33,14 @@ const kr_problem_kind *kr_problem_find(const char *name) {
 
 int kr_problem_has_potential(const kr_problem *p) { return p->kind->potential && !p->no_potential; }
 
-static kr_status not_finite(kr_context *ctx, const kr_problem *p, const char *what, int d, const double *x) {
+/* Component k at x [d]. */
+static kr_status not_finite(kr_context *ctx, const kr_problem *p, const char *what, int k, int d, const double *x) {
     char text[256];
     int n = 0;
+    const char *place = !p->nplaces ? p->place : p->places[k < p->nplaces ? k : p->nplaces - 1];
     for (int i = 0; i < d && i < 6; i++) n += snprintf(text + n, sizeof text - (size_t)n, i ? ", %.9g" : "%.9g", x[i]);
-    return KR_ERROR(ctx, KR_ERR_NUMERIC, "%s of problem '%s' is not finite at (%s%s)", what, p->kind->name, text,
-                    d > 6 ? ", ..." : "");
+    return KR_ERROR(ctx, KR_ERR_NUMERIC, "%s: %s of problem '%s' is not finite at (%s%s)%s", p->where, what,
+                    p->kind->name, text, d > 6 ? ", ..." : "", place);
 }
 
 /* Each sum is finite only if its terms are (terms near 1e308 aside). */
@@ -49,7 +51,7 @@ static kr_status check_finite(kr_context *ctx, const kr_problem *p, const char *
     if (isfinite(sum)) return KR_OK;
     for (int i = 0; i < n; i++)
         for (int k = 0; k < width; k++)
-            if (!isfinite(value[(long)i * width + k])) return not_finite(ctx, p, what, d, x + (long)i * d);
+            if (!isfinite(value[(long)i * width + k])) return not_finite(ctx, p, what, k, d, x + (long)i * d);
     return KR_OK;
 }
 

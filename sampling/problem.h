@@ -56,6 +56,9 @@ struct kr_problem {
     double *samples, *weights;
     const char *default_a, *default_b; /* JSON of the kind's states, or NULL */
     char *where;                       /* name of the file */
+    char place[48];                    /* " (line, column)" of the object in it, or "" */
+    int nplaces;                       /* the same for formulas of components of the drift, or of the potential: … */
+    char (*places)[48];                /* … [nplaces], the last one for what is left; NULL = none */
     kr_loader_fn load;                 /* opens shared objects for kind "plugin", or NULL */
     void *load_payload;
     kr_tree *complete; /* the problem object with all defaults: for results and checkpoints */

@@ -275,6 +275,7 @@ kr_status kr_problem_create_with(kr_context *ctx, const kr_tree *object, const c
     p->dynamics = kind->drift ? KR_DIFFUSION : KR_OVERDAMPED;
     p->where = kr_strdup(ctx, where ? where : "");
     if (!p->where) return kr_problem_destroy(&p), KR_ERR_MEMORY;
+    kr_tree_place(object, p->place);
     KR_TRY(kr_parameters_read(ctx, table, object, "problem", block, &p->complete));
     p->kind = kind; /* from here on destroy calls the kind's */
     KR_TRY(kind->create(ctx, p, object));
@@ -311,6 +312,7 @@ void kr_problem_destroy(kr_problem **problem) {
     kr_free(p->samples);
     kr_free(p->weights);
     kr_free(p->where);
+    kr_free(p->places);
     kr_tree_destroy(&p->complete);
     kr_free(p->block);
     kr_free(p);
@@ -334,8 +336,8 @@ kr_status kr_problem_need_states(kr_context *ctx, const kr_problem *p) {
     enum { POINTS = 400 };
     double *xa = NULL, *xb, *x;
     if (!p->a || !p->b) {
-        KR_ERROR(ctx, KR_ERR_FORMAT, "%s: problem.%s is missing, this needs states A and B", p->where,
-                 p->a ? "B" : "A");
+        KR_ERROR(ctx, KR_ERR_FORMAT, "%s: problem.%s is missing, this needs states A and B%s", p->where,
+                 p->a ? "B" : "A", p->place);
         kr_error_hint(ctx, "for instance \"%s\": {\"ball\": {\"center\": [...], \"radius\": 0.1}}", p->a ? "B" : "A");
         return KR_ERR_FORMAT;
     }
@@ -344,13 +346,13 @@ kr_status kr_problem_need_states(kr_context *ctx, const kr_problem *p) {
     x = xb + p->dim;
     int has_a = kr_problem_inner_point(p, 0, xa), has_b = kr_problem_inner_point(p, 1, xb);
     if (!has_a || !has_b)
-        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: no point of state %s was found, it may be empty", p->where,
-                has_a ? "B" : "A");
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: no point of state %s was found, it may be empty%s", p->where,
+                has_a ? "B" : "A", p->place);
     for (int k = 0; k <= POINTS; k++) {
         for (int i = 0; i < p->dim; i++) x[i] = xa[i] + (xb[i] - xa[i]) * k / POINTS;
         if (kr_region_level(p->a, x, NULL) <= 0 && kr_region_level(p->b, x, NULL) <= 0)
-            KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: states A and B overlap, a point in both has x1 = %.9g%s", p->where, x[0],
-                    p->dim > 1 ? " ..." : "");
+            KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s: states A and B overlap, a point in both has x1 = %.9g%s%s", p->where,
+                    x[0], p->dim > 1 ? " ..." : "", p->place);
     }
 done:
     kr_free(xa);

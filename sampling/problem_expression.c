@@ -95,6 +95,10 @@ static kr_status create(kr_context *ctx, kr_problem *problem, const kr_tree *whe
     KR_TRY(read_names(ctx, s, s->expression));
     if (s->potential) KR_TRY(output(ctx, s->potential, "potential", s->expression));
     for (int i = 0; s->drift && i < s->dim; i++) KR_TRY(output(ctx, s->drift->child[i], "drift", s->expression));
+    problem->nplaces = s->potential ? 1 : s->dim;
+    KR_NEW(ctx, problem->places, (size_t)problem->nplaces);
+    for (int i = 0; i < problem->nplaces; i++)
+        kr_tree_place(s->potential ? s->potential : s->drift->child[i], problem->places[i]);
     problem->no_potential = !s->potential;
     problem->dynamics = s->potential ? KR_OVERDAMPED : KR_DIFFUSION;
 done:

@@ -90,6 +90,7 @@ kr_status kr_attractors_find(kr_context *ctx, const kr_problem *problem, int sta
     kr_status status = KR_OK;
     size_t d = (size_t)problem->dim;
     double *x = NULL, *work = NULL, *matrix = NULL, side = 0;
+    int undefined = 0; /* a start that led to where the drift is none */
     *found = (kr_attractors){.dim = problem->dim};
     for (size_t i = 0; i < d; i++) {
         if (!isfinite(problem->low[i]) || !isfinite(problem->high[i]))
@@ -114,7 +115,12 @@ kr_status kr_attractors_find(kr_context *ctx, const kr_problem *problem, int sta
             if (speed < 1e-20 * side * side) break;
             if (kr_flow_step(ctx, problem, fmin(0.02, 0.01 * side / sqrt(speed)), x, work) < 0) break;
         }
-        KR_TRY(polish(ctx, problem, x, matrix, work, &good));
+        status = polish(ctx, problem, x, matrix, work, &good);
+        if (status == KR_ERR_NUMERIC) {
+            undefined = 1;
+            continue;
+        }
+        if (status < 0) goto done;
         if (!good || !is_new(found, x, side)) continue;
         if (kr_lyapunov_hessian(ctx, problem, x, found->hessian + (size_t)found->n * d * d) < 0) {
             kr_context_clear(ctx);
@@ -122,6 +128,9 @@ kr_status kr_attractors_find(kr_context *ctx, const kr_problem *problem, int sta
         }
         memcpy(found->x + (size_t)found->n++ * d, x, d * sizeof *x);
     }
+    /* The message of the last such start is the best there is to say when nothing was found. */
+    status = undefined && !found->n ? KR_ERR_NUMERIC : KR_OK;
+    if (undefined && found->n) kr_context_clear(ctx);
 done:
     kr_free(x);
     kr_free(work);

@@ -173,7 +173,8 @@ static void test_mistakes(void **state) {
     kr_assert_ok(ctx, kr_mover_create(ctx, p, &(kr_mover_options){.dt = 1}, &m));
     kr_assert_ok(ctx, kr_walkers_create(ctx, m, 1, &w));
     assert_int_equal(kr_walkers_run(ctx, m, w, 10, 1, NULL, NULL), KR_ERR_NUMERIC);
-    assert_string_equal(kr_context_message(ctx), "the drift of problem 'expression' is not finite at (0)");
+    assert_string_equal(kr_context_message(ctx),
+                        "problem: the drift of problem 'expression' is not finite at (0) (line 1, column 34)");
     kr_walkers_destroy(&w);
     kr_mover_destroy(&m);
     kr_problem_destroy(&p);

@@ -86,6 +86,12 @@ kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *model, const kr
 kr_status kr_quasi_net_residual(kr_context *ctx, const kr_quasi_net *model, const double *theta, double weight,
                                 double mean_f, long n, const double *x, double *gradient, double *loss);
 
+/* Mean of (V(x_i) − V(x_0) − depth_i)²/ε² over i ≥ 1 of n ≤ KR_QUASI_DEPTHS points; `weight` times its gradient is
+ * added. */
+enum { KR_QUASI_DEPTHS = 64 };
+kr_status kr_quasi_net_depths(kr_context *ctx, const kr_quasi_net *model, const double *theta, double weight, int n,
+                              const double *x, const double *depth, double *gradient, double *loss);
+
 /* ---- a drift from data (quasipotential_drift.c) ---- */
 
 /* A network for f, and `problem`: the original one with this drift in place of its own (one thread at a time). */

@@ -3,7 +3,9 @@
  *
  *   ρ = e^{−V/ε}, g = f + a p, p = ∇V:   div(ρ g) = 0   ⇔   R = p·g − ε div g = 0
  * Loss: mean R²/(|f|² + δ)², δ = 0.1 ⟨|f|²⟩. Stationary samples alone say little where few of them are: the relative
- * depth of two wells is that of the points between them. The divergence is taken by central differences of g, so that
+ * depth of two wells is that of the points between them. Nor does the equation: the committor from one well to the
+ * other, added to V, has no residual but e^{−ΔV/ε}. So differences of V between attractors are held where the solution
+ * of small noise has them. The divergence is taken by central differences of g, so that
  * the third sweep of the network (core/net.h) is all that is needed. A group of rows is a point and its 2 dim
  * neighbours. */
 #include "core/error.h"
@@ -98,5 +100,26 @@ kr_status kr_quasi_net_residual(kr_context *ctx, const kr_quasi_net *m, const do
     kr_status status = kr_parallel_blocks(ctx, (n + j.groups - 1) / j.groups, block, add, &j);
     for (size_t i = 0; i < m->nparams; i++) gradient[i] += weight * j.total[i];
     *loss = j.total[m->nparams];
+    return status;
+}
+
+kr_status kr_quasi_net_depths(kr_context *ctx, const kr_quasi_net *m, const double *theta, double weight, int n,
+                              const double *x, const double *depth, double *gradient, double *loss) {
+    kr_status status = KR_OK;
+    size_t d = (size_t)m->dim, R = KR_QUASI_ROWS;
+    double *u = m->scratch, *gu = u + R * d, *p = gu + R * d, v[KR_QUASI_DEPTHS], bar[KR_QUASI_DEPTHS] = {0};
+    double epsilon = m->problem->epsilon;
+    *loss = 0;
+    if (n > KR_QUASI_DEPTHS) n = KR_QUASI_DEPTHS;
+    if (n < 2) return KR_OK;
+    KR_TRY(kr_quasi_rows(ctx, m, theta, 0, n, x, u, gu, v, p));
+    for (int i = 1; i < n; i++) {
+        double miss = (v[i] - v[0] - depth[i]) / epsilon;
+        *loss += miss * miss / (n - 1);
+        bar[i] = weight * 2 * miss / (n - 1) / epsilon * m->factor_v;
+        bar[0] -= bar[i];
+    }
+    KR_TRY(kr_net_backprop(ctx, m->v, theta, n, u, bar, NULL, NULL, gradient, NULL, &m->workspace[0]));
+done:
     return status;
 }

@@ -20,16 +20,23 @@ typedef struct kr_quasi_run {
     long batch;                /* rows in use */
     double *box;               /* [nbox][dim] uniform points for the equation at finite noise */
     long nbox;
-    double *sum; /* [nparams] Σ θ of the last steps */
+    double depth[KR_QUASI_DEPTHS]; /* finite noise: V at attractors less that at the first … */
+    int depths;                    /* … this many; 0: not held */
+    double *sum;                   /* [nparams] Σ θ of the last steps */
     long step, averaged;
     double terms[2];
 } kr_quasi_run;
 
+/* Depths of the attractors, by the minimum action paths from the first to the others and back: finite noise hardly
+ * feels them. Not held when no path is found. */
+kr_status kr_quasi_measure_depths(kr_context *ctx, kr_quasi_run *r);
 /* Fills x and f of the run: points of paths. */
 kr_status kr_quasi_make_points(kr_context *ctx, kr_quasi_run *r);
 /* n new points of characteristics; f = −a∇V. */
 kr_status kr_quasi_make_characteristics(kr_context *ctx, const kr_quasi_run *r, uint64_t purpose, long n, double **x,
                                         double **f);
+/* Uniform points [n][dim] of the box enlarged by a factor, those of step r->step. */
+void kr_quasi_uniform_points(const kr_quasi_run *r, uint64_t purpose, double enlarge, long n, double *x);
 /* The batch of step r->step: points of paths first, then uniform ones. */
 kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r);
 

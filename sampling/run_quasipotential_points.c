@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
 #include "core/memory.h"
+#include "sampling/path.h"
 #include "sampling/run_quasipotential_network.h"
 #include <math.h>
 #include <string.h>
@@ -96,10 +97,9 @@ static void quadratic_drift(const kr_quasi_run *r, const double *x, double *f) {
     }
 }
 
-/* Uniform points of the box enlarged by a factor. */
-static void uniform_points(const kr_quasi_run *r, double enlarge, long n, double *x) {
+void kr_quasi_uniform_points(const kr_quasi_run *r, uint64_t purpose, double enlarge, long n, double *x) {
     const kr_problem *p = r->run->problem;
-    kr_stream stream = {r->run->seed, 0x9a2};
+    kr_stream stream = {r->run->seed, purpose};
     int d = p->dim;
     for (long i = 0; i < n; i++)
         for (int k = 0; k < d; k++)
@@ -108,8 +108,9 @@ static void uniform_points(const kr_quasi_run *r, double enlarge, long n, double
                                (kr_random_uniform(stream, (uint64_t)r->step, (uint64_t)i, 1 + (uint64_t)k) - 0.5);
 }
 
-/* How step r->step trains. Finite noise begins with the solution of small noise: the relative depth of wells is hardly
- * felt by the equation at finite noise, so it must be right from the start. */
+/* How step r->step trains. Finite noise begins with the solution of small noise, and a quarter of its points keep the
+ * gradient of that, with a weight that nothing else feels: the stationary equation alone also holds with currents that
+ * enter through the edges of the box, where no sample says that there are none. */
 static void choose_loss(kr_quasi_run *r, int *matched, int *quadratic) {
     const kr_quasi_settings *s = r->s;
     int finite = s->train.loss == KR_QUASI_EPR, warm = r->step < s->train.warm_steps;
@@ -129,18 +130,19 @@ kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     long uniform = (long)(s->train.uniform * (double)r->batch + 0.5), along = r->batch;
     choose_loss(r, &matched, &quadratic);
     if (matched || !finite) along -= uniform;
-    r->how.matched = quadratic ? r->batch : matched ? along : 0;
+    r->how.matched = quadratic ? r->batch : matched ? along : r->nmatched ? along / 4 : 0;
     for (long i = 0; i < along; i++) {
-        uint64_t count = (uint64_t)(matched ? r->nmatched : r->n);
-        long from = (long)kr_random_below(stream, (uint64_t)r->step, (uint64_t)i, 0, count) + (matched ? r->n : 0);
+        int known = matched || i < r->how.matched;
+        uint64_t count = (uint64_t)(known ? r->nmatched : r->n);
+        long from = (long)kr_random_below(stream, (uint64_t)r->step, (uint64_t)i, 0, count) + (known ? r->n : 0);
         memcpy(r->batch_x + (size_t)i * d, r->x + (size_t)from * d, d * sizeof *r->x);
         memcpy(r->batch_f + (size_t)i * d, r->f + (size_t)from * d, d * sizeof *r->x);
     }
     r->nbox = finite && !matched ? uniform : 0;
-    uniform_points(r, 1, r->nbox, r->box);
+    kr_quasi_uniform_points(r, 0x9a2, s->train.enlarge, r->nbox, r->box);
     if (along == r->batch) return KR_OK;
     double *x = r->batch_x + (size_t)along * d, *f = r->batch_f + (size_t)along * d;
-    uniform_points(r, finite ? 1 : s->train.enlarge, uniform, x);
+    kr_quasi_uniform_points(r, 0x9a2, s->train.enlarge, uniform, x);
     if (!quadratic) return kr_problem_drift(ctx, p, (int)uniform, x, f);
     for (long i = 0; i < uniform; i++) quadratic_drift(r, x + (size_t)i * d, f + (size_t)i * d);
     return KR_OK;
@@ -168,4 +170,40 @@ done:
     kr_free(x);
     kr_free(f);
     return status;
+}
+
+/* V of the minimum action path between two points that begins as the straight line. */
+static kr_status climb(kr_context *ctx, const kr_problem *p, const double *from, const double *to, double *v) {
+    kr_status status = KR_OK;
+    kr_path path = {0};
+    double *ends = NULL, error;
+    size_t row = (size_t)p->dim * sizeof *ends;
+    KR_NEW(ctx, ends, 2 * (size_t)p->dim);
+    memcpy(ends, from, row);
+    memcpy(ends + p->dim, to, row);
+    KR_TRY(kr_path_line(ctx, p->dim, 2, ends, 25, &path));
+    KR_TRY(kr_path_gmam(ctx, p, NULL, &path, v, &error));
+done:
+    kr_path_destroy(&path);
+    kr_free(ends);
+    return status;
+}
+
+kr_status kr_quasi_measure_depths(kr_context *ctx, kr_quasi_run *r) {
+    kr_status status = KR_OK;
+    const kr_attractors *found = r->attractors;
+    r->depths = found->n < KR_QUASI_DEPTHS ? found->n : KR_QUASI_DEPTHS;
+    for (int a = 1; a < r->depths; a++) {
+        const double *x = found->x + (long)a * found->dim;
+        double there, back;
+        KR_TRY(climb(ctx, r->run->problem, found->x, x, &there));
+        KR_TRY(climb(ctx, r->run->problem, x, found->x, &back));
+        r->depth[a] = there - back;
+        KR_TRY(kr_run_line(ctx, r->run, "V at attractor %d less that at 1, by action paths: %.6g", a + 1, r->depth[a]));
+    }
+done:
+    if (status == KR_ERR_MEMORY || status == KR_OK) return status;
+    r->depths = 0; /* no path: the equation has to do */
+    kr_context_clear(ctx);
+    return KR_OK;
 }

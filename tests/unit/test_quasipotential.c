@@ -78,6 +78,26 @@ static void test_gradients(void **unused) {
     kr_problem_destroy(&problem);
 }
 
+/* Held differences of V: the loss is that of the definition, its gradient that of central differences. */
+static void depths(kr_quasi_net *m, const double *x, double *g, double *scratch) {
+    static const double depth[3] = {0, 0.3, -0.2};
+    double v[3], loss, side[2], expected = 0;
+    memset(g, 0, m->nparams * sizeof *g);
+    kr_assert_ok(ctx, kr_quasi_net_evaluate(ctx, m, m->theta, 3, x, v, NULL));
+    kr_assert_ok(ctx, kr_quasi_net_depths(ctx, m, m->theta, 1, 3, x, depth, g, &loss));
+    for (int i = 1; i < 3; i++) expected += pow((v[i] - v[0] - depth[i]) / 0.3, 2) / 2;
+    kr_assert_near(loss, expected, 0, 1e-12);
+    for (size_t p = 0; p < m->nparams; p++) {
+        double keep = m->theta[p];
+        for (int s = 0; s < 2; s++) {
+            m->theta[p] = keep + (s ? 1e-5 : -1e-5);
+            kr_assert_ok(ctx, kr_quasi_net_depths(ctx, m, m->theta, 1, 3, x, depth, scratch, &side[s]));
+        }
+        m->theta[p] = keep;
+        kr_assert_near(g[p], (side[1] - side[0]) / 2e-5, 1e-7, 2e-5);
+    }
+}
+
 /* The equation at finite noise: zero for the exact V of a linear drift; its gradient against central differences. */
 static void test_residual(void **unused) {
     (void)unused;
@@ -106,6 +126,7 @@ static void test_residual(void **unused) {
         m->theta[p] = keep;
         kr_assert_near(g[p], (side[1] - side[0]) / 2e-5, 1e-7, 2e-5);
     }
+    depths(m, x, g, scratch);
     kr_assert_ok(ctx, kr_lyapunov_hessian(ctx, problem, origin, h));
     m->factor_v = 0;
     memcpy(m->quadratic, h, sizeof h);

@@ -47,7 +47,7 @@ for seed in $(seq "$KRAMERS_SEEDS"); do
     note ten "$(result ten relative_error)"
     note ten_barrier "$(miss "$(point ten)" 2)"
     note ten_seconds $seconds
-    solve epr "{\"problem\": {\"kind\": \"epr_double_well\"}, \"seed\": $seed, \"network\": {\"hidden\": [30, 30]}, \"training\": {\"loss\": \"epr\", \"time\": 20, \"trajectories\": 1000, \"warm_steps\": 2000, \"steps\": 500, \"polish_batch\": 1500, \"learning_rate_stop\": 1e-3}}"
+    solve epr "{\"problem\": {\"kind\": \"epr_double_well\"}, \"seed\": $seed, \"network\": {\"hidden\": [30, 30]}, \"training\": {\"loss\": \"epr\", \"time\": 20, \"trajectories\": 1000, \"warm_steps\": 2000, \"polish_batch\": 1500}}"
     note epr "$(result epr relative_error)"
     note epr_exit "$(cat "$work/epr.exit")"
     note epr_seconds $seconds

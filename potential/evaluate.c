@@ -17,7 +17,7 @@
 
 /* Largest block; small systems have smaller ones, so that several threads have work. Sizes are multiples of the rows
  * that matrix kernels take at once. */
-enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 6, LAST_BLOCK = 16 };
+enum { BLOCK = 128, BLOCK_STEP = 8, BLOCKS_WANTED = 6, LAST_BLOCK = 64 };
 enum { FEW_CENTERS = 32 };     /* at most so many are held at once */
 enum { ROOMS_PER_THREAD = 2 }; /* blocks that a thread computed or computes, see core/parallel.h */
 
@@ -77,15 +77,15 @@ static int block_size(int ncenters) {
     return size < BLOCK_STEP ? BLOCK_STEP : size > BLOCK ? BLOCK : size;
 }
 
-/* Blocks of the centres begin … end − 1: of nearly equal size, or at the end of the list ever smaller ones, a quarter
- * of what is left, so that threads end at about the same time. Only counts when `block` is NULL; returns their number.
- */
+/* Blocks of the centres begin … end − 1, of nearly equal size; at the end of the list half of what is left, so that
+ * threads end at about the same time. Much smaller ones would cost more than that gains. Only counts when `block` is
+ * NULL; returns their number. */
 static size_t cut_blocks(int begin, int end, int size, int last, block_range *block) {
     size_t n = 0;
     int parts = (end - begin + size - 1) / size, even = parts ? round_up((end - begin + parts - 1) / parts) : size;
     for (int at = begin; at < end; n++) {
-        int quarter = round_up((end - at) / 4), least = LAST_BLOCK < size ? LAST_BLOCK : size;
-        int step = !last || quarter > even ? even : quarter < least ? least : quarter;
+        int half = round_up((end - at) / 2), least = LAST_BLOCK < size ? LAST_BLOCK : size;
+        int step = !last || half > even ? even : half < least ? least : half;
         if (step > end - at) step = end - at;
         if (block) block[n] = (block_range){at, at + step};
         at += step;

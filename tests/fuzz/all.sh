@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# usage: tests/fuzz/all.sh MINUTES [TARGET …]: builds the libFuzzer programs (clang) and runs them for MINUTES each, all
-# of them by default, one per core at a time; prints "TARGET MINUTES min RUNS runs ok|FAILED". Fails when one found
-# something.
+# usage: tests/fuzz/all.sh MINUTES [TARGET …]: builds the libFuzzer programs (clang) and runs them for MINUTES of CPU
+# time each, all of them by default, one per core at a time; prints "TARGET MINUTES min RUNS runs ok|FAILED". Fails when
+# one found something.
 # SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail
 minutes=${1:?usage: all.sh MINUTES [TARGET …]}
@@ -14,9 +14,9 @@ mkdir -p build/fuzz
 
 one() {
     local report result=ok
-    report=$(nice -n 19 tests/fuzz/run.sh "build/fuzz/fuzz/fuzz_$2" "$1" 2>&1)
+    report=$(tests/fuzz/run.sh "build/fuzz/fuzz/fuzz_$2" "$1" 2>&1)
     grep -q '^crashes 0$' <<<"$report" || result="FAILED, see build/fuzz/found/$2"
-    printf '%-18s %8s min %12s runs  %s\n' "$2" "$1" "$(sed -n 's/^runs //p' <<<"$report")" "$result"
+    printf '%-18s %8s min %12s runs  %s\n' "$2" "$(awk '/^seconds / { printf "%.2g", $2 / 60 }' <<<"$report")" "$(sed -n 's/^runs //p' <<<"$report")" "$result"
     [ "$result" = ok ]
 }
 export -f one

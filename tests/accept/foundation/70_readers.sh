@@ -9,8 +9,8 @@ if ! command -v clang >/dev/null; then
 else
     tests/fuzz/all.sh $minutes >"$KRAMERS_WORK/fuzz.txt"
     [ $? -ne 2 ] || { fails "the fuzz preset builds" yes no; exit 0; }
-    while read -r name _ _ runs _ result; do
-        exactly "$name: $minutes min, $runs inputs" "$result" ok
+    while read -r name used _ runs _ result; do
+        exactly "$name: $used min of CPU time, $runs inputs" "$result" ok
     done <"$KRAMERS_WORK/fuzz.txt"
     exactly "readers fuzzed" "$(wc -l <"$KRAMERS_WORK/fuzz.txt")" "$(ls build/fuzz/fuzz/fuzz_* | wc -l)" readers
 fi

@@ -229,7 +229,10 @@ static kr_status find_kind(kr_context *ctx, const kr_tree *object, const kr_prob
     const char *near = kr_suggest(name, n, names);
     KR_ERROR(ctx, KR_ERR_FORMAT, "problem.kind: there is no problem '%.60s'%s", name,
              kr_tree_place(kr_tree_get(object, "kind"), place));
-    if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
+    if (near)
+        kr_error_hint(ctx, "did you mean '%s'?", near);
+    else
+        kr_error_hint(ctx, "--keys problem lists what there is");
     return KR_ERR_FORMAT;
 }
 

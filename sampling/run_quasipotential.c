@@ -111,6 +111,15 @@ static kr_status prepare(kr_context *ctx, kr_sampling *run) {
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "underdamped dynamics have V = H: the energy over the minimum");
     if (s->method == KR_QUASI_OLIM && (run->problem->dim < 2 || run->problem->dim > 3))
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "olim works in 2 and 3 dimensions, the problem has %d", run->problem->dim);
+    for (int k = 0; run->problem->mobility && s->method != KR_QUASI_LYAPUNOV && k < run->problem->dim; k++)
+        if (!(run->problem->mobility[k] > 0)) {
+            KR_ERROR(ctx, KR_ERR_UNSUPPORTED,
+                     "problem.mobility: quasipotentials need noise on every coordinate, x%d has %g", k + 1,
+                     run->problem->mobility[k]);
+            kr_error_hint(ctx, "with \"method\": \"lyapunov\" some may be without");
+            status = KR_ERR_UNSUPPORTED;
+            goto done;
+        }
 done:
     return status;
 }

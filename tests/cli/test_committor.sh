@@ -106,6 +106,17 @@ echo '{"problem": {"kind": "linear", "matrix": [[-1, 1], [-1, -1]]}, "network": 
 ok quasipotential net4.json -o net4
 has out 'gradient along other characteristics.*pass'
 
+# Finite noise: attractors that no trajectory joins are held apart by their action paths, known for a gradient: V at the
+# three minima is -80.7678, -146.6995, -108.1667.
+echo '{"problem": {"kind": "mueller"}, "network": {"hidden": [4]}, "training": {"loss": "epr", "time": 2, "trajectories": 20, "warm_steps": 5, "steps": 5, "polish": 0}}' >depths.json
+code 3 '' quasipotential depths.json -o depths
+awk '/^V at attractor/ { want[2] = -65.9317; want[3] = -27.3989; d = $NF / want[$4] - 1; if (d * d < 1e-6) n++ }
+     END { exit n != 2 }' out || fail "wrong difference of V between attractors: $(cat out)"
+echo '{"problem": {"kind": "expression", "dim": 2, "drift": ["x - x^3", "x - y"], "mobility": [1, 0], "low": [-2, -2], "high": [2, 2]}}' >one_noise.json
+code 1 'problem.mobility: quasipotentials need noise on every coordinate, x2 has 0' quasipotential one_noise.json -o bad
+sed 's/expression/formulae/' one_noise.json >bad.json
+code 1 'keys problem lists' quasipotential bad.json -o bad
+
 # Trajectories of a spiral alone, from a file: V = (x^2 + y^2)/2.
 awk 'BEGIN { srand(2); for (i = 0; i < 1500; i++) { x = 4 * rand() - 2; y = 4 * rand() - 2; h = 0.005
     c = exp(-h) * cos(h); s = exp(-h) * sin(h); printf "%.9f %.9f %.9f %.9f\n", x, y, c * x + s * y, c * y - s * x } }' >pairs.dat

@@ -45,10 +45,12 @@ void kr_context_take_message(kr_context *ctx, const kr_context *from);
 
 #define KR_ERROR(ctx, status, ...) kr_error_set((ctx), (status), __FILE__, __LINE__, __VA_ARGS__)
 
-#define KR_TRY(call)               \
-    do {                           \
-        status = (call);           \
-        if (status < 0) goto done; \
+/* On failure, and when the caller cancels, to the one label `done`; KR_NOT_CONVERGED has a result and goes on: who
+ * calls what may not converge looks at `status` itself. */
+#define KR_TRY(call)                                         \
+    do {                                                     \
+        status = (call);                                     \
+        if (status < 0 || status == KR_CANCELLED) goto done; \
     } while (0)
 
 #define KR_FAIL(ctx, code, ...)                        \

@@ -87,7 +87,7 @@ kr_status kr_scored_set_read(kr_context *ctx, kr_campaign *m, const char *where,
     KR_TRY(attach_labels(ctx, m, s));
     if (score && s->set.n && !m->bootstrap) KR_TRY(score_frames(ctx, m, s));
 done:
-    if (status < 0) kr_scored_set_free(s);
+    if (status != KR_OK) kr_scored_set_free(s);
     return status;
 }
 

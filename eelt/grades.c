@@ -41,7 +41,7 @@ kr_status kr_maxvol_of(kr_context *ctx, int width, long n, const double *rows, k
     if (!(length > 0)) return KR_OK;
     kr_status status = kr_maxvol_create(ctx, width, START * length, maxvol);
     if (status == KR_OK) status = kr_maxvol_extend(ctx, *maxvol, n, rows, 0, THRESHOLD, NULL);
-    if (status < 0) kr_maxvol_destroy(maxvol);
+    if (status != KR_OK) kr_maxvol_destroy(maxvol);
     return status;
 }
 

@@ -33,7 +33,7 @@ kr_status kr_report_series(kr_context *ctx, kr_db *db, const char *sql, int colu
     }
 done:
     kr_rows_destroy(&rows);
-    if (status < 0) kr_series_free(s);
+    if (status != KR_OK) kr_series_free(s);
     return status;
 }
 

@@ -84,7 +84,7 @@ kr_status kr_candidates_read(kr_context *ctx, int npaths, const char *const *pat
     *meta = list;
     list = NULL;
 done:
-    if (status < 0) kr_dataset_destroy(dataset);
+    if (status != KR_OK) kr_dataset_destroy(dataset);
     kr_dataset_destroy(&part);
     kr_free(info);
     kr_free(list);

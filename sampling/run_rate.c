@@ -319,7 +319,6 @@ static kr_status execute(kr_context *ctx, kr_sampling *run) {
     KR_TRY(read_checkpoint(ctx, run, done_of));
     for (int i = 0; i < s->n; i++) {
         KR_TRY(run_method(ctx, run, &s->method[i], done_of));
-        if (status == KR_CANCELLED) goto done;
         doubts += !s->method[i].converged;
     }
     KR_TRY(report(ctx, run));

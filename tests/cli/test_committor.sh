@@ -99,6 +99,18 @@ has out 'U = 2V = 0.2'
 echo '{"problem": {"kind": "lin_li_ren"}, "network": {"hidden": [8]}, "training": {"loss": "hj", "warm_steps": 0, "steps": 100, "trajectories": 20, "batch": 100, "characteristics": 0, "polish": 5, "polish_batch": 200}}' >net3.json
 code 3 '' quasipotential net3.json -o net3
 has out 'NOT VALIDATED'
+# Stopped while it learns: no verdict on a V that is half learned, and resumed it gives the same bits.
+sed 's/"steps": 100/"steps": 6000/' net3.json >long.json
+"$KRAMERS" quasipotential long.json -o long >/dev/null 2>&1 || [ $? -eq 3 ] || fail "the long run failed"
+"$KRAMERS" quasipotential long.json -o cut --checkpoint 0.01 >cut.out 2>&1 &
+child=$!
+for _ in $(seq 400); do [ -s cut/checkpoint.json ] && break; sleep 0.02; done
+kill -INT $child
+wait $child && fail "a stopped run ends with 0"
+grep -q 'resume continues' cut.out || fail "a stopped run does not say so: $(cat cut.out)"
+[ ! -e cut/results.json ] || fail "a stopped run has results"
+code 3 '' quasipotential long.json -o cut --resume
+cmp long/results.json cut/results.json || fail "a resumed quasipotential gives other results"
 echo '{"problem": {"kind": "cell_cycle"}}' >cycle.json
 code 1 'cycle.json: no stable fixed point.*limit cycles' quasipotential cycle.json -o cycle
 # Learned from characteristics: a short run finds the right solution.

@@ -41,9 +41,14 @@ double kr_dpgen_number(const kr_tree *value, int *same);
 
 /* dpgen_jobs.c */
 kr_status kr_dpgen_jobs(kr_context *ctx, kr_dpgen *d, const kr_tree *value);
-/* dpgen_label.c: fp_style and what belongs to it; machine.json; finished iterations. */
-kr_status kr_dpgen_label(kr_context *ctx, kr_dpgen *d);
+/* dpgen_training.c: default_training_param → model.training */
+kr_status kr_dpgen_training(kr_context *ctx, kr_dpgen *d, const kr_tree *value);
+/* dpgen_machine.c: machine.json → jobs */
 kr_status kr_dpgen_machine(kr_context *ctx, kr_dpgen *d);
+/* dpgen_cp2k.c: user_fp_params → cp2k.inp */
+kr_status kr_dpgen_cp2k(kr_context *ctx, kr_dpgen *d, const kr_tree *params);
+/* dpgen_label.c: fp_style and what belongs to it; finished iterations. */
+kr_status kr_dpgen_label(kr_context *ctx, kr_dpgen *d);
 kr_status kr_dpgen_iterations(kr_context *ctx, kr_dpgen *d, const char *folder);
 
 #endif

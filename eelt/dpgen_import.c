@@ -171,17 +171,6 @@ done:
     return status;
 }
 
-static kr_status import_training(kr_context *ctx, kr_dpgen *d, const kr_tree *value) {
-    kr_status status = KR_OK;
-    kr_tree *model;
-    KR_TRY(kr_dpgen_section(ctx, d->out, "model", KR_TREE_MAP, &model));
-    KR_TRY(kr_dpgen_put(ctx, model, "training", value));
-    kr_dpgen_say(d, "mapped", "default_training_param",
-                 "model.training; kramers eelt check tells what cannot be trained");
-done:
-    return status;
-}
-
 static kr_status import_level(kr_context *ctx, kr_dpgen *d, const char *key, const char *name, const kr_tree *value) {
     kr_status status = KR_OK;
     kr_tree *examine, *trust;
@@ -268,7 +257,7 @@ static kr_status import_key(kr_context *ctx, kr_dpgen *d, const char *key, const
     if (!strcmp(key, "init_data_sys")) return import_data(ctx, d, value);
     if (!strcmp(key, "sys_configs")) return import_systems(ctx, d, value);
     if (!strcmp(key, "model_devi_jobs")) return kr_dpgen_jobs(ctx, d, value);
-    if (!strcmp(key, "default_training_param")) return import_training(ctx, d, value);
+    if (!strcmp(key, "default_training_param")) return kr_dpgen_training(ctx, d, value);
     if (!strcmp(key, "fp_style")) return kr_dpgen_label(ctx, d);
     if (!strcmp(key, "type_map")) {
         KR_TRY(kr_dpgen_section(ctx, d->out, "campaign", KR_TREE_MAP, &campaign));

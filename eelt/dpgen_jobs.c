@@ -45,6 +45,7 @@ static const char *ensemble_of(const char *word) {
 static void job_other(kr_dpgen *d, const char *key, const char *where, const kr_tree *value) {
     static const kr_dpgen_other others[] = {
         {"dt", "ignored", "there it is read and then overwritten by model_devi_dt; so it is here"},
+        {"neidelay", "ignored", "neighbour lists are renewed when an atom has moved far enough"},
         {"s_t", "ignored", "no program reads it"},
         {"template", "refused", "a LAMMPS template of your own goes into explore.options.template"},
         {"rev_mat", "refused", "a LAMMPS template of your own goes into explore.options.template"},

@@ -1,4 +1,4 @@
-/* DP-GEN's labelling programs, machine.json, finished iterations.
+/* DP-GEN's labelling programs and finished iterations.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
 #include "core/file.h"
@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 #include "eelt/dpgen.h"
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -34,6 +35,7 @@ static kr_status put_namelist(kr_context *ctx, kr_string *out, const kr_tree *pa
     const kr_tree *list = kr_tree_get(params, name);
     KR_TRY(kr_string_printf(ctx, out, "&%s\n", name));
     for (int i = 0; list && list->kind == KR_TREE_MAP && i < list->count; i++) {
+        if (list->key[i][0] == '_') continue;
         KR_TRY(kr_string_printf(ctx, out, "  %.60s = ", list->key[i]));
         KR_TRY(put_value(ctx, out, list->child[i]));
         KR_TRY(kr_string_puts(ctx, out, "\n"));
@@ -43,30 +45,103 @@ done:
     return status;
 }
 
+/* The namelists that DP-GEN makes of a few numbers (fp_params); its fixed ones are among them. */
+static kr_status put_few(kr_context *ctx, kr_dpgen *d, kr_string *out, const kr_tree *few) {
+    static const struct {
+        const char *from, *to;
+    } keys[] = {{"ecut", "ecutwfc"}, {"ediff", "ts_vdw_econv_thr"}, {"smearing", "smearing"}, {"sigma", "degauss"}};
+    kr_status status = KR_OK;
+    const kr_tree *threshold = kr_tree_get(few, "ediff");
+    KR_TRY(kr_string_puts(ctx, out, "&control\n/\n&system\n  vdw_corr = 'TS'\n  nosym = .true.\n"));
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const kr_tree *value = kr_tree_get(few, keys[k].from);
+        if (!value) continue;
+        KR_TRY(kr_string_printf(ctx, out, "  %s = ", keys[k].to));
+        if (value->kind == KR_TREE_STRING && !strncasecmp(value->string, "mp:", 3)) /* its order is not passed on */
+            KR_TRY(kr_string_puts(ctx, out, "'mp'"));
+        else
+            KR_TRY(put_value(ctx, out, value));
+        KR_TRY(kr_string_puts(ctx, out, "\n"));
+    }
+    KR_TRY(kr_string_puts(ctx, out, "/\n&electrons\n"));
+    if (threshold) {
+        KR_TRY(kr_string_puts(ctx, out, "  conv_thr = "));
+        KR_TRY(put_value(ctx, out, threshold));
+        KR_TRY(kr_string_puts(ctx, out, "\n"));
+    }
+    KR_TRY(kr_string_puts(ctx, out, "/\n"));
+    kr_dpgen_say(d, "differs", "fp_params", "pw.in: vdw_corr 'TS' and nosym are what DP-GEN adds to these numbers");
+done:
+    return status;
+}
+
+/* Does the name of a file begin with this element: C.pbe, c_oncv, but not Ca.pbe? */
+static int begins(const char *file, const char *element) {
+    size_t n = strlen(element);
+    return !strncasecmp(file, element, n) && !isalpha((unsigned char)file[n]);
+}
+
+/* The pseudopotential of element i. The rule is the order of type_map; where all files name their elements and the
+ * order is another one, the names are right. */
+static const char *pseudo_of(const kr_tree *map, const kr_tree *files, int i, int *by_name) {
+    const char *found = NULL;
+    *by_name = 0;
+    for (int k = 0; files && k < files->count && map->count == files->count; k++) {
+        const char *file = files->child[k]->kind == KR_TREE_STRING ? files->child[k]->string : "";
+        if (!begins(file, map->child[i]->string)) continue;
+        if (k == i) return file;
+        found = file;
+    }
+    *by_name = found != NULL;
+    if (found) return found;
+    return files && i < files->count && files->child[i]->kind == KR_TREE_STRING ? files->child[i]->string
+                                                                                : "PSEUDOPOTENTIAL.UPF";
+}
+
 /* pw.in from user_fp_params (namelists by name) or fp_params (a few numbers). */
 static kr_status write_pw(kr_context *ctx, kr_dpgen *d, const kr_tree *files) {
     static const char *const names[] = {"control", "system", "electrons"};
     kr_status status = KR_OK;
     kr_string out = {0};
     const kr_tree *params = kr_tree_get(d->param, "user_fp_params"), *map = kr_tree_get(d->param, "type_map");
-    const kr_tree *few = kr_tree_get(d->param, "fp_params"), *cutoff = kr_tree_get(few, "ecut");
-    for (int k = 0; k < 3; k++) {
-        if (params || k != 1 || !cutoff) {
-            KR_TRY(put_namelist(ctx, &out, params, names[k]));
-            continue;
-        }
-        KR_TRY(kr_string_printf(ctx, &out, "&system\n  ecutwfc = %g\n/\n", cutoff->real));
-    }
+    const kr_tree *few = kr_tree_get(d->param, "fp_params");
+    int named = 0, by_name;
+    if (!params && few) KR_TRY(put_few(ctx, d, &out, few));
+    for (int k = 0; k < 3 && (params || !few); k++) KR_TRY(put_namelist(ctx, &out, params, names[k]));
     KR_TRY(kr_string_puts(ctx, &out, "ATOMIC_SPECIES\n"));
-    for (int i = 0; map && i < map->count; i++)
+    for (int i = 0; map && i < map->count; i++) {
         KR_TRY(kr_string_printf(ctx, &out, "%.8s 1.0 %.200s\n", map->child[i]->string,
-                                files && i < files->count && files->child[i]->kind == KR_TREE_STRING
-                                    ? files->child[i]->string
-                                    : "PSEUDOPOTENTIAL.UPF"));
+                                pseudo_of(map, files, i, &by_name)));
+        named += by_name;
+    }
+    if (named)
+        kr_dpgen_say(d, "differs", "fp_pp_files",
+                     "pw.in: each element has the file that begins with its name; the order is not that of type_map");
     KR_TRY(kr_string_puts(ctx, &out, "K_POINTS gamma\n"));
     KR_TRY(kr_file_write(ctx, d->folder, "pw.in", out.data, out.length));
 done:
     kr_free(out.data);
+    return status;
+}
+
+static kr_status label_pw(kr_context *ctx, kr_dpgen *d, kr_tree *label) {
+    kr_status status = KR_OK;
+    const kr_tree *params = kr_tree_get(d->param, "user_fp_params"), *path = kr_tree_get(d->param, "fp_pp_path");
+    const kr_tree *spacing;
+    if (!params) params = kr_tree_get(d->param, "fp_params");
+    spacing = kr_tree_get(params, "kspacing");
+    KR_TRY(kr_dpgen_put_text(ctx, label, "engine", "qe"));
+    KR_TRY(kr_dpgen_put_text(ctx, label, "template", "pw.in"));
+    if (path) KR_TRY(kr_dpgen_put(ctx, label, "pseudo_dir", path));
+    KR_TRY(write_pw(ctx, d, kr_tree_get(d->param, "fp_pp_files")));
+    kr_dpgen_say(d, "mapped", "fp_style", "label.engine qe; template pw.in written");
+    if (spacing && (spacing->kind == KR_TREE_INT || spacing->kind == KR_TREE_REAL)) {
+        KR_TRY(kr_dpgen_put_real(ctx, label, "kspacing_per_A", spacing->real));
+        kr_dpgen_say(d, "differs", "kspacing", "label.kspacing_per_A; meshes are not shifted, there even ones are");
+    } else {
+        kr_dpgen_say(d, "differs", "kspacing", "none is given: K_POINTS gamma in pw.in");
+    }
+done:
     return status;
 }
 
@@ -92,20 +167,23 @@ done:
 kr_status kr_dpgen_label(kr_context *ctx, kr_dpgen *d) {
     kr_status status = KR_OK;
     kr_tree *label;
-    const kr_tree *style = kr_tree_get(d->param, "fp_style"), *path = kr_tree_get(d->param, "fp_pp_path");
-    const kr_tree *input = kr_tree_get(d->param, "external_input_path");
+    const kr_tree *style = kr_tree_get(d->param, "fp_style"), *input = kr_tree_get(d->param, "external_input_path");
+    const kr_tree *params = kr_tree_get(d->param, "user_fp_params");
     const char *name = style->kind == KR_TREE_STRING ? style->string : "";
+    if (!params) params = kr_tree_get(d->param, "fp_params");
     KR_TRY(kr_dpgen_section(ctx, d->out, "label", KR_TREE_MAP, &label));
     if (!strcmp(name, "pwscf")) {
-        KR_TRY(kr_dpgen_put_text(ctx, label, "engine", "qe"));
-        KR_TRY(kr_dpgen_put_text(ctx, label, "template", "pw.in"));
-        if (path) KR_TRY(kr_dpgen_put(ctx, label, "pseudo_dir", path));
-        KR_TRY(write_pw(ctx, d, kr_tree_get(d->param, "fp_pp_files")));
-        kr_dpgen_say(d, "mapped", "fp_style", "label.engine qe; template pw.in written: look at masses and K_POINTS");
-    } else if (!strcmp(name, "cp2k") && input) {
+        KR_TRY(label_pw(ctx, d, label));
+    } else if (!strcmp(name, "cp2k") && (input || (params && params->kind == KR_TREE_MAP))) {
         KR_TRY(kr_dpgen_put_text(ctx, label, "engine", "cp2k"));
-        KR_TRY(kr_dpgen_put(ctx, label, "template", input));
-        kr_dpgen_say(d, "mapped", "fp_style", "label.engine cp2k; the template needs the two @INCLUDE lines");
+        if (input)
+            KR_TRY(kr_dpgen_put(ctx, label, "template", input));
+        else
+            KR_TRY(kr_dpgen_put_text(ctx, label, "template", "cp2k.inp"));
+        if (!input) KR_TRY(kr_dpgen_cp2k(ctx, d, params));
+        kr_dpgen_say(d, "mapped", "fp_style",
+                     input ? "label.engine cp2k; the template needs the two @INCLUDE lines"
+                           : "label.engine cp2k; template cp2k.inp written, with DP-GEN's defaults");
     } else {
         KR_TRY(kr_dpgen_put_text(ctx, label, "engine", "command"));
         KR_TRY(kr_dpgen_put_text(ctx, label, "command", "sh \"$PWD/../../../../../label.sh\""));
@@ -114,82 +192,6 @@ kr_status kr_dpgen_label(kr_context *ctx, kr_dpgen *d) {
         kr_dpgen_say(d, "differs", "fp_style", "%.20s: label.engine command; label.sh is written, to be completed",
                      name);
     }
-done:
-    return status;
-}
-
-/* ---- machine.json ---- */
-
-/* The first environment of a step: {…} or [{…}]. */
-static const kr_tree *step_of(const kr_tree *machine, const char *key) {
-    const kr_tree *step = kr_tree_get(machine, key);
-    return step && step->kind == KR_TREE_LIST && step->count ? step->child[0] : step;
-}
-
-static kr_status slurm_options(kr_context *ctx, kr_dpgen *d, const kr_tree *resources, kr_tree *job,
-                               const char *where) {
-    kr_status status = KR_OK;
-    kr_tree *slurm, *lines, *copy = NULL;
-    const kr_tree *queue = kr_tree_get(resources, "queue_name"), *flags = kr_tree_get(resources, "custom_flags");
-    KR_TRY(kr_dpgen_section(ctx, job, "slurm", KR_TREE_MAP, &slurm));
-    if (queue && queue->kind == KR_TREE_STRING && queue->string[0])
-        KR_TRY(kr_dpgen_put(ctx, slurm, "partition", queue));
-    for (int i = 0; flags && i < flags->count; i++) {
-        KR_TRY(kr_dpgen_section(ctx, slurm, "lines", KR_TREE_LIST, &lines));
-        KR_TRY(kr_tree_copy(ctx, flags->child[i], &copy));
-        KR_TRY(kr_tree_append(ctx, lines, &copy));
-    }
-    for (int i = 0; i < resources->count; i++) {
-        const char *key = resources->key[i];
-        if (!strcmp(key, "module_list") || !strcmp(key, "source_list") || !strcmp(key, "envs") ||
-            !strcmp(key, "prepend_script") || !strcmp(key, "append_script"))
-            kr_dpgen_say(d, "differs", where, "%s goes into the command or into jobs.*.slurm.lines", key);
-    }
-done:
-    kr_tree_destroy(&copy);
-    return status;
-}
-
-static kr_status import_step(kr_context *ctx, kr_dpgen *d, const char *key, const char *name) {
-    kr_status status = KR_OK;
-    kr_tree *jobs, *job, *label;
-    const kr_tree *step = step_of(d->machine, key), *machine = kr_tree_get(step, "machine");
-    const kr_tree *resources = kr_tree_get(step, "resources"), *command = kr_tree_get(step, "command");
-    const kr_tree *batch = kr_tree_get(machine, "batch_type"), *context = kr_tree_get(machine, "context_type");
-    const kr_tree *cpus = kr_tree_get(resources, "cpu_per_node");
-    const char *type = batch && batch->kind == KR_TREE_STRING ? batch->string : "";
-    char where[64];
-    snprintf(where, sizeof where, "machine.json %s", key);
-    if (!step) return KR_OK;
-    KR_TRY(kr_dpgen_section(ctx, d->out, "jobs", KR_TREE_MAP, &jobs));
-    KR_TRY(kr_dpgen_section(ctx, jobs, name, KR_TREE_MAP, &job));
-    int slurm = !strcasecmp(type, "slurm") || !strcasecmp(type, "slurmjobarray");
-    if (!slurm && strcasecmp(type, "shell")) {
-        kr_dpgen_say(d, "refused", where, "batch_type '%s': local and slurm are there", type);
-        goto done;
-    }
-    if (context && context->kind == KR_TREE_STRING && !strstr(context->string, "ocal"))
-        kr_dpgen_say(d, "refused", where, "context_type '%s': tasks run where the campaign runs", context->string);
-    KR_TRY(kr_dpgen_put_text(ctx, job, "runner", slurm ? "slurm" : "local"));
-    if (cpus && cpus->kind == KR_TREE_INT && cpus->integer > 0) KR_TRY(kr_dpgen_put(ctx, job, "cpus", cpus));
-    if (slurm && resources) KR_TRY(slurm_options(ctx, d, resources, job, where));
-    if (command && command->kind == KR_TREE_STRING && !strcmp(key, "fp")) {
-        KR_TRY(kr_dpgen_section(ctx, d->out, "label", KR_TREE_MAP, &label));
-        const kr_tree *engine = kr_tree_get(label, "engine");
-        if (engine && strcmp(engine->string, "command")) KR_TRY(kr_dpgen_put(ctx, label, "command", command));
-        kr_dpgen_say(d, "differs", where, "command '%.100s': without redirections and arguments for files",
-                     command->string);
-    }
-    kr_dpgen_say(d, "mapped", where, "jobs.%s, runner %s", name, slurm ? "slurm" : "local");
-done:
-    return status;
-}
-
-kr_status kr_dpgen_machine(kr_context *ctx, kr_dpgen *d) {
-    kr_status status = KR_OK;
-    KR_TRY(import_step(ctx, d, "train", "train"));
-    KR_TRY(import_step(ctx, d, "model_devi", "explore"));
-    KR_TRY(import_step(ctx, d, "fp", "label"));
 done:
     return status;
 }

@@ -26,6 +26,21 @@ void kr_moment_destroy(void **state);
 /* A new spline; frames are packed anew when they come. */
 kr_status kr_moment_set_knots(kr_context *ctx, kr_moment *m, int knots);
 
+/* Arrays one after the other in a buffer; without a base they are only counted. */
+typedef struct kr_moment_carver {
+    char *base;
+    size_t at;
+} kr_moment_carver;
+
+static inline void *kr_moment_carve(kr_moment_carver *c, size_t count, size_t size) {
+    void *place = c->base ? c->base + c->at : NULL;
+    c->at += (count * size + KR_ALIGN - 1) / KR_ALIGN * KR_ALIGN;
+    return place;
+}
+
+/* m->packed of all frames of m->batch (engine_moment_pairs.c). */
+kr_status kr_moment_pack(kr_context *ctx, kr_moment *m);
+
 /* Batches (engine_moment_batch.c). */
 kr_status kr_moment_plan(kr_context *ctx, kr_moment *m, const kr_batch *batch);
 void kr_moment_fill_rows(kr_moment *m);

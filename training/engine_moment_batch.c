@@ -1,142 +1,12 @@
-/* Batches of the moment engine: packed pairs of its frames, rows by type in blocks of lanes, arrays of the step.
+/* Batches of the moment engine: rows by type in blocks of lanes, arrays of the step.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Packed pairs do not depend on θ. They stay with the frame, up to a total that is never exceeded (KEPT_BYTES); the
- * frames beyond are packed anew at every step. Groups are cut so that all threads get the same number of blocks: how a
- * batch is cut changes no bit of the result (moment_products.inl). */
+ * Groups are cut so that all threads get the same number of blocks: how a batch is cut changes no bit of the result
+ * (moment_products.inl). */
 #include "core/error.h"
 #include "core/parallel.h"
 #include "training/engine_moment.h"
 #include <string.h>
-
-static const size_t KEPT_BYTES = (size_t)2 << 30;
-enum { SLACK = 128 }; /* entries beyond the last pair that a run of pairs may read */
-
-/* ---- packed pairs ---- */
-
-typedef struct carver {
-    char *base; /* NULL: only count */
-    size_t at;
-} carver;
-
-static void *carve(carver *c, size_t count, size_t size) {
-    void *place = c->base ? c->base + c->at : NULL;
-    c->at += (count * size + KR_ALIGN - 1) / KR_ALIGN * KR_ALIGN;
-    return place;
-}
-
-/* Lays the arrays of a frame out; returns the bytes needed. */
-static size_t layout(const kr_moment *m, const kr_training_frame *frame, void *memory) {
-    size_t npairs = (size_t)frame->env.npairs, room = npairs + SLACK, natoms = (size_t)frame->natoms;
-    carver c = {memory, 0};
-    kr_moment_packed *p = carve(&c, 1, sizeof *p), count;
-    if (!p) p = &count;
-    *p = (kr_moment_packed){.npairs = frame->env.npairs, .room = (int)room};
-    p->cell = carve(&c, room, sizeof(int));
-    p->reverse_first = carve(&c, natoms + 1, sizeof(int));
-    p->reverse = carve(&c, npairs + 1, sizeof(int));
-    void **real[] = {&p->t, &p->slope, &p->dx, &p->dy, &p->dz, &p->s, &p->s1, &p->q, &p->qr, &p->q1r};
-    for (size_t k = 0; k < sizeof real / sizeof *real; k++) *real[k] = carve(&c, room, m->word);
-    return c.at;
-}
-
-static void key_of(const kr_moment *m, kr_moment_packed *key) {
-    const kr_descriptor *d = &m->model->descriptor;
-    memset(key, 0, sizeof *key);
-    key->knots = m->grid.knots;
-    key->rcut = d->rcut;
-    key->rcut_smth = d->rcut_smth;
-    key->protection = d->env_protection;
-    key->word = (int)m->word;
-}
-
-static int same_segment(const kr_fast_segment *a, const kr_fast_segment *b) {
-    return a->r_begin == b->r_begin && a->r_end == b->r_end && a->intervals == b->intervals && a->offset == b->offset;
-}
-
-static int is_packed(const kr_moment *m, const kr_training_frame *frame) {
-    const kr_moment_packed *p = frame->packed.data;
-    kr_moment_packed key;
-    if (!p || frame->packed.bytes < layout(m, frame, NULL)) return 0;
-    key_of(m, &key);
-    if (p->word != key.word || p->rcut != key.rcut || p->rcut_smth != key.rcut_smth) return 0;
-    if (p->protection != key.protection || p->knots.nsegments != key.knots.nsegments) return 0;
-    for (int s = 0; s < key.knots.nsegments; s++)
-        if (!same_segment(&p->knots.segment[s], &key.knots.segment[s])) return 0;
-    return p->npairs == frame->env.npairs;
-}
-
-/* Pairs by neighbour, in ascending order: counting sort. */
-static void reverse_lists(const kr_env *env, kr_moment_packed *p) {
-    int *first = p->reverse_first, n = env->natoms;
-    memset(first, 0, ((size_t)n + 1) * sizeof *first);
-    for (int k = 0; k < env->npairs; k++) first[env->neighbor[k] + 1]++;
-    for (int i = 0; i < n; i++) first[i + 1] += first[i];
-    for (int k = 0; k < env->npairs; k++) p->reverse[first[env->neighbor[k]]++] = k;
-    memmove(first + 1, first, (size_t)n * sizeof *first); /* placing moved every start to the next one */
-    first[0] = 0;
-}
-
-static void pack_frame(const kr_moment *m, const kr_training_frame *frame, kr_moment_packed *p) {
-    kr_moment_packed key;
-    key_of(m, &key);
-    reverse_lists(&frame->env, p);
-    m->kernels->pairs(m, &frame->env, p);
-    p->knots = key.knots;
-    p->rcut = key.rcut;
-    p->rcut_smth = key.rcut_smth;
-    p->protection = key.protection;
-    p->word = key.word;
-}
-
-static kr_status pack_block(void *payload, kr_context *ctx, long block, int thread) {
-    kr_moment *m = payload;
-    (void)ctx, (void)thread;
-    pack_frame(m, m->batch->frame[m->to_pack[block]], m->packed[m->to_pack[block]]);
-    return KR_OK;
-}
-
-/* Frame k has to be packed, unless the batch holds the same frame twice. */
-static void note_frame(kr_moment *m, int k) {
-    for (int n = 0; n < m->nto_pack; n++)
-        if (m->packed[m->to_pack[n]] == m->packed[k]) return;
-    m->to_pack[m->nto_pack++] = k;
-}
-
-static kr_status pack_batch(kr_context *ctx, kr_moment *m) {
-    kr_status status = KR_OK;
-    const kr_batch *batch = m->batch;
-    size_t own = 0;
-    m->nto_pack = 0;
-    for (int k = 0; k < batch->nframes; k++) {
-        kr_training_frame *frame = batch->frame[k];
-        int fresh = !is_packed(m, frame);
-        m->packed[k] = NULL;
-        if (fresh) {
-            size_t bytes = layout(m, frame, NULL), have = frame->packed.bytes;
-            if (bytes > have && m->kept_bytes + bytes - have > KEPT_BYTES) {
-                own += bytes;
-                continue;
-            }
-            KR_TRY(kr_buffer_reserve(ctx, &frame->packed, bytes, 1));
-            if (frame->packed.bytes > have) m->kept_bytes += frame->packed.bytes - have;
-            layout(m, frame, frame->packed.data);
-        }
-        m->packed[k] = frame->packed.data;
-        if (fresh) note_frame(m, k);
-    }
-    KR_TRY(kr_buffer_reserve(ctx, &m->own, own, 1));
-    char *at = m->own.data;
-    for (int k = 0; k < batch->nframes; k++) {
-        if (m->packed[k]) continue;
-        m->packed[k] = (kr_moment_packed *)at;
-        at += layout(m, batch->frame[k], at);
-        note_frame(m, k);
-    }
-    KR_TRY(kr_parallel_blocks(ctx, m->nto_pack, pack_block, NULL, m));
-done:
-    return status;
-}
 
 /* ---- rows ---- */
 
@@ -255,16 +125,16 @@ static kr_status make_rows(kr_context *ctx, kr_moment *m, const kr_batch *batch)
     for (int t = 0; t < m->nt; t++) nblocks += kr_round_up(rows_of(m, t, NULL, 0), m->lanes) / m->lanes;
     size_t nb = (size_t)nblocks;
     for (int pass = 0; pass < 2; pass++) {
-        carver c = {pass ? m->plan.data : NULL, 0};
-        m->packed = carve(&c, nf + 1, sizeof *m->packed);
-        m->to_pack = carve(&c, nf + 1, sizeof *m->to_pack);
-        m->atom_first = carve(&c, nf + 1, sizeof *m->atom_first);
-        m->pair_first = carve(&c, nf + 1, sizeof *m->pair_first);
-        m->block = carve(&c, nb + 1, sizeof *m->block);
-        m->group = carve(&c, nb + 1, sizeof *m->group);
-        m->row_frame = carve(&c, nb * lanes + 1, sizeof(int));
-        m->row_atom = carve(&c, nb * lanes + 1, sizeof(int));
-        int *lowest = carve(&c, nb * nt + 1, sizeof(int));
+        kr_moment_carver c = {pass ? m->plan.data : NULL, 0};
+        m->packed = kr_moment_carve(&c, nf + 1, sizeof *m->packed);
+        m->to_pack = kr_moment_carve(&c, nf + 1, sizeof *m->to_pack);
+        m->atom_first = kr_moment_carve(&c, nf + 1, sizeof *m->atom_first);
+        m->pair_first = kr_moment_carve(&c, nf + 1, sizeof *m->pair_first);
+        m->block = kr_moment_carve(&c, nb + 1, sizeof *m->block);
+        m->group = kr_moment_carve(&c, nb + 1, sizeof *m->group);
+        m->row_frame = kr_moment_carve(&c, nb * lanes + 1, sizeof(int));
+        m->row_atom = kr_moment_carve(&c, nb * lanes + 1, sizeof(int));
+        int *lowest = kr_moment_carve(&c, nb * nt + 1, sizeof(int));
         if (!pass) KR_TRY(kr_buffer_reserve(ctx, &m->plan, c.at, 1));
         for (int b = 0; pass && b < nblocks; b++) m->block[b].lowest = lowest + (size_t)b * nt;
     }
@@ -295,7 +165,7 @@ done:
 
 /* ---- arrays ---- */
 
-static void carve_layers(kr_moment *m, carver *c, size_t rows) {
+static void carve_layers(kr_moment *m, kr_moment_carver *c, size_t rows) {
     for (int l = 0; l < m->nlayers; l++) {
         const kr_moment_layer *layer = &m->layer[l];
         kr_moment_arrays *a = &m->array[l];
@@ -303,13 +173,13 @@ static void carve_layers(kr_moment *m, carver *c, size_t rows) {
         a->stride = kr_moment_stride(layer->out);
         void **usual[] = {&a->s, &a->y, &a->gy, &a->gz, &a->zd, &a->yd, &a->zb};
         for (size_t k = 0; k < sizeof usual / sizeof *usual; k++)
-            *usual[k] = carve(c, rows * (size_t)a->stride, m->word);
-        a->d1 = is_tanh ? NULL : carve(c, rows * (size_t)a->stride, m->word);
-        a->d2 = is_tanh ? NULL : carve(c, rows * (size_t)a->stride, m->word);
-        a->ib = layer->has_idt ? carve(c, rows * (size_t)a->stride, m->word) : NULL;
+            *usual[k] = kr_moment_carve(c, rows * (size_t)a->stride, m->word);
+        a->d1 = is_tanh ? NULL : kr_moment_carve(c, rows * (size_t)a->stride, m->word);
+        a->d2 = is_tanh ? NULL : kr_moment_carve(c, rows * (size_t)a->stride, m->word);
+        a->ib = layer->has_idt ? kr_moment_carve(c, rows * (size_t)a->stride, m->word) : NULL;
         size_t columns = (size_t)kr_round_up(layer->out, m->kernels->wide);
-        a->gz_rows = carve(c, rows * columns, m->word);
-        a->zb_rows = carve(c, rows * columns, m->word);
+        a->gz_rows = kr_moment_carve(c, rows * columns, m->word);
+        a->zb_rows = kr_moment_carve(c, rows * columns, m->word);
     }
 }
 
@@ -321,21 +191,21 @@ static kr_status make_arrays(kr_context *ctx, kr_moment *m) {
     m->stride_m = (4 * m->grid.n * m->nslots) | 1;
     size_t channels = (size_t)kr_round_up(m->ng, m->kernels->wide);
     for (int pass = 0; pass < 2; pass++) {
-        carver c = {pass ? m->floats.data : NULL, 0};
+        kr_moment_carver c = {pass ? m->floats.data : NULL, 0};
         void **in[] = {&m->x, &m->xd, &m->gd}, **t[] = {&m->t, &m->td, &m->gt};
-        for (int k = 0; k < 3; k++) *in[k] = carve(&c, rows * (size_t)m->stride_in, m->word);
-        for (int k = 0; k < 3; k++) *t[k] = carve(&c, rows * (size_t)m->stride_t, m->word);
-        m->moment = carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * 4 * lanes, m->word);
-        m->moment_dot = carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * 4 * lanes, m->word);
-        m->gt_rows = carve(&c, 4 * rows * channels, m->word);
-        m->tb_rows = carve(&c, 4 * rows * channels, m->word);
-        m->gr = carve(&c, 3 * m->pair_first[m->batch->nframes], m->word);
-        m->row_energy = carve(&c, rows, sizeof(double));
-        m->row_ebar = carve(&c, rows, m->word);
-        m->tebd_bar = carve(&c, nb * (size_t)m->ntebd, sizeof(double));
+        for (int k = 0; k < 3; k++) *in[k] = kr_moment_carve(&c, rows * (size_t)m->stride_in, m->word);
+        for (int k = 0; k < 3; k++) *t[k] = kr_moment_carve(&c, rows * (size_t)m->stride_t, m->word);
+        m->moment = kr_moment_carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * 4 * lanes, m->word);
+        m->moment_dot = kr_moment_carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * 4 * lanes, m->word);
+        m->gt_rows = kr_moment_carve(&c, 4 * rows * channels, m->word);
+        m->tb_rows = kr_moment_carve(&c, 4 * rows * channels, m->word);
+        m->gr = kr_moment_carve(&c, 3 * m->pair_first[m->batch->nframes], m->word);
+        m->row_energy = kr_moment_carve(&c, rows, sizeof(double));
+        m->row_ebar = kr_moment_carve(&c, rows, m->word);
+        m->tebd_bar = kr_moment_carve(&c, nb * (size_t)m->ntebd, sizeof(double));
         carve_layers(m, &c, rows);
         /* what a full vector may read beyond the last array */
-        carve(&c, 4 * KR_MOMENT_ROWS * lanes, sizeof(double));
+        kr_moment_carve(&c, 4 * KR_MOMENT_ROWS * lanes, sizeof(double));
         if (!pass) KR_TRY(kr_buffer_reserve(ctx, &m->floats, c.at, 1));
     }
     for (int l = 0; l < m->nlayers; l++)
@@ -356,7 +226,7 @@ kr_status kr_moment_plan(kr_context *ctx, kr_moment *m, const kr_batch *batch) {
     kr_status status = KR_OK;
     m->have_value = 0;
     KR_TRY(make_rows(ctx, m, batch));
-    KR_TRY(pack_batch(ctx, m));
+    KR_TRY(kr_moment_pack(ctx, m));
     KR_TRY(kr_parallel_blocks(ctx, (m->nblocks + LOWEST_BLOCKS - 1) / LOWEST_BLOCKS, lowest_block, NULL, m));
     for (int p = 0; p < m->nt * m->nt; p++) m->pair[p].present = 0;
     for (int t = 0; t < m->nt; t++) m->slot[t] = -1;

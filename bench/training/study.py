@@ -2,14 +2,16 @@
 """Trains by the recipes of this folder and prints errors on held-out frames beside wall and process time.
 
 usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--seeds N] [--label NAME] [--resume]
-       study.py elements [--elements Cu,Si,Mo,Li] [--steps N] [...]
+       study.py elements [--elements Cu,Si,Mo,Li] [--steps N] [--hold-out N] [...]
        study.py acac [--steps N] [...]
        study.py deepmd [--seeds N] [...]       water by DeePMD-kit's example input
 
 The data are in KRAMERS_DATA (default ../shared/data), runs in KRAMERS_BENCH_WORK (default build/bench). --set changes
 a key of the recipe, for example --set optimizer.type=SOAP or --set training.training_data.batch_size=4. One line per
 run, and one more for averaged weights (training.enable_ema). Published errors of other potentials stand below those of
-the elements (MAE over the test frames).
+the elements (MAE over the test frames). With --hold-out N frames N/2, N/2 + N, ... of the training set are not trained;
+two lines per run then show the errors on the frames that were trained and on those held out, and the test set is not
+looked at: settings are chosen this way.
 SPDX-License-Identifier: BSD-3-Clause
 """
 import argparse
@@ -69,6 +71,24 @@ def place_data(recipe):
                     sys.exit(f"{system} is missing: set KRAMERS_DATA")
 
 
+def xyz_frames(path):
+    with open(path) as f:
+        while first := f.readline().strip():
+            yield first + "\n" + "".join(f.readline() for _ in range(int(first) + 1))
+
+
+def hold_out(recipe, every, folder):
+    """Trains without every such frame of the one file of the recipe; returns the files of trained and held-out frames."""
+    systems = recipe["training"]["training_data"]["systems"]
+    parts = os.path.join(folder, "trained.xyz"), os.path.join(folder, "held.xyz")
+    os.makedirs(folder, exist_ok=True)
+    with open(parts[0], "w") as trained, open(parts[1], "w") as held:
+        for i, frame in enumerate(xyz_frames(systems[0])):
+            (held if i % every == every // 2 else trained).write(frame)
+    systems[:] = parts[:1]
+    return parts
+
+
 def train(program, recipe, folder, threads, resume):
     """Wall and process seconds; the model is folder/model.dp. A run that was stopped (SIGTERM, code 3) goes on with
     resume; its times add up."""
@@ -119,7 +139,7 @@ def report(a, name, steps, wall, cpu, result):
         with open(a.values, "a") as f:
             keys = ("e_mae", "e_rmse", "f_mae", "f_rmse")
             for key, value in (*zip(keys, result), ("wall", wall), ("cpu", cpu)):
-                f.write(f"{name}_{key} {value:.5g}\n")
+                f.write(f"{name.replace(' ', '_')}_{key} {value:.5g}\n")
     e_mae, e_rmse, f_mae, f_rmse = result
     print(f"{name:24s} {steps:8d} {wall:9.1f} {cpu:9.1f} {e_mae:9.3f} {e_rmse:9.3f} {f_mae:9.4f} {f_rmse:9.4f}",
           flush=True)
@@ -156,9 +176,30 @@ def arguments():
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--label", default="", help="added to the name of the run and of its folder")
+    parser.add_argument("--hold-out", type=int, default=0, metavar="N", help="elements: every N-th frame is not trained")
     parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped")
     parser.add_argument("--values", default="", metavar="FILE", help='append lines "RUN_KEY VALUE" to this file')
-    return parser.parse_args()
+    a = parser.parse_args()
+    if a.hold_out and (a.hold_out < 2 or a.what != "elements"):
+        parser.error("--hold-out N, N at least 2, is for elements")
+    return a
+
+
+def run_one(a, program, name, steps, seed):
+    """One training, a line for each model and test set."""
+    recipe = read_recipe(a.what, name, steps, seed, a.set)
+    run = f"{name}{'_' if a.label else ''}{a.label}"
+    folder = os.path.join(kr_bench.WORK, "training", f"{run}_{steps}_{seed}")
+    tests = {"": os.path.join(kr_bench.DATA, STUDIES[a.what][1].format(name))}
+    if a.hold_out:
+        trained, held = hold_out(recipe, a.hold_out, folder)
+        tests = {" trained": trained, " held out": held}
+    wall, cpu = train(program, recipe, folder, a.threads, a.resume)
+    for suffix in ("", "-ema"):
+        model = os.path.join(folder, f"model{suffix}.dp")
+        if os.path.exists(model):
+            for part, test in tests.items():
+                report(a, run + suffix + part, steps, wall, cpu, errors(program, model, test))
 
 
 def main():
@@ -170,19 +211,12 @@ def main():
           f"{'F RMSE':>9s}   (meV/atom, eV/A)")
     names = a.elements.split(",") if a.what == "elements" else [a.what]
     for name in names:
-        test = os.path.join(kr_bench.DATA, STUDIES[a.what][1].format(name))
-        for n in [int(n) for n in (a.steps or STUDIES[a.what][2]).split(",")]:
+        for steps in [int(n) for n in (a.steps or STUDIES[a.what][2]).split(",")]:
             for seed in range(a.seeds):
-                recipe = read_recipe(a.what, name, n, seed, a.set)
-                run = f"{name}{'_' if a.label else ''}{a.label}"
-                folder = os.path.join(kr_bench.WORK, "training", f"{run}_{n}_{seed}")
-                wall, cpu = train(program, recipe, folder, a.threads, a.resume)
-                for suffix in ("", "-ema"):
-                    model = os.path.join(folder, f"model{suffix}.dp")
-                    if os.path.exists(model):
-                        report(a, run + suffix, n, wall, cpu, errors(program, model, test))
-        for other, (energy, force) in PUBLISHED.get(name, {}).items():
-            print(f"  {other:60s}{energy:9.3f} {'':9s} {force:9.4f}")
+                run_one(a, program, name, steps, seed)
+        if not a.hold_out:
+            for other, (energy, force) in PUBLISHED.get(name, {}).items():
+                print(f"  {other:60s}{energy:9.3f} {'':9s} {force:9.4f}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,23 @@ enum {
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
+/* op(A) times a vector, the last layer of most networks: c_i = beta c_i + sum of (alpha a_il) b_l in order of l. Sums
+ * of 8 rows stay in registers: one in memory waits for its own store at each l, and takes 8 times as long. */
+#define KR_VECTOR_BODY(real)                                                                                 \
+    do {                                                                                                     \
+        enum { LANES = 8 };                                                                                  \
+        for (int i0 = 0, lanes; i0 < m; i0 += lanes) {                                                       \
+            const real *from = a + (size_t)i0 * ai;                                                          \
+            real sum[LANES], *to = c + (size_t)i0 * (size_t)ldc;                                             \
+            lanes = m - i0 < LANES ? 1 : LANES;                                                              \
+            for (int i = 0; i < lanes; i++) sum[i] = beta == 0 ? 0 : beta * to[(size_t)i * (size_t)ldc];     \
+            for (size_t l = 0; lanes == 1 && l < (size_t)k; l++) sum[0] += alpha * from[l * ak] * b[l * bk]; \
+            for (size_t l = 0; lanes > 1 && l < (size_t)k; l++)                                              \
+                for (size_t i = 0; i < LANES; i++) sum[i] += alpha * from[i * ai + l * ak] * b[l * bk];      \
+            for (int i = 0; i < lanes; i++) to[(size_t)i * (size_t)ldc] = sum[i];                            \
+        }                                                                                                    \
+    } while (0)
+
 /* kr_gemm and kr_gemm_f32 differ in the type alone. */
 #define KR_GEMM_BODY(real, cblas)                                                                                      \
     do {                                                                                                               \
@@ -34,7 +51,11 @@ static int smaller(int a, int b) { return a < b ? a : b; }
         size_t ai = transpose_a ? 1 : (size_t)lda, ak = transpose_a ? (size_t)lda : 1;                                 \
         size_t bk = transpose_b ? 1 : (size_t)ldb, bj = transpose_b ? (size_t)ldb : 1;                                 \
         /* Vectors too: BLAS hands them to gemv, whose threshold is a lower one. */                                    \
-        if (k <= 1 || n == 1 || m == 1 || (double)m * n * k <= LOOP_MULTIPLICATIONS) {                                 \
+        if (n == 1) {                                                                                                  \
+            KR_VECTOR_BODY(real);                                                                                      \
+            return;                                                                                                    \
+        }                                                                                                              \
+        if (k <= 1 || m == 1 || (double)m * n * k <= LOOP_MULTIPLICATIONS) {                                           \
             for (int i = 0; i < m; i++) {                                                                              \
                 real *row = c + (size_t)i * (size_t)ldc;                                                               \
                 for (int j = 0; j < n; j++) row[j] = beta == 0 ? 0 : beta * row[j];                                    \

@@ -11,6 +11,19 @@
 #include <stdio.h>
 #include <string.h>
 
+static kr_status read_features(kr_context *ctx, const kr_problem *problem, const kr_tree *list,
+                               kr_expression **expression) {
+    kr_status status = KR_OK;
+    if (!list->count)
+        return kr_parameter_fail(ctx, "network", "features", list, "none; leave the key out for the coordinates");
+    KR_TRY(kr_expression_create(ctx, problem->dim, NULL, expression));
+    for (int f = 0; f < list->count; f++)
+        KR_TRY(kr_expression_output(ctx, *expression, list->child[f]->string, list->child[f]));
+done:
+    if (status < 0) kr_error_prefix(ctx, "network.features");
+    return status;
+}
+
 kr_status kr_committor_model_create(kr_context *ctx, const kr_problem *problem, const kr_tree *section, int members,
                                     uint64_t seed, kr_committor_model *model) {
     kr_status status = KR_OK;
@@ -20,12 +33,9 @@ kr_status kr_committor_model_create(kr_context *ctx, const kr_problem *problem, 
     int nhidden, *hidden = NULL;
     *model = (kr_committor_model){.members = members};
     KR_TRY(kr_parameters_read(ctx, kr_committor_network_table, section, "network", &s, &complete));
+    KR_TRY(kr_run_check_layers(ctx, section));
     KR_TRY(kr_parameter_ints(ctx, s.net.hidden, &nhidden, &hidden));
-    if (s.net.features) {
-        KR_TRY(kr_expression_create(ctx, problem->dim, NULL, &expression));
-        for (int f = 0; f < s.net.features->count; f++)
-            KR_TRY(kr_expression_output(ctx, expression, s.net.features->child[f]->string, s.net.features->child[f]));
-    }
+    if (s.net.features) KR_TRY(read_features(ctx, problem, s.net.features, &expression));
     KR_NEW(ctx, model->theta, (size_t)members);
     for (int m = members - 1; m >= 0; m--) {
         /* Each member's start values; the network of member 0 is kept. */

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "sampling/coordinate.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include <math.h>
 
 static kr_status from_levels(void *payload, kr_context *ctx, int n, const double *x, double *value) {
@@ -42,6 +43,24 @@ static kr_status load_committor(kr_context *ctx, kr_own_coordinate *c, const kr_
     return kr_committor_model_load(ctx, c->problem, folder->string, &c->model);
 }
 
+/* It must grow from A to B: at a point inside of each, where there is one. */
+static kr_status check_sense(kr_context *ctx, kr_own_coordinate *c, const kr_tree *what) {
+    kr_status status = KR_OK;
+    const kr_problem *p = c->problem;
+    double *x = NULL, value[2];
+    KR_NEW(ctx, x, 2 * (size_t)p->dim);
+    if (!p->a || !p->b || !kr_problem_inner_point(p, 0, x) || !kr_problem_inner_point(p, 1, x + p->dim)) goto done;
+    KR_TRY(c->coordinate.values(c->coordinate.payload, ctx, 2, x, value));
+    if (value[0] < value[1]) goto done;
+    char place[48];
+    status = KR_ERROR(ctx, KR_ERR_FORMAT, "%g inside of A and %g inside of B, it must grow%s", value[0], value[1],
+                      kr_tree_place(what, place));
+    if (value[0] > value[1]) kr_error_hint(ctx, "put a minus sign before it");
+done:
+    kr_free(x);
+    return status;
+}
+
 kr_status kr_coordinate_create(kr_context *ctx, const kr_problem *problem, const kr_tree *what, kr_own_coordinate *c) {
     kr_status status = KR_OK;
     *c = (kr_own_coordinate){.problem = problem, .coordinate = {from_levels, c}};
@@ -49,6 +68,7 @@ kr_status kr_coordinate_create(kr_context *ctx, const kr_problem *problem, const
     if (c->from_levels) return KR_OK;
     if (what->kind == KR_TREE_MAP) {
         KR_TRY(load_committor(ctx, c, what));
+        KR_TRY(check_sense(ctx, c, what));
         goto done;
     }
     if (what->kind != KR_TREE_STRING)
@@ -56,6 +76,7 @@ kr_status kr_coordinate_create(kr_context *ctx, const kr_problem *problem, const
     KR_TRY(kr_expression_create(ctx, problem->dim, NULL, &c->expression));
     KR_TRY(kr_expression_output(ctx, c->expression, what->string, what));
     c->coordinate.values = from_formula;
+    KR_TRY(check_sense(ctx, c, what));
 done:
     if (status < 0) {
         kr_error_prefix(ctx, "coordinate");

@@ -41,13 +41,6 @@ int kr_committor_rates(const kr_tree *results, kr_estimate *k_ab, kr_estimate *k
     return !isnan(k_ab->value);
 }
 
-static kr_status prepare(kr_context *ctx, kr_rate *rate) {
-    (void)ctx;
-    rate->pieces = 1;
-    rate->width = WIDTH;
-    return KR_OK;
-}
-
 static kr_status piece(kr_context *ctx, kr_rate *rate, int i, double *out) {
     kr_status status = KR_OK;
     const functional *s = rate->state;
@@ -68,6 +61,16 @@ static kr_status piece(kr_context *ctx, kr_rate *rate, int i, double *out) {
 done:
     kr_tree_destroy(&results);
     kr_free(path);
+    return status;
+}
+
+/* Read once now: other methods may compute for hours before it is its turn. */
+static kr_status prepare(kr_context *ctx, kr_rate *rate) {
+    double out[WIDTH];
+    rate->pieces = 1;
+    rate->width = WIDTH;
+    kr_status status = piece(ctx, rate, 0, out);
+    if (status < 0) kr_error_prefix(ctx, "committor.folder");
     return status;
 }
 

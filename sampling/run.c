@@ -75,6 +75,12 @@ static int merge_tables(const kr_run_kind *kind, kr_parameter table[MOST]) {
     return n;
 }
 
+/* Names the file in messages about what it asks for. */
+static void prefix(kr_context *ctx, const kr_sampling *run, kr_status status) {
+    if (status < 0 && status != KR_ERR_MEMORY && !strstr(kr_context_message(ctx), run->path))
+        kr_error_prefix(ctx, "%s", run->path);
+}
+
 static kr_status read_file(kr_context *ctx, kr_sampling *run, const kr_sampling_options *options) {
     kr_status status = KR_OK;
     kr_parameter table[MOST];
@@ -89,7 +95,7 @@ static kr_status read_file(kr_context *ctx, kr_sampling *run, const kr_sampling_
         KR_TRY(kr_problem_create_with(ctx, c->problem, run->path, options->load, options->load_payload, &run->problem));
     if (run->kind->prepare) KR_TRY(run->kind->prepare(ctx, run));
 done:
-    if (status < 0 && !strstr(kr_context_message(ctx), run->path)) kr_error_prefix(ctx, "%s", run->path);
+    prefix(ctx, run, status);
     return status;
 }
 
@@ -195,6 +201,7 @@ kr_status kr_sampling_run(kr_context *ctx, kr_sampling *run) {
     kr_run_checkpoint_remove(run);
 done:
     kr_free(results);
+    prefix(ctx, run, outcome);
     return status < 0 ? status : outcome;
 }
 

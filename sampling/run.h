@@ -54,6 +54,11 @@ void kr_run_sections_free(kr_sampling *run, int n, const kr_run_section *section
 int kr_run_sections_help(const char *word, int n, const kr_run_section *sections,
                          void (*line)(const char *text, void *payload), void *payload);
 
+/* Parts of several commands' input, checked while it is read. "points": x [n][dim], new array (x NULL: only checked).
+ * The section of a network: how many hidden layers, which activation. */
+kr_status kr_run_points(kr_context *ctx, const kr_tree *list, int dim, int *n, double **x);
+kr_status kr_run_check_layers(kr_context *ctx, const kr_tree *section);
+
 /* Appends a line to the report. */
 kr_status kr_run_line(kr_context *ctx, kr_sampling *run, const char *format, ...) KR_PRINTF(3, 4);
 /* Values of a MAP, for results and checkpoints. NaN and infinite become null. */

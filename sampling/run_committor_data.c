@@ -100,13 +100,22 @@ kr_status kr_committor_sample_options(kr_context *ctx, const kr_sampling *run, i
     *coordinates = NULL;
     *o = (kr_sample_options){.walkers = s->sample.walkers, .stride = s->sample.stride, .burn = s->sample.burn};
     o->heating.epsilon = s->sample.epsilon > run->problem->epsilon ? s->sample.epsilon : 0;
+    if (s->sample.epsilon > 0 && s->sample.epsilon < run->problem->epsilon)
+        KR_STEP(kr_parameter_fail(ctx, "sampling", "epsilon", kr_tree_get(s->owned[3], "epsilon"),
+                                  "%g is below that of the problem, %g: samples are heated, not cooled",
+                                  s->sample.epsilon, run->problem->epsilon));
     if (s->sample.coordinates) {
         KR_STEP(kr_parameter_ints(ctx, s->sample.coordinates, &n, coordinates));
         for (int c = 0; c < n; c++) {
-            if ((*coordinates)[c] < 1 || (*coordinates)[c] > run->problem->dim)
-                KR_FAIL(ctx, KR_ERR_FORMAT, "sampling.coordinates: %d, but the problem has 1 to %d", (*coordinates)[c],
-                        run->problem->dim);
-            (*coordinates)[c]--;
+            int *one = *coordinates + c, dim = run->problem->dim;
+            if (*one < 1 || *one > dim)
+                KR_STEP(kr_parameter_fail(ctx, "sampling", "coordinates", s->sample.coordinates,
+                                          "%d, the problem has 1 to %d", *one, dim));
+            for (int k = 0; k < c; k++)
+                if ((*coordinates)[k] == *one - 1)
+                    KR_STEP(kr_parameter_fail(ctx, "sampling", "coordinates", s->sample.coordinates,
+                                              "%d is given twice", *one));
+            --*one;
         }
         o->heating.ncoordinates = n;
         o->heating.coordinate = *coordinates;

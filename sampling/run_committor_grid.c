@@ -100,18 +100,11 @@ done:
 kr_status kr_committor_print_points(kr_context *ctx, kr_sampling *run, const kr_committor_function *f) {
     kr_status status = KR_OK;
     const kr_committor_settings *s = run->state;
-    const kr_tree *list = s->points;
     double *x = NULL, *q = NULL;
-    int dim = run->problem->dim, n = list && list->kind == KR_TREE_LIST ? list->count : 0;
-    if (!n) return KR_OK;
-    KR_NEW(ctx, x, (size_t)(n * dim));
+    int dim = run->problem->dim, n;
+    KR_STEP(kr_run_points(ctx, s->points, dim, &n, &x));
+    if (!n) goto done;
     KR_NEW(ctx, q, (size_t)n);
-    for (int i = 0; i < n; i++) {
-        const kr_tree *row = list->child[i];
-        if (row->kind != KR_TREE_LIST || row->count != dim)
-            KR_STEP(kr_parameter_fail(ctx, "", "points", row, "a point is a list of %d numbers", dim));
-        for (int k = 0; k < dim; k++) x[i * dim + k] = row->child[k]->real;
-    }
     KR_STEP(f->evaluate(ctx, f->payload, n, x, q, NULL));
     for (int i = 0; i < n; i++)
         KR_STEP(kr_run_line(ctx, run, "q(%g%s) = %.6f", x[i * dim], dim > 1 ? ", ..." : "", q[i]));

@@ -105,8 +105,11 @@ enum { SECTIONS = sizeof sections / sizeof *sections, MAP_POINTS = 200 };
 static kr_status prepare(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
     kr_quasi_settings *s = run->state;
+    int npoints;
     if (!run->problem) KR_FAIL(ctx, KR_ERR_FORMAT, "the file has no \"problem\"");
     KR_TRY(kr_run_sections_read(ctx, run, SECTIONS, sections));
+    KR_TRY(kr_run_points(ctx, s->points, run->problem->dim, &npoints, NULL));
+    KR_TRY(kr_run_check_layers(ctx, s->owned[0]));
     if (run->problem->dynamics == KR_UNDERDAMPED && s->method != KR_QUASI_LYAPUNOV)
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "underdamped dynamics have V = H: the energy over the minimum");
     if (s->method == KR_QUASI_OLIM && (run->problem->dim < 2 || run->problem->dim > 3))
@@ -136,17 +139,11 @@ static kr_status report_points(kr_context *ctx, kr_sampling *run, kr_quasi_funct
                                double zero) {
     kr_status status = KR_OK;
     const kr_quasi_settings *s = run->state;
-    int dim = run->problem->dim, n = s->points && s->points->kind == KR_TREE_LIST ? s->points->count : 0;
+    int dim = run->problem->dim, n;
     double *x = NULL, *v = NULL;
-    if (!n) return KR_OK;
-    KR_NEW(ctx, x, (size_t)(n * dim));
+    KR_TRY(kr_run_points(ctx, s->points, dim, &n, &x));
+    if (!n) goto done;
     KR_NEW(ctx, v, (size_t)n);
-    for (int i = 0; i < n; i++) {
-        const kr_tree *row = s->points->child[i];
-        if (row->kind != KR_TREE_LIST || row->count != dim)
-            KR_TRY(kr_parameter_fail(ctx, "", "points", row, "a point is a list of %d numbers", dim));
-        for (int k = 0; k < dim; k++) x[i * dim + k] = row->child[k]->real;
-    }
     KR_TRY(f(ctx, payload, n, x, v));
     for (int i = 0; i < n; i++) {
         v[i] -= zero;

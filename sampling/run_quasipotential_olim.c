@@ -64,6 +64,11 @@ kr_status kr_quasi_run_olim(kr_context *ctx, kr_sampling *run, const kr_attracto
     KR_TRY(kr_parameter_reals(ctx, s->o.attractor, &n, &wish));
     if (wish && n != dim)
         KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor, "%d numbers expected", dim));
+    for (int k = 0; wish && k < dim; k++)
+        if (!(wish[k] >= run->problem->low[k] && wish[k] <= run->problem->high[k]))
+            KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor,
+                                     "coordinate %d, %g, is outside of the box, %g to %g", k + 1, wish[k],
+                                     run->problem->low[k], run->problem->high[k]));
     const double *from = choose(found, wish);
     KR_TRY(kr_olim_solve(ctx, run->problem, from, nodes, s->o.radius, &result));
     for (int k = 0; k < dim; k++) all *= shape[k] = (size_t)nodes[k];

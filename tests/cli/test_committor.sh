@@ -86,6 +86,28 @@ echo '{"problem": {"kind": "maier_stein"}, "validation": {"dt": 0.01}}' >bad.jso
 code 1 'overdamped' committor bad.json -o bad
 echo '{"problem": {"kind": "mueller", "A": {"ball": {"center": [0, 0], "radius": 1}}, "B": {"ball": {"center": [0.5, 0], "radius": 1}}}, "method": "grid"}' >bad.json
 code 1 'overlap' committor bad.json -o bad
+# … and before anything is computed.
+while read -r change message; do
+    sed "$change" net.json >bad.json
+    code 1 "bad.json: $message (line [1-9]" committor bad.json -o bad
+done <<'LIST'
+s/{"epsilon":.1,/{"epsilon":0.1,/ sampling.epsilon: 0.1 is below that of the problem, 0.2: samples are heated, not cooled
+s/"burn"/"coordinates":[2],"burn"/ sampling.coordinates: 2, the problem has 1 to 1
+s/"burn"/"coordinates":[1,1],"burn"/ sampling.coordinates: 1 is given twice
+s/"hidden":.\[8\]/"hidden":[]/ network.hidden: 0 hidden layers, 1 to 14 are possible
+s/"hidden":/"features":[],&/ network.features: none; leave the key out for the coordinates
+s/"hidden":/"features":["x[2]"],&/ network.features: there is no x\[2\], allowed x\[1\] to x\[1\] in "x\[2\]"
+s/"hidden":/"activation":"tahn",&/ network.activation
+s/^{/{"points":[[0],[0,0]],/ points: point 2 is no list of 1 numbers, the coordinates
+s/^{/{"points":[["a"]],/ points: coordinate 1 of point 1 is no number
+s/^{/{"points":3,/ points: a list of points expected, \[\[0, 0\], \[1, 0\]\]
+LIST
+sed 's/"problem"/"load": "nowhere", "problem"/' net.json >bad.json
+code 1 'bad.json: nowhere/network.json' committor bad.json -o bad
+sed 's/"folder": "one"/"folder": "nowhere"/' rate.json >bad.json
+code 1 'bad.json: committor.folder: .*nowhere/results.json' rate bad.json -o bad
+sed 's/"coordinate": {[^}]*}/"coordinate": "-x1"/' rate.json >bad.json
+code 1 'bad.json: coordinate: 1 inside of A and -1 inside of B, it must grow (line' rate bad.json -o bad
 ok committor --keys sampling
 has out 'stretch'
 
@@ -96,6 +118,10 @@ has out '0.137931'
 echo '{"problem": {"kind": "olim", "type": "l"}, "method": "olim", "olim": {"nodes": [65, 65]}, "points": [[0.3, 0.2]]}' >olim.json
 ok quasipotential olim.json -o olim
 has out 'U = 2V = 0.2'
+sed 's/{"nodes"/{"attractor": [9, 0], "nodes"/' olim.json >bad.json
+code 1 'bad.json: olim.attractor: coordinate 1, 9, is outside of the box.*(line' quasipotential bad.json -o bad
+sed 's/"points": \[\[0.3,/"points": [[/' olim.json >bad.json
+code 1 'bad.json: points: point 1 is no list of 2 numbers' quasipotential bad.json -o bad
 echo '{"problem": {"kind": "lin_li_ren"}, "network": {"hidden": [8]}, "training": {"loss": "hj", "warm_steps": 0, "steps": 100, "trajectories": 20, "batch": 100, "characteristics": 0, "polish": 5, "polish_batch": 200}}' >net3.json
 code 3 '' quasipotential net3.json -o net3
 has out 'NOT VALIDATED'

@@ -222,6 +222,10 @@ done:
 
 static void say_fractions(const examining *x) {
     const kr_cell_count *all = &x->count[x->m->ncells];
+    if (!all->total) {
+        kr_campaign_say(x->m, "  examine: no samples: no run came to its first one");
+        return;
+    }
     kr_campaign_say(x->m, "  examine: %ld samples: %.2f %% accurate, %.2f %% candidates, %.2f %% failed", all->total,
                     100 * all->fraction[KR_CLASS_ACCURATE], 100 * all->fraction[KR_CLASS_CANDIDATE],
                     100 * all->fraction[KR_CLASS_FAILED]);

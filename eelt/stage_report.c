@@ -51,6 +51,10 @@ static kr_status cells_fine(kr_context *ctx, kr_campaign *m, int iteration, verd
         if (!(failed <= worst[1])) worst[1] = failed, at[1] = k;
     }
     if (iteration != m->iteration) goto done;
+    if (at[0] >= 0 && isnan(worst[0])) {
+        say(v, "no samples in %s", m->cell[at[0]].name);
+        goto done;
+    }
     if (at[0] >= 0 && !(worst[0] <= c->candidate))
         say(v, "%.2f %% candidates in %s (allowed %g %%)", 100 * worst[0], m->cell[at[0]].name, 100 * c->candidate);
     if (at[1] >= 0 && !(worst[1] <= c->failed))

@@ -81,6 +81,14 @@ positions on/iter.000002/01.explore/run.000.000001/candidates.xyz >began
 positions run/iter.000002/01.explore/run.000.000001/candidates.xyz >began
 cmp -s ended began && fail "two campaigns explored the same"
 
+# a LAMMPS that never starts
+sed -e 's/"folder": "run"/"folder": "dead", "label_store": "run\/labels"/' -e 's/"engine": "builtin",/"engine": "lammps", "options": {"command": "false", "plugin": "plugin.so"},/' -e 's/, "first_ps": 0.01//' eelt.json >dead.json
+touch plugin.so
+code 3 'not converged' eelt run dead.json
+has err 'explore: 2 of 2 tasks without a result'
+has err 'examine: no samples'
+has err 'no samples in start.xyz'
+
 # cells that are accurate at once, and a generous bound: final models and a certificate
 ok data convert "$kit/formats/npy" test --to npy
 sed -e 's/"campaign": {/"data": {"test": ["test"]}, "campaign": {/' -e 's/"folder": "run"/"folder": "easy", "label_store": "run\/labels"/' -e 's/"f_lo_eV_per_A": 0.005/"f_lo_eV_per_A": 9/' \

@@ -24,7 +24,8 @@ static kr_status check_elements(kr_context *ctx, const kr_config *c, const kr_da
             if (system->type[i] < 0 || kr_config_element(c, system->type_map[system->type[i]]) >= 0) continue;
             return kr_config_told(ctx, kr_parameter_fail(ctx, where, key, node,
                                                          "%s has the element %s, which is not in campaign.elements",
-                                                         system->name, system->type_map[system->type[i]]));
+                                                         strstr(system->name, where) ? "it" : system->name,
+                                                         system->type_map[system->type[i]]));
         }
     }
     return KR_OK;
@@ -79,9 +80,14 @@ done:
 
 /* ---- labels ---- */
 
+typedef struct refusal {
+    int count;
+    char last[400]; /* what is wrong for all systems is told once */
+} refusal;
+
 /* The inputs for a frame, written into a folder that vanishes again. */
 static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_label_frame *label, const char *what,
-                         int *refused) {
+                         refusal *refused) {
     kr_status status = KR_OK;
     kr_folder_writer folder = {0};
     kr_string command = {0};
@@ -92,10 +98,11 @@ static kr_status dry_run(kr_context *ctx, const kr_config *c, const kr_label_fra
     if (status == KR_OK) status = kr_labeller_prepare(ctx, c->labeller, label, 0, folder.temporary, &command);
     if (status < 0) {
         char place[48];
-        *refused = 1;
+        int again = refused->count++ && !strcmp(refused->last, kr_context_message(ctx));
+        snprintf(refused->last, sizeof refused->last, "%s", kr_context_message(ctx));
         kr_error_prefix(ctx, "label%s: %s", kr_tree_place(c->top.label, place), what);
         if (status == KR_ERR_ARGUMENT) status = KR_ERR_FORMAT;
-        status = kr_config_told(ctx, status);
+        status = again && status != KR_ERR_MEMORY ? KR_OK : kr_config_told(ctx, status);
     }
 done:
     kr_free(command.data);
@@ -107,7 +114,7 @@ done:
 /* The first structure of a system, and the same cell with an atom of each element of the campaign: what the labeller
  * lacks for an element (a pseudopotential) is told even when the first structures do without it. */
 static kr_status dry_run_system(kr_context *ctx, const kr_config *c, const kr_config_system *s, int elements,
-                                int *refused) {
+                                refusal *refused) {
     kr_status status = KR_OK;
     kr_frames frames = {0};
     kr_frame frame;
@@ -163,7 +170,7 @@ done:
 static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *p) {
     kr_status status = KR_OK;
     const kr_config_system *some = NULL;
-    int refused = 0;
+    refusal refused = {0};
     KR_TRY(kr_config_starts(ctx, c));
     for (int i = 0; i < c->nsystems; i++) {
         const kr_config_system *s = &c->system[i];
@@ -176,7 +183,7 @@ static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *
         if (c->labeller) KR_TRY(dry_run_system(ctx, c, s, 0, &refused));
         some = s;
     }
-    if (c->labeller && some && !refused && c->nelements) KR_TRY(dry_run_system(ctx, c, some, 1, &refused));
+    if (c->labeller && some && !refused.count && c->nelements) KR_TRY(dry_run_system(ctx, c, some, 1, &refused));
     if (c->top.label) KR_TRY(check_command(ctx, c));
 done:
     return status;

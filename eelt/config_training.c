@@ -1,10 +1,14 @@
 /* The training input of a campaign.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "eelt/config_training.h"
+#include "core/activation.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/optimizer.h"
+#include "core/suggest.h"
 #include "core/text.h"
 #include "training/input.h"
+#include "training/sampler.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -158,6 +162,63 @@ done:
     return status;
 }
 
+/* ---- words that the tables leave to those who read them ---- */
+
+static kr_status check_activation(kr_context *ctx, const kr_tree *section, const char *where) {
+    const kr_tree *word = kr_tree_get(section, "activation_function");
+    kr_activation parsed;
+    kr_mistake_fn mistake;
+    void *payload;
+    if (!word || word->kind != KR_TREE_STRING) return KR_OK;
+    mistake = kr_context_get_mistake(ctx, &payload); /* its own message does not know the place */
+    kr_context_set_mistake(ctx, NULL, NULL);
+    kr_status status = kr_activation_parse(ctx, word->string, &parsed);
+    kr_context_set_mistake(ctx, mistake, payload);
+    if (status == KR_OK) return KR_OK;
+    status = kr_parameter_fail(ctx, where, "activation_function", word, "\"%.40s\" is not known", word->string);
+    return kr_config_told(ctx, status);
+}
+
+static kr_status check_optimizer(kr_context *ctx, const kr_tree *section) {
+    static const char *const dropped[] = {"type"};
+    kr_status status = KR_OK;
+    const kr_tree *type = kr_tree_get(section, "type");
+    const char *word = type && type->kind == KR_TREE_STRING ? type->string : "Adam", *names[64];
+    const kr_optimizer_kind *kind = kr_optimizer_find(word);
+    kr_tree *options = NULL, *complete = NULL;
+    int mistakes, n = kr_optimizer_count() < 64 ? kr_optimizer_count() : 64;
+    if (!section || section->kind != KR_TREE_MAP) return KR_OK;
+    if (!kind) {
+        for (int k = 0; k < n; k++) names[k] = kr_optimizer_at(k)->name;
+        const char *near = kr_suggest(word, n, names);
+        status = kr_parameter_fail(ctx, "optimizer", "type", type, "there is no optimizer \"%.40s\"", word);
+        if (near) kr_error_hint(ctx, "did you mean \"%s\"?", near);
+        return kr_config_told(ctx, status);
+    }
+    KR_TRY(kr_tree_without(ctx, section, 1, dropped, &options));
+    KR_TRY(kr_parameters_survey(ctx, kind->parameters, options, "optimizer", NULL, &complete, &mistakes));
+done:
+    kr_tree_destroy(&options);
+    kr_tree_destroy(&complete);
+    return kr_config_told(ctx, status);
+}
+
+static kr_status check_words(kr_context *ctx, const kr_tree *tree) {
+    kr_status status = KR_OK;
+    const kr_tree *model = kr_tree_get(tree, "model");
+    KR_TRY(check_activation(ctx, kr_tree_get(model, "descriptor"), "model.descriptor"));
+    KR_TRY(check_activation(ctx, kr_tree_get(model, "fitting_net"), "model.fitting_net"));
+    KR_TRY(check_optimizer(ctx, kr_tree_get(tree, "optimizer")));
+    const kr_tree *size = kr_tree_at(tree, "training.training_data.batch_size");
+    if (size && size->kind == KR_TREE_STRING && !kr_sampler_word(size->string))
+        KR_TRY(kr_config_told(
+            ctx, kr_parameter_fail(ctx, "training.training_data", "batch_size", size,
+                                   "found \"%.30s\", expected a number, auto, auto:N, max:N, filter:N or mixed:N",
+                                   size->string)));
+done:
+    return status;
+}
+
 kr_status kr_config_training_check(kr_context *ctx, const kr_config *c) {
     kr_status status = KR_OK;
     kr_tree *tree = NULL;
@@ -177,6 +238,7 @@ kr_status kr_config_training_check(kr_context *ctx, const kr_config *c) {
     if (status == KR_OK) status = kr_input_from_tree(ctx, tree, "", &input);
     status = kr_config_told(ctx, status);
     if (status == KR_OK && !input && tree && p.outer) status = survey(ctx, tree);
+    if (status == KR_OK && tree) status = check_words(ctx, tree);
     if (p.outer) kr_context_set_mistake(ctx, p.outer, p.payload);
     kr_input_destroy(&input);
     kr_tree_destroy(&tree);

@@ -209,7 +209,7 @@ done:
 
 kr_status kr_generate(kr_context *ctx, const kr_tree *object, const char *base, const char *where,
                       kr_dataset *dataset) {
-    kr_status status = KR_OK;
+    kr_status status = KR_OK, wrong = KR_OK;
     kr_builder builder = {0};
     char place[128];
     KR_TRY(kr_builder_begin(ctx, where, 0, &builder));
@@ -218,8 +218,11 @@ kr_status kr_generate(kr_context *ctx, const kr_tree *object, const char *base, 
     } else {
         for (int i = 0; i < object->count; i++) {
             snprintf(place, sizeof place, "%s[%d]", where, i);
-            KR_TRY(make_one(ctx, object->child[i], base, place, &builder));
+            kr_status made = make_one(ctx, object->child[i], base, place, &builder);
+            if (made != KR_ERR_FORMAT || !kr_context_mistake(ctx)) KR_TRY(made); /* a check looks at the others, too */
+            if (made != KR_OK) wrong = made;
         }
+        KR_TRY(wrong);
     }
     KR_TRY(kr_builder_finish(ctx, &builder, dataset));
 done:

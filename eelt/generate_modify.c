@@ -147,7 +147,7 @@ done:
 
 kr_status kr_shape_vacancies(kr_context *ctx, const kr_maker *maker, kr_shape *s, int count) {
     if (count >= s->n)
-        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "%s: %d vacancies in a cell of %d atoms", maker->where, count, s->n);
+        return KR_ERROR(ctx, KR_ERR_FORMAT, "%s: %d vacancies in a cell of %d atoms", maker->where, count, s->n);
     for (int k = 0; k < count; k++) {
         int i = (int)kr_random_below(maker->stream, maker->copy, (uint64_t)k, DRAW_VACANCY, (uint64_t)s->n);
         s->n--;

@@ -74,7 +74,7 @@ static void combine(const double p[9], const int *u, double *r) {
 static int gcd(int a, int b) { return b ? gcd(b, a % b) : abs(a); }
 
 /* The plane in integers of the primitive vectors. */
-static kr_status indices(kr_context *ctx, const slab *s, const kr_lattice *l, int m[3]) {
+static kr_status indices(kr_context *ctx, const slab *s, const char *where, const kr_lattice *l, int m[3]) {
     kr_status status = KR_OK;
     int n, *h = NULL, k[3];
     double normal[3] = {0, 0, 0}, volume = 0;
@@ -84,10 +84,10 @@ static kr_status indices(kr_context *ctx, const slab *s, const kr_lattice *l, in
     else if (n == 3)
         memcpy(k, h, sizeof k);
     else
-        KR_TRY(kr_parameter_fail(ctx, "slab", "miller", s->miller,
+        KR_TRY(kr_parameter_fail(ctx, where, "miller", s->miller,
                                  "expected [h, k, l], or for hcp [h, k, i, l] with i = -(h + k)"));
     if (!k[0] && !k[1] && !k[2])
-        KR_TRY(kr_parameter_fail(ctx, "slab", "miller", s->miller, "expected one that is not 0"));
+        KR_TRY(kr_parameter_fail(ctx, where, "miller", s->miller, "expected one that is not 0"));
     for (int i = 0; i < 3; i++) { /* reciprocal vectors of the conventional cell */
         double b[3];
         cross(l->conventional + 3 * ((i + 1) % 3), l->conventional + 3 * ((i + 2) % 3), b);
@@ -190,7 +190,7 @@ static kr_status make(kr_context *ctx, const void *settings, kr_maker *maker) {
     double *vacuum = NULL;
     int m[3], uvw[9], n, type;
     KR_TRY(kr_lattice_set(ctx, s->lattice, s->a, s->c_over_a, &l));
-    KR_TRY(indices(ctx, s, &l, m));
+    KR_TRY(indices(ctx, s, maker->where, &l, m));
     KR_TRY(plane(ctx, &l, m, uvw, uvw + 3, uvw + 6));
     KR_TRY(kr_names_add(ctx, &maker->names, s->element, strlen(s->element), &type));
     KR_TRY(kr_generate_numbers(ctx, maker, "vacuum_A", s->vacuum, 0, &n, &vacuum));

@@ -88,13 +88,22 @@ static const kr_parameter job_table[] = {
 static kr_status find_runner(kr_context *ctx, const job *j, const kr_tree *object, const char *where,
                              kr_job_input *input) {
     kr_status status = KR_OK;
+    kr_tree *complete = NULL;
+    char section[80];
+    void *payload;
+    int mistakes;
     input->runner = kr_runner_find(j->runner);
     if (!input->runner)
         KR_TRY(kr_parameter_fail(ctx, where, "runner", kr_tree_get(object, "runner"),
                                  "'%s' is no runner, expected local or slurm", j->runner));
+    if (input->runner && input->runner->parameters && kr_context_get_mistake(ctx, &payload)) {
+        snprintf(section, sizeof section, "%s.%s", where, input->runner->name);
+        KR_TRY(kr_parameters_survey(ctx, input->runner->parameters, j->slurm, section, NULL, &complete, &mistakes));
+    }
     if (!strcmp(j->runner, "slurm") && !kr_tree_is_null(j->slurm))
         KR_TRY(kr_tree_copy(ctx, j->slurm, &input->runner_options));
 done:
+    kr_tree_destroy(&complete);
     if (status == KR_ERR_FORMAT && kr_context_mistake(ctx)) status = KR_OK;
     return status;
 }

@@ -34,6 +34,7 @@ typedef struct kr_job {
 
 typedef struct kr_runner_kind {
     const char *name, *summary;
+    const struct kr_parameter *parameters; /* table of its options; NULL: none */
     /* options: the job's JSON object without the keys that all runners share; program: path of `kramers`. */
     kr_status (*create)(kr_context *ctx, const kr_tree *options, const char *program, void **state);
     void (*destroy)(void **state);

@@ -384,6 +384,7 @@ static kr_status cancel(kr_context *ctx, void *state, int n, kr_job *jobs) {
 const kr_runner_kind kr_runner_slurm = {
     .name = "slurm",
     .summary = "Slurm: job arrays, one query for all jobs",
+    .parameters = table,
     .create = create,
     .destroy = destroy,
     .submit = submit,

@@ -40,6 +40,13 @@ static int split(const char *text, char word[16], int *number) {
     return end != text + n + 1 && !*end && value > 0 && value < 1 << 30;
 }
 
+int kr_sampler_word(const char *text) {
+    char word[16];
+    int number, good = split(text, word, &number);
+    if (good && !strcmp(word, "auto")) return 1;
+    return good && number > 0 && (!strcmp(word, "max") || !strcmp(word, "filter") || !strcmp(word, "mixed"));
+}
+
 /* All frames of all systems as one, for mixed:N. */
 static kr_status merge_systems(kr_context *ctx, kr_data_set *d) {
     kr_status status = KR_OK;
@@ -61,14 +68,14 @@ done:
 
 static kr_status word_sizes(kr_context *ctx, kr_data_set *d, const kr_tree *given, const char *where) {
     char word[16];
-    int number, good = split(given->string, word, &number);
-    int automatic = good && !strcmp(word, "auto"), most = good && !strcmp(word, "max"),
-        filter = good && !strcmp(word, "filter"), mixed = good && !strcmp(word, "mixed");
-    if (!(automatic || ((most || filter || mixed) && number > 0)))
+    int number;
+    if (!kr_sampler_word(given->string))
         return kr_parameter_fail(ctx, where, "batch_size", given,
                                  "found \"%.30s\", expected a number, a list, auto, auto:N, max:N, filter:N or mixed:N",
                                  given->string);
-    if (mixed) {
+    split(given->string, word, &number);
+    int automatic = !strcmp(word, "auto"), filter = !strcmp(word, "filter");
+    if (!strcmp(word, "mixed")) {
         kr_status status = merge_systems(ctx, d);
         d->system[0].batch = number;
         return status;

@@ -75,6 +75,33 @@ label.checks: unknown key "f_max" (line 15
 unknown key 'degauss' (line 15
 label.template (line 15, column [0-9]*): '.*/none' has no O.upf, the pseudopotential of O
 TEXT
+# words that are read by others than the campaign: optimizers, activations, batches, generators, options of a runner
+good | sed -e 's/"axis_neuron": 2,/"axis_neuron": 2, "activation_function": "tahn",/' -e 's/\[8, 8\]/[8, 8], "activation_function": "swilu"/' \
+    -e 's/"numb_steps": 100/"numb_steps": 100, "training_data": {"batch_size": "autoo"}/' \
+    -e 's/^    "training":/    "optimizer": {"type": "Adan"},\n    "training":/' -e 's/"train": {"slots": 2}/"train": {"runner": "slurm", "slurm": {"partitoin": "x"}}/' \
+    -e 's/"label": {"slots": 2}/"label": {"runner": "slurm", "slurm": {"poll_s": 0}}/' \
+    -e 's/\["start.xyz"\]/[{"name": "a", "generate": [\n{"kind": "bulk", "lattice": "fccc", "element": "O", "a_A": 5},\n{"kind": "slab", "lattice": "fcc", "element": "O", "a_A": 5, "miller": [0, 0, 0], "layers": 3, "vacuum_A": 9},\n{"kind": "bulk", "lattice": "fcc", "element": "O", "a_A": 5, "vacancies": 9}]}]/' >bad.json
+code 1 '9 mistakes' eelt check bad.json
+while read -r words; do has err "$words"; done <<'TEXT'
+bad.json: jobs.train.slurm: unknown key "partitoin" (line 21
+did you mean "partition"
+bad.json: jobs.label.slurm.poll_s: found 0, expected a number > 0 in s (line 21
+bad.json: model.training: model.descriptor.activation_function: "tahn" is not known (line 4
+bad.json: model.training: model.fitting_net.activation_function: "swilu" is not known (line 5
+bad.json: model.training: optimizer.type: there is no optimizer "Adan" (line 7
+did you mean "Adam"
+bad.json: model.training: training.training_data.batch_size: found "autoo".*(line 8
+explore.systems\[0\].generate\[0\].lattice: found "fccc".*(line 12
+explore.systems\[0\].generate\[1\].miller: expected one that is not 0 (line 13
+explore.systems\[0\].generate\[2\]: 9 vacancies in a cell of 4 atoms
+TEXT
+good | sed 's/^    "training":/    "optimizer": {"type": "Adam", "adam_bta2": 0.99},\n    "training":/' >bad.json
+code 1 'optimizer: unknown key "adam_bta2" (line 7' eelt check bad.json
+# what is wrong for all systems is told once
+good | sed -e 's/"start.xyz"/"start.xyz", {"name": "b", "files": ["start.xyz"]}/' \
+    -e 's/"engine": "command".*/"engine": "lammps", "command": "true", "elements": ["O", "H"], "files": ["absent.fs"], "lines": ["pair_style eam"]},/' >bad.json
+code 1 '1 mistake' eelt check bad.json
+has err 'cannot open .*absent.fs'
 # a pseudopotential that only a later structure would miss
 mkdir none && touch none/O.upf
 printf '1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nO 0 0 0\n' >oxygen.xyz

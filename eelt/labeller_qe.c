@@ -3,9 +3,9 @@
  *
  * Converged: exit status 0 and "convergence has been achieved" and the line "!    total energy" and
  * <convergence_achieved>true in data-file-schema.xml. "JOB DONE." means nothing: it is printed by a calculation that
- * did not converge (exit status 2), too. Numbers are those of the XML file (Hartree, bohr, 16 digits), checked against
- * the printed energy; with smearing etot is F = E − TS, the energy whose derivatives the forces are. The stress is
- * positive under compression: W = σ V. Measured with version 6.7. */
+ * did not converge (exit status 2), too; before 6.4 the XML file does not have that element. Numbers are those of the
+ * XML file (Hartree, bohr, 16 digits), checked against the printed energy; with smearing etot is F = E − TS, the energy
+ * whose derivatives the forces are. The stress is positive under compression: W = σ V. Measured with version 6.7. */
 #include "eelt/labeller_qe.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -249,7 +249,10 @@ static kr_status read_xml(kr_context *ctx, const char *folder, const kr_label_fr
     KR_TRY(status);
 #define OUTPUT "qes:espresso/output/"
     item = kr_xml_find(xml, OUTPUT "convergence_info/scf_conv/convergence_achieved");
-    if (!item || strcmp(item, "true")) {
+    /* versions before 6.4 write the number of steps and the error alone: there pw.out decides, which was read before */
+    int early = !item && kr_xml_find(xml, OUTPUT "convergence_info/scf_conv/n_scf_steps") &&
+                kr_xml_find(xml, OUTPUT "convergence_info/scf_conv/scf_error");
+    if (!early && (!item || !kr_word_is(kr_word_trim((kr_word){item, strlen(item)}), "true"))) {
         status = kr_label_refuse(r, KR_OUTCOME_NOT_CONVERGED, "data-file-schema.xml: convergence_achieved is not true");
         goto done;
     }

@@ -155,6 +155,12 @@ static kr_status read_gradient(const kr_label_frame *f, const char *text, size_t
     return KR_OK;
 }
 
+/* Which of the two streams has the word depends on the version. */
+static int unconverged(const char *text) {
+    return text && (strstr(text, "convergence criteria cannot be satisfied") ||
+                    strstr(text, "Self consistent charge iterator did not converge"));
+}
+
 static kr_status read_output(kr_context *ctx, const void *state, const kr_label_frame *frame, const char *folder,
                              const kr_usage *usage, kr_label_result *r) {
     (void)state;
@@ -164,8 +170,7 @@ static kr_status read_output(kr_context *ctx, const void *state, const kr_label_
     KR_TRY(kr_label_text(ctx, folder, "xtb.out", &out, &n));
     KR_TRY(kr_label_text(ctx, folder, "stderr", &error, &m));
     KR_TRY(kr_label_text(ctx, folder, "gradient", &gradient, &length));
-    if (out && (strstr(out, "convergence criteria cannot be satisfied") ||
-                strstr(out, "Self consistent charge iterator did not converge")))
+    if (unconverged(out) || unconverged(error))
         status = kr_label_refuse(r, KR_OUTCOME_NOT_CONVERGED, "xtb: the charges did not converge");
     else if (usage->exit_status != 0 || !error || strstr(error, "abnormal termination of xtb") ||
              !strstr(error, "normal termination of xtb"))

@@ -311,6 +311,44 @@ static void test_stars(void **state) {
     }
 }
 
+/* The same calculation as other versions write it. */
+static void test_other_versions(void **state) {
+    kr_context *ctx = *state;
+    static const char mark[] = "<convergence_achieved>true</convergence_achieved>";
+    static const struct {
+        int where;
+        const char *from, *to;
+        kr_outcome outcome;
+    } versions[] = {
+        {1, mark, "", KR_OUTCOME_DONE}, /* pw.x 6.2 and 6.3 */
+        {1, mark, "<convergence_achieved>false</convergence_achieved>", KR_OUTCOME_NOT_CONVERGED},
+        {1, mark, "<convergence_achieved> true </convergence_achieved>", KR_OUTCOME_DONE},
+        {2, "energy [a.u.]:", "energy (a.u.):", KR_OUTCOME_DONE},             /* CP2K to 6.1 */
+        {2, "energy [a.u.]:", "energy [hartree]:", KR_OUTCOME_DONE},          /* from 2024.2 */
+        {3, "-4.4262812903951E-03", "-4.4262812903951D-03", KR_OUTCOME_DONE}, /* xtb 6.2 */
+        {4, "normal termination of xtb", "-1- scf: Self consistent charge iterator did not converge",
+         KR_OUTCOME_NOT_CONVERGED}, /* told in the other stream */
+    };
+    for (size_t k = 0; k < sizeof versions / sizeof *versions; k++) {
+        const recorded *c = &cases[versions[k].where];
+        kr_labeller *labeller = make(ctx, c->labeller);
+        size_t n;
+        char *text = load(ctx, c->place, c->file, &n), *other = replaced(ctx, text, versions[k].from, versions[k].to);
+        lay_out(ctx, c);
+        write_file(c->file, text, n);
+        kr_label_result r = read_from(ctx, labeller, c->frame, kr_test_folder, 0), now;
+        double first = force[0];
+        write_file(c->file, other, strlen(other));
+        now = read_from(ctx, labeller, c->frame, kr_test_folder, 0);
+        if (now.outcome != versions[k].outcome) print_error("'%s': %s\n", versions[k].to, now.message);
+        assert_int_equal(now.outcome, versions[k].outcome);
+        if (now.outcome == KR_OUTCOME_DONE) assert_true(now.energy == r.energy && force[0] == first);
+        kr_free(other);
+        kr_free(text);
+        kr_labeller_destroy(&labeller);
+    }
+}
+
 /* The checks that hold for all programs. */
 static void test_limits(void **state) {
     kr_context *ctx = *state;
@@ -425,6 +463,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_truncated, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_stars, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_limits, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_other_versions, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_qe_input, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_keys, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_xml, kr_test_folder_setup, kr_test_folder_teardown),

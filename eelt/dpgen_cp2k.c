@@ -70,6 +70,7 @@ static kr_status put_key(kr_context *ctx, kr_string *out, const char *key, const
                          int depth) {
     kr_status status = KR_OK;
     if (value->kind == KR_TREE_MAP) return put_section(ctx, out, key, value, depth);
+    if (value->kind == KR_TREE_LIST && repetition >= value->count) return KR_OK;
     if (value->kind == KR_TREE_LIST) value = value->child[repetition];
     if (value->kind == KR_TREE_MAP) return put_section(ctx, out, key, value, depth);
     KR_TRY(kr_string_printf(ctx, out, "%*s%.80s ", 2 * depth, "", key));
@@ -81,10 +82,12 @@ done:
 
 static kr_status put_section(kr_context *ctx, kr_string *out, const char *name, const kr_tree *section, int depth) {
     kr_status status = KR_OK;
-    const kr_tree *parameter = kr_tree_get(section, "_");
+    const kr_tree *parameters = kr_tree_get(section, "_"), *parameter;
     for (int r = 0; r < repetitions(section); r++) {
+        int listed = parameters && parameters->kind == KR_TREE_LIST;
+        parameter = !listed ? parameters : r < parameters->count ? parameters->child[r] : NULL;
         KR_TRY(kr_string_printf(ctx, out, "%*s&%.80s%s", 2 * depth, "", name, parameter ? " " : ""));
-        if (parameter) KR_TRY(put_scalar(ctx, out, parameter->kind == KR_TREE_LIST ? parameter->child[r] : parameter));
+        if (parameter) KR_TRY(put_scalar(ctx, out, parameter));
         KR_TRY(kr_string_puts(ctx, out, "\n"));
         for (int i = 0; i < section->count; i++) {
             const char *key = section->key[i];

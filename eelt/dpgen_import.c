@@ -213,6 +213,7 @@ static kr_status import_simple(kr_context *ctx, kr_dpgen *d, const char *key, co
     for (const kr_dpgen_other *p = kr_dpgen_others; p->key; p++)
         if (!strcmp(p->key, key)) {
             int off = value->kind == KR_TREE_BOOL ? !value->integer : value->kind == KR_TREE_NULL;
+            if (!strcmp(p->list, "refused") && value->kind == KR_TREE_INT) off = !value->integer;
             kr_dpgen_say(d, off ? "mapped" : p->list, key, "%s", off ? "off" : p->text);
             goto done;
         }
@@ -259,6 +260,15 @@ static kr_status import_key(kr_context *ctx, kr_dpgen *d, const char *key, const
     if (!strcmp(key, "model_devi_jobs")) return kr_dpgen_jobs(ctx, d, value);
     if (!strcmp(key, "default_training_param")) return kr_dpgen_training(ctx, d, value);
     if (!strcmp(key, "fp_style")) return kr_dpgen_label(ctx, d);
+    if (!strcmp(key, "model_devi_engine") && value->kind == KR_TREE_STRING && strcmp(value->string, "lammps")) {
+        kr_dpgen_say(d, "refused", key, "'%.40s': lammps and the built-in dynamics are there%s", value->string,
+                     kr_tree_place(value, place));
+        goto done;
+    }
+    if (!strcmp(key, "mass_map") && value->kind == KR_TREE_STRING) {
+        kr_dpgen_say(d, "mapped", key, "standard atomic weights");
+        goto done;
+    }
     if (!strcmp(key, "type_map")) {
         KR_TRY(kr_dpgen_section(ctx, d->out, "campaign", KR_TREE_MAP, &campaign));
         KR_TRY(kr_dpgen_put(ctx, campaign, "elements", value));

@@ -106,6 +106,8 @@ static kr_status write_pw(kr_context *ctx, kr_dpgen *d, const kr_tree *files) {
     const kr_tree *params = kr_tree_get(d->param, "user_fp_params"), *map = kr_tree_get(d->param, "type_map");
     const kr_tree *few = kr_tree_get(d->param, "fp_params");
     int named = 0, by_name;
+    for (int i = 0; map && i < map->count; i++) /* was told */
+        if (map->child[i]->kind != KR_TREE_STRING) return KR_OK;
     if (!params && few) KR_TRY(put_few(ctx, d, &out, few));
     for (int k = 0; k < 3 && (params || !few); k++) KR_TRY(put_namelist(ctx, &out, params, names[k]));
     KR_TRY(kr_string_puts(ctx, &out, "ATOMIC_SPECIES\n"));

@@ -323,6 +323,14 @@ done:
     return status;
 }
 
+/* A part of a step, NULL when it is no map. */
+static const kr_tree *map_or_null(kr_dpgen *d, const step *s, const kr_tree *part, const char *name) {
+    char place[48];
+    if (!part || part->kind == KR_TREE_MAP) return part;
+    kr_dpgen_say(d, "refused", s->where, "%s: expected { ... }%s", name, kr_tree_place(part, place));
+    return NULL;
+}
+
 /* A step's parts under today's key, or under the early ones: train_machine, train_resources, train_command. */
 static kr_status read_step(kr_dpgen *d, const char *key, const char *name, step *s) {
     char early[48];
@@ -346,6 +354,8 @@ static kr_status read_step(kr_dpgen *d, const char *key, const char *name, step 
     snprintf(early, sizeof early, "%s_command", key);
     if (!s->command) s->command = kr_tree_get(d->machine, early);
     if (!s->command && !strcmp(key, "model_devi")) s->command = kr_tree_get(d->machine, "lmp_command");
+    s->machine = map_or_null(d, s, s->machine, "machine");
+    s->resources = map_or_null(d, s, s->resources, "resources");
     return s->machine ? KR_OK : KR_ERR_FORMAT;
 }
 

@@ -60,6 +60,11 @@ for key in numb_node numb_gpu task_per_node partition time_limit mem_limit modul
     has out "machine.json train .*$key: "
 done
 has pw.in '^O 1.0 O_pbe.UPF'
+sed 's/"type_map"/"model_devi_engine": "gromacs", "use_ele_temp": 0, "type_map"/; s/"mass_map": .*/"mass_map": "auto",/' "$data/dpgen/water_param.json" >engine.json
+code 3 '1 keys are refused' eelt import-dpgen engine.json -o engine_out.json
+has out "^refused  model_devi_engine .*'gromacs'.*(line 2,"
+has out '^mapped   use_ele_temp .*off'
+has out '^mapped   mass_map .*standard'
 python3 - <<'PY' || fail "machine.json with the early names"
 import json, sys
 j = json.load(open("pw_out.json"))

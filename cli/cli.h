@@ -99,12 +99,13 @@ int cli_interrupted(void);
 
 /* Progress on stderr: rate and time left, rewritten on a terminal, a plain line every ten seconds otherwise. */
 typedef struct cli_progress {
-    const char *what;      /* "frames" */
-    long total, first;     /* first: units that were done before (a restart) */
+    const char *what; /* "frames" */
+    long total,
+        first; /* first: units that were done before (a restart); < 0: the first call of cli_progress_at tells */
     double started, shown; /* s */
     int terminal, printed;
 } cli_progress;
-void cli_progress_begin(cli_progress *progress, const char *what, long total);
+void cli_progress_begin(cli_progress *progress, const char *what, long done, long total);
 void cli_progress_at(cli_progress *progress, long done);
 void cli_progress_end(cli_progress *progress, long done);
 double cli_seconds(void);

@@ -192,7 +192,7 @@ static int run(const void *values, int nargs, char **args) {
         for (int e = 0; e < s->type_map.n; e++) cli_stats_element(&stats, s->type_map.name[e]);
         int **map = cli_stats_maps(&stats, data, &s->type_map);
         cli_catch_interrupts();
-        cli_progress_begin(&progress, "frames", cli_count_frames(data));
+        cli_progress_begin(&progress, "frames", 0, cli_count_frames(data));
         for (int k = 0; k < data->nsystems && !cli_interrupted(); k++) {
             add_labels(data->system[k], map[k], &stats);
             add_neighbours(data->system[k], map[k], s, &stats);

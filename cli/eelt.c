@@ -80,7 +80,7 @@ static int label_frames(kr_context *ctx, const label_settings *s, const kr_label
     cli_progress shown;
     int result = CLI_DONE;
     cli_catch_interrupts();
-    cli_progress_begin(&shown, "labels", cli_count_frames(data));
+    cli_progress_begin(&shown, "labels", -1, cli_count_frames(data));
     kr_context_set_progress(ctx, cli_eelt_progress, &shown);
     kr_status status = s->check_stress ? kr_label_check_stress(ctx, options, data, 0.002, &report, &stress)
                                        : kr_label_dataset(ctx, options, data, &labelled, &report);

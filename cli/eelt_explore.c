@@ -8,7 +8,7 @@ static int explore(const void *values, int nargs, char **args) {
     kr_context *ctx = cli_context(0);
     if (!ctx) return CLI_FAILED;
     cli_catch_interrupts();
-    cli_progress_begin(&shown, "steps", 1);
+    cli_progress_begin(&shown, "steps", -1, 1);
     kr_context_set_progress(ctx, cli_eelt_progress, &shown);
     kr_status status = kr_explore_execute(ctx, args[0]);
     if (status >= 0 || shown.printed) cli_progress_end(&shown, shown.total);

@@ -20,7 +20,8 @@ typedef struct running {
     const settings *settings;
     cli_killer killer;
     cli_progress progress;
-    char what[32];
+    char what[32]; /* the kind of tasks, and how many of it were done before this stage */
+    long before;
 } running;
 
 static void point(void *payload) { cli_kill_point(&((running *)payload)->killer); }
@@ -30,17 +31,19 @@ static void say(const char *text, void *payload) {
     if (!r->settings->quiet) cli_note("%s", text);
 }
 
-/* Every stage counts its own tasks. */
+/* Every stage, told by a call without a total, shows what it has to do itself: the ledger counts the tasks of all
+ * iterations. */
 static int progress(const char *what, long done, long total, void *payload) {
     running *r = payload;
-    if (!r->settings->quiet) {
-        if (strcmp(what, r->what) || total < r->progress.total) {
+    if (!total) r->what[0] = 0;
+    if (!r->settings->quiet && total > 0) {
+        if (strcmp(what, r->what)) {
             snprintf(r->what, sizeof r->what, "%s", what);
-            cli_progress_begin(&r->progress, r->what, total);
-            r->progress.first = done;
+            r->before = done;
+            cli_progress_begin(&r->progress, r->what, 0, total - done);
         }
-        r->progress.total = total;
-        cli_progress_at(&r->progress, done);
+        r->progress.total = total - r->before;
+        cli_progress_at(&r->progress, done - r->before);
     }
     return cli_interrupted();
 }

@@ -197,7 +197,7 @@ static int run(const void *values, int nargs, char **args) {
     if (result == CLI_DONE) {
         j.frames = cli_count_frames(j.input);
         cli_catch_interrupts();
-        cli_progress_begin(&j.progress, "frames", j.frames);
+        cli_progress_begin(&j.progress, "frames", 0, j.frames);
         for (int k = 0; k < j.input->nsystems && result == CLI_DONE && !cli_interrupted(); k++)
             result = evaluate_system(&j, j.input->system[k]);
         if (result == CLI_DONE) result = finish(&j);

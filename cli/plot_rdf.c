@@ -217,7 +217,7 @@ static int collect(rdf *d, const kr_dataset *data, const settings *s, cli_pictur
     d->histogram = cli_calloc(ne * ne * bins, sizeof *d->histogram);
     long frames = cli_count_frames(data), done = s->skip < frames ? s->skip : frames, left = s->skip;
     cli_progress progress;
-    cli_progress_begin(&progress, "frames", frames - done);
+    cli_progress_begin(&progress, "frames", 0, frames - done);
     done = 0;
     for (int k = 0; k < data->nsystems && !cli_interrupted(); k++) {
         int nframes = data->system[k]->nframes, first = left < nframes ? (int)left : nframes;

@@ -113,18 +113,20 @@ double cli_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-void cli_progress_begin(cli_progress *progress, const char *what, long total) {
+void cli_progress_begin(cli_progress *progress, const char *what, long done, long total) {
     double now = cli_seconds();
-    *progress = (cli_progress){what, total, 0, now, now, isatty(STDERR_FILENO), 0};
+    *progress = (cli_progress){what, total, done, now, now, isatty(STDERR_FILENO), 0};
 }
 
 static void print_progress(cli_progress *progress, long done, double now) {
     double elapsed = now - progress->started;
     double rate = elapsed > 0 ? (double)(done - progress->first) / elapsed : 0;
-    long left = rate > 0 ? (long)((double)(progress->total - done) / rate + 0.5) : 0;
     if (progress->terminal) fputs("\r\033[K", stderr);
-    fprintf(stderr, "%s %ld/%ld  %.3g/s  %ld:%02ld left", progress->what, done, progress->total, rate, left / 60,
-            left % 60);
+    fprintf(stderr, "%s %ld/%ld", progress->what, done, progress->total);
+    if (rate > 0) {
+        long left = (long)((double)(progress->total - done) / rate + 0.5);
+        fprintf(stderr, "  %.3g/s  %ld:%02ld left", rate, left / 60, left % 60);
+    }
     if (!progress->terminal) fputc('\n', stderr);
     line_is_open = progress->terminal;
     progress->shown = now;
@@ -134,6 +136,7 @@ static void print_progress(cli_progress *progress, long done, double now) {
 
 void cli_progress_at(cli_progress *progress, long done) {
     double now = cli_seconds();
+    if (progress->first < 0) progress->first = done;
     if (now - progress->shown >= (progress->terminal ? 0.2 : 10.0)) print_progress(progress, done, now);
 }
 

@@ -21,7 +21,7 @@ static int on_progress(const char *what, long done, long total, void *payload) {
     progress *p = payload;
     if (!p->open || strcmp(p->what, what) != 0) {
         snprintf(p->what, sizeof p->what, "%s", what);
-        cli_progress_begin(&p->bar, p->what, total);
+        cli_progress_begin(&p->bar, p->what, done, total);
         p->open = 1;
     }
     p->bar.total = total;

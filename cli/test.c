@@ -155,7 +155,7 @@ static int test_system(cli_predictor *p, const kr_system *s, const settings *set
     printf("# ---------------output of dp test--------------- \n# testing system : %s\n", s->name);
     double *room = cli_calloc(m * (4 * n + 10), sizeof *room), *zeros = cli_calloc(3 * n + 9, sizeof *zeros);
     kr_result r = {.energy = room, .virial = room + m, .force = room + 10 * m, .atom_energy = room + (10 + 3 * n) * m};
-    cli_progress_begin(&progress, "frames", frames);
+    cli_progress_begin(&progress, "frames", 0, frames);
     for (; frame < frames && result == CLI_DONE && !cli_interrupted(); frame++) {
         result = cli_predictor_frame(p, frame, &r);
         if (result != CLI_DONE) break;

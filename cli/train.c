@@ -76,8 +76,7 @@ static void print_row(const kr_training_row *row, void *payload) {
 static int on_progress(const char *what, long done, long total, void *payload) {
     job *j = payload;
     if (!j->started) {
-        cli_progress_begin(&j->progress, what, total);
-        j->progress.first = done - 1;
+        cli_progress_begin(&j->progress, what, done - 1, total);
         j->started = 1;
     }
     if (!j->silent) cli_progress_at(&j->progress, done);

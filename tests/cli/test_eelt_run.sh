@@ -66,7 +66,14 @@ code 2 'no iteration' eelt rollback run two
 
 # the same input gives the same campaign: selected frames and model bits
 sed 's/"folder": "run"/"folder": "again"/' eelt.json >again.json
-code 3 'not converged' eelt run again.json --quiet
+if command -v script >/dev/null; then # on a terminal: every stage shows what it has to do itself, not all that was done
+    script -qec "'$KRAMERS' eelt run again.json" terminal >/dev/null && fail "the same campaign converged"
+    tr '\r' '\n' <terminal | grep -oE '(label|explore|train) [0-9]+/[0-9]+' >shown
+    [ -s shown ] || fail "no progress on a terminal"
+    awk -F'[ /]' '$3 > 5 { exit 1 }' shown || fail "a stage of at most 5 tasks shows more: $(sort -u shown)"
+else
+    code 3 'not converged' eelt run again.json --quiet
+fi
 for file in iter.000002/00.train/model_0.dp iter.000002/00.train/model_1.dp iter.000002/02.label/data.000/set.000/coord.npy; do
     cmp run/$file again/$file || fail "$file differs between two runs of one input"
 done

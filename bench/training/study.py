@@ -11,7 +11,8 @@ a key of the recipe, for example --set optimizer.type=SOAP or --set training.tra
 run, and one more for averaged weights (training.enable_ema). Published errors of other potentials stand below those of
 the elements (MAE over the test frames). With --hold-out N frames N/2, N/2 + N, ... of the training set are not trained;
 two lines per run then show the errors on the frames that were trained and on those held out, and the test set is not
-looked at: settings are chosen this way.
+looked at: settings are chosen this way. With --seeds N the mean of all N models' predictions has a line, too: what it
+does not take away, all of them have in common.
 SPDX-License-Identifier: BSD-3-Clause
 """
 import argparse
@@ -134,6 +135,32 @@ def errors(program, model, system):
     return 1e3 * e_mae, 1e3 * e_rmse, f_mae, f_rmse
 
 
+def detail(path):
+    """Labels and predictions of a detail file, each as one list."""
+    rows = [[float(v) for v in line.split()] for line in open(path) if not line.startswith("#")]
+    half = len(rows[0]) // 2
+    return [v for row in rows for v in row[:half]], [v for row in rows for v in row[half:]]
+
+
+def mean_errors(program, models, system):
+    """As errors(), of the mean of the models' predictions."""
+    prefix = os.path.join(os.path.dirname(models[0]), "detail")
+    units = {".e_peratom.out": 1e3, ".f.out": 1.0}
+    sums = {kind: None for kind in units}
+    for model in models:
+        command = [program, "test", "-m", model, "-s", system, "-d", prefix, "--force"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for kind in units:
+            labels, values = detail(prefix + kind)
+            wrong = [v - label for v, label in zip(values, labels)]
+            sums[kind] = [a + b for a, b in zip(sums[kind] or [0] * len(wrong), wrong)]
+    result = []
+    for kind, unit in units.items():
+        mean = [unit * v / len(models) for v in sums[kind]]
+        result += [sum(map(abs, mean)) / len(mean), (sum(v * v for v in mean) / len(mean)) ** 0.5]
+    return result
+
+
 def report(a, name, steps, wall, cpu, result):
     if a.values:
         with open(a.values, "a") as f:
@@ -141,7 +168,7 @@ def report(a, name, steps, wall, cpu, result):
             for key, value in (*zip(keys, result), ("wall", wall), ("cpu", cpu)):
                 f.write(f"{name.replace(' ', '_')}_{key} {value:.5g}\n")
     e_mae, e_rmse, f_mae, f_rmse = result
-    print(f"{name:24s} {steps:8d} {wall:9.1f} {cpu:9.1f} {e_mae:9.3f} {e_rmse:9.3f} {f_mae:9.4f} {f_rmse:9.4f}",
+    print(f"{name:28s} {steps:8d} {wall:9.1f} {cpu:9.1f} {e_mae:9.3f} {e_rmse:9.3f} {f_mae:9.4f} {f_rmse:9.4f}",
           flush=True)
 
 
@@ -186,7 +213,7 @@ def arguments():
 
 
 def run_one(a, program, name, steps, seed):
-    """One training, a line for each model and test set."""
+    """One training, a line for each model and test set; returns the name of the run, times, model and tests."""
     recipe = read_recipe(a.what, name, steps, seed, a.set)
     run = f"{name}{'_' if a.label else ''}{a.label}"
     folder = os.path.join(kr_bench.WORK, "training", f"{run}_{steps}_{seed}")
@@ -200,6 +227,17 @@ def run_one(a, program, name, steps, seed):
         if os.path.exists(model):
             for part, test in tests.items():
                 report(a, run + suffix + part, steps, wall, cpu, errors(program, model, test))
+    return run, wall, cpu, os.path.join(folder, "model.dp"), tests
+
+
+def run_seeds(a, program, name, steps):
+    runs = [run_one(a, program, name, steps, seed) for seed in range(a.seeds)]
+    if len(runs) < 2:
+        return
+    names, walls, cpus, models, tests = zip(*runs)
+    for part, test in tests[0].items():
+        label = f"{names[0]} mean of {len(runs)}{part}"
+        report(a, label, steps, sum(walls), sum(cpus), mean_errors(program, models, test))
 
 
 def main():
@@ -207,16 +245,15 @@ def main():
     program = os.path.join(kr_bench.BUILD, "cli", "kramers")
     if not os.path.exists(program):
         sys.exit(f"{program} is missing: cmake --preset release && cmake --build --preset release")
-    print(f"{'run':24s} {'steps':>8s} {'wall s':>9s} {'cpu s':>9s} {'E MAE':>9s} {'E RMSE':>9s} {'F MAE':>9s} "
+    print(f"{'run':28s} {'steps':>8s} {'wall s':>9s} {'cpu s':>9s} {'E MAE':>9s} {'E RMSE':>9s} {'F MAE':>9s} "
           f"{'F RMSE':>9s}   (meV/atom, eV/A)")
     names = a.elements.split(",") if a.what == "elements" else [a.what]
     for name in names:
         for steps in [int(n) for n in (a.steps or STUDIES[a.what][2]).split(",")]:
-            for seed in range(a.seeds):
-                run_one(a, program, name, steps, seed)
+            run_seeds(a, program, name, steps)
         if not a.hold_out:
             for other, (energy, force) in PUBLISHED.get(name, {}).items():
-                print(f"  {other:60s}{energy:9.3f} {'':9s} {force:9.4f}")
+                print(f"  {other:64s}{energy:9.3f} {'':9s} {force:9.4f}")
 
 
 if __name__ == "__main__":

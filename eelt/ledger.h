@@ -68,6 +68,9 @@ typedef struct kr_task {
 /* Adds a task unless one with this key is there; *added (may be NULL) tells. tries counts failures that count. */
 kr_status kr_ledger_add_task(kr_context *ctx, kr_ledger *ledger, const char *kind, const char *key, int iteration,
                              int priority, int64_t *id, int *added);
+/* A plan is made of tasks that are added after this: those of the kind that wait and are not added again belong to an
+ * earlier input, and are hidden. */
+kr_status kr_ledger_plan(kr_context *ctx, kr_ledger *ledger, const char *kind);
 /* Tasks of a kind (NULL = any) in a state, by priority (largest first), then id; at most `most`; kr_free(*tasks). */
 kr_status kr_ledger_tasks(kr_context *ctx, kr_ledger *ledger, const char *kind, kr_task_state state, int most,
                           int *count, kr_task **tasks);

@@ -32,9 +32,14 @@ kr_status kr_ledger_add_task(kr_context *ctx, kr_ledger *l, const char *kind, co
                      "ON CONFLICT(key) DO NOTHING",
                      "ssii", key, kind, (int64_t)iteration, (int64_t)priority));
     if (added) *added = kr_db_changes(l->db) > 0;
+    KR_TRY(kr_db_run(ctx, l->db, "UPDATE task SET hidden = 0 WHERE key = ? AND hidden = 1", "s", key));
     KR_TRY(kr_db_int(ctx, l->db, id, "SELECT id FROM task WHERE key = ?", "s", key));
 done:
     return status;
+}
+
+kr_status kr_ledger_plan(kr_context *ctx, kr_ledger *l, const char *kind) {
+    return kr_db_run(ctx, l->db, "UPDATE task SET hidden = 1 WHERE kind = ? AND state = 'new'", "s", kind);
 }
 
 #define TASK_COLUMNS                                                                                             \

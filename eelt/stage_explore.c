@@ -343,6 +343,7 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     kr_campaign_say(m, "  explore: %d runs, levels %.4g and %.4g%s", e->nruns, m->levels.f_lo, m->levels.f_hi,
                     m->config.examine.method == KR_NOVELTY_MAXVOL ? "" : " eV/A");
     KR_TRY(kr_db_begin(ctx, m->db));
+    status = kr_ledger_plan(ctx, m->ledger, "explore");
     for (int k = 0; k < e->nruns && status == KR_OK; k++) status = add_task(ctx, e, &e->run[k]);
     KR_TRY(kr_db_end(ctx, m->db, status));
     const kr_work queue = {"explore", e, prepare, collect, record_run, NULL};

@@ -338,6 +338,7 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     KR_TRY(make_members(ctx, t));
     kr_campaign_say(m, "  train: %d models on %ld frames (%ld new)%s", t->nmembers, t->nold + t->nnew, t->nnew,
                     t->nstart ? ", from the models before" : "");
+    KR_TRY(kr_ledger_plan(ctx, m->ledger, "train"));
     for (int k = 0; k < t->nmembers; k++) KR_TRY(add_task(ctx, t, k));
     const kr_work queue = {"train", t, prepare, collect, NULL, NULL};
     KR_TRY(kr_campaign_queue(ctx, m, KR_CONFIG_TRAIN, &queue));

@@ -115,6 +115,27 @@ static void test_outcomes(void **state) {
 }
 
 /* More than half of the tasks fail in one way: the queue stops and says so, finished work stays. */
+/* Tasks of an earlier plan that have not begun are left alone, until a plan has them again. */
+static void test_plan(void **state) {
+    kr_context *ctx = *state;
+    kr_ledger *ledger;
+    kr_queue_result result;
+    kr_assert_ok(ctx, kr_ledger_open(ctx, kr_test_folder, KR_LEDGER_WRITE, &ledger));
+    add(ctx, ledger, "a1");
+    add(ctx, ledger, "a2");
+    kr_assert_ok(ctx, kr_ledger_plan(ctx, ledger, "train")); /* of another kind */
+    kr_assert_ok(ctx, kr_ledger_plan(ctx, ledger, "label"));
+    add(ctx, ledger, "a2");
+    add(ctx, ledger, "a3");
+    kr_assert_ok(ctx, run(ctx, ledger, 2, &result));
+    assert_int_equal(result.done, 2);
+    assert_int_equal(number(ctx, ledger, "SELECT count(*) FROM task WHERE key = 'a1' AND state = 'new'"), 1);
+    add(ctx, ledger, "a1");
+    kr_assert_ok(ctx, run(ctx, ledger, 2, &result));
+    assert_int_equal(result.done, 1);
+    kr_ledger_close(&ledger);
+}
+
 static void test_class_limit(void **state) {
     kr_context *ctx = *state;
     kr_ledger *ledger;
@@ -195,6 +216,7 @@ int main(int argc, char **argv) {
     self[n > 0 ? n : 0] = 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_outcomes, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_plan, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_class_limit, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_killed_everywhere, kr_test_folder_setup, kr_test_folder_teardown),
     };

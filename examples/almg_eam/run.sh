@@ -11,3 +11,6 @@ find_lmp
 mkdir -p "$out"
 cp "$here/../al_eam/Al-Mg.eam.fs" "$out"
 run_campaign "$training" -e "s|\"command\": \"lmp\"|\"command\": \"$lmp\"|" # the file of the potential is al_eam's
+awk -F'\t' 'FILENAME ~ /runs/ { if (FNR > 1) samples += $8; next } $2 == "new" && $3 == "labels" { labels += $4 }
+    END { if (samples) printf "labelled: %d of %d explored frames, %.3f %%; published for this system: 28,832 of 650,141,280, 0.0044 %%\n",
+                             labels, samples, 100 * labels / samples }' "$out/campaign/report_runs.tsv" "$out/campaign/report.tsv"

@@ -39,6 +39,7 @@ kr_status kr_committor_net_create(kr_context *ctx, const kr_problem *problem, in
     m->dim = problem->dim;
     m->width = width;
     m->nfeatures = expression && *expression ? kr_expression_outputs(*expression) : count_features(problem);
+    m->plain = m->nfeatures == m->dim && !(expression && *expression);
     widths[0] = m->nfeatures;
     for (int l = 0; l < nhidden; l++) widths[l + 1] = hidden[l];
     widths[nhidden + 1] = 1;
@@ -126,8 +127,26 @@ void kr_committor_net_standardize(kr_committor_net *m, long n, const double *x) 
     for (int f = 0; f < m->nfeatures; f++) m->scale[f] = m->scale[f] > 0 ? sqrt(m->scale[f]) : 1;
 }
 
+/* u and its derivative when the features are the coordinates: the latter is the diagonal 1/scale [dim], which pull and
+ * push take from the model. */
+static void plain_inputs(const kr_committor_net *m, int n, const double *x, double *u) {
+    size_t dim = (size_t)m->dim;
+    for (size_t i = 0; i < (size_t)n; i++)
+        for (size_t k = 0; k < dim; k++) u[i * dim + k] = (x[i * dim + k] - m->mean[k]) / m->scale[k];
+}
+
+static void plain_chain(const kr_committor_net *m, int n, const double *from, double *to) {
+    size_t dim = (size_t)m->dim;
+    for (size_t i = 0; i < (size_t)n; i++)
+        for (size_t k = 0; k < dim; k++) to[i * dim + k] = from[i * dim + k] * (1 / m->scale[k]);
+}
+
 void kr_committor_inputs(const kr_committor_net *m, int n, const double *x, double *u, double *derivative) {
     size_t nf = (size_t)m->nfeatures, dim = (size_t)m->dim;
+    if (m->plain) {
+        plain_inputs(m, n, x, u);
+        return;
+    }
     for (int i = 0; i < n; i++) {
         double *phi = u + (size_t)i * nf, *d = derivative ? derivative + (size_t)i * nf * dim : NULL;
         features(m, x + (size_t)i * dim, phi, d);
@@ -140,6 +159,10 @@ void kr_committor_inputs(const kr_committor_net *m, int n, const double *x, doub
 
 void kr_committor_pull(const kr_committor_net *m, int n, const double *derivative, const double *gu, double *gx) {
     size_t nf = (size_t)m->nfeatures, dim = (size_t)m->dim;
+    if (m->plain) {
+        plain_chain(m, n, gu, gx);
+        return;
+    }
     memset(gx, 0, (size_t)n * dim * sizeof *gx);
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t f = 0; f < nf; f++)
@@ -148,6 +171,10 @@ void kr_committor_pull(const kr_committor_net *m, int n, const double *derivativ
 
 void kr_committor_push(const kr_committor_net *m, int n, const double *derivative, const double *vx, double *vu) {
     size_t nf = (size_t)m->nfeatures, dim = (size_t)m->dim;
+    if (m->plain) {
+        plain_chain(m, n, vx, vu);
+        return;
+    }
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t f = 0; f < nf; f++) {
             double sum = 0;

@@ -21,6 +21,7 @@ typedef struct kr_committor_net {
     size_t nparams;
     double *theta; /* [nparams] */
     int dim, nfeatures;
+    int plain;                 /* features are the coordinates, none of them periodic */
     kr_expression *expression; /* features of the user, or NULL: coordinates (cos and sin of periodic ones) */
     double *mean, *scale;      /* [nfeatures] */
     double width;              /* of χ; 0 = boundary by penalty */

@@ -5,7 +5,8 @@
 
 #include "sampling/committor_net.h"
 
-/* u [n][nfeatures] standardized, derivative [n][nfeatures][dim] = ∂u/∂x (NULL: not wanted). */
+/* u [n][nfeatures] standardized, derivative [n][nfeatures][dim] = ∂u/∂x (NULL: not wanted; not written for
+ * plain coordinates, where it is diagonal). */
 void kr_committor_inputs(const kr_committor_net *model, int n, const double *x, double *u, double *derivative);
 /* gx [n][dim] = (∂u/∂x)ᵀ gu,  vu [n][nfeatures] = (∂u/∂x) vx */
 void kr_committor_pull(const kr_committor_net *model, int n, const double *derivative, const double *gu, double *gx);

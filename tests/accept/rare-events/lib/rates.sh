@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Read by the checks of this part: get FILE PATH… prints a number of a JSON file, rate NAME [ARGUMENT…] runs kramers rate.
 # SPDX-License-Identifier: BSD-3-Clause
+# Threads that wait sleep: beside other programs spinning costs twice the CPU time.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 get() { python3 -c 'import functools, json, sys
 v = functools.reduce(lambda a, k: (a or {}).get(k), sys.argv[2:], json.load(open(sys.argv[1])))
 print("" if v is None else f"{v:.6g}")' "$@"; }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Read by the checks of this part: runs of committor and quasipotential, numbers of their results, statistics of seeds.
 # SPDX-License-Identifier: BSD-3-Clause
+# Threads that wait sleep: beside other programs spinning costs twice the CPU time.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 # begin COMMAND NAME: the command of `solve` and the folder of its runs
 begin() {
     command=$1 work=$KRAMERS_WORK/$2

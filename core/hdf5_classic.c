@@ -190,6 +190,11 @@ done:
     return status;
 }
 
+/* Does a name begin at this byte of the heap and end within it? The HDF5 library follows it to its zero. */
+static int is_name(const group_reader *r, uint64_t at) {
+    return at < r->name_bytes && memchr(r->group->names + at, 0, r->name_bytes - (size_t)at);
+}
+
 /* Symbol table node: "SNOD", version, entries (2 bytes at 6); entry of 40 bytes: name, object header, kind (4 bytes at
  * 16; 2 = soft link, whose target is a name at 24). */
 static kr_status read_symbols(group_reader *r, uint64_t address) {
@@ -203,7 +208,7 @@ static kr_status read_symbols(group_reader *r, uint64_t address) {
         KR_TRY(
             kr_h5c_read(r->ctx, r->file, address + 8 + 40 * (uint64_t)i, sizeof entry, entry, "a member of a group"));
         uint64_t name = NUMBER(entry, 8);
-        if (name >= r->name_bytes) return broken(r->ctx, r->file, "the name of a member of a group", address);
+        if (!is_name(r, name)) return broken(r->ctx, r->file, "the name of a member of a group", address);
         if (group->count == r->room) {
             size_t room = 2 * r->room + 16;
             kr_h5c_member *members = kr_realloc(r->ctx, group->member, group->count, room, sizeof *members);
@@ -215,7 +220,7 @@ static kr_status read_symbols(group_reader *r, uint64_t address) {
         *member = (kr_h5c_member){group->names + name, NULL, NUMBER(entry + 8, 8)};
         if (NUMBER(entry + 16, 4) == 2) {
             uint64_t target = NUMBER(entry + 24, 4);
-            if (target >= r->name_bytes) return broken(r->ctx, r->file, "a soft link of a group", address);
+            if (!is_name(r, target)) return broken(r->ctx, r->file, "a soft link of a group", address);
             member->target = group->names + target;
         }
         if (group->count && strcmp(member[-1].name, member->name) >= 0)
@@ -226,20 +231,23 @@ done:
     return status;
 }
 
-/* B-tree node: "TREE", type 0, level, children (2 bytes at 6), siblings, then key, child, key, child … key. Children of
- * level 0 are symbol table nodes. level < 0: any. */
+/* B-tree node: "TREE", type 0, level, children (2 bytes at 6), siblings, then key, child, key, child … key; keys are
+ * names between the children. Children of level 0 are symbol table nodes. level < 0: any. */
 static kr_status read_tree(group_reader *r, uint64_t address, int level) {
     kr_status status = KR_OK;
-    unsigned char head[24], child[8];
+    unsigned char head[24], pair[16];
     KR_TRY(kr_h5c_read(r->ctx, r->file, address, sizeof head, head, "a tree of a group"));
     if (memcmp(head, "TREE", 5) || (level >= 0 && head[5] != level) || r->nodes-- == 0)
         return broken(r->ctx, r->file, "a tree of a group", address);
     level = head[5];
     int count = (int)NUMBER(head + 6, 2);
     for (int i = 0; i < count; i++) {
-        KR_TRY(kr_h5c_read(r->ctx, r->file, address + 32 + 16 * (uint64_t)i, 8, child, "a tree of a group"));
-        KR_TRY(level ? read_tree(r, NUMBER(child, 8), level - 1) : read_symbols(r, NUMBER(child, 8)));
+        KR_TRY(kr_h5c_read(r->ctx, r->file, address + 24 + 16 * (uint64_t)i, sizeof pair, pair, "a tree of a group"));
+        if (!is_name(r, NUMBER(pair, 8))) return broken(r->ctx, r->file, "a tree of a group", address);
+        KR_TRY(level ? read_tree(r, NUMBER(pair + 8, 8), level - 1) : read_symbols(r, NUMBER(pair + 8, 8)));
     }
+    if (count) KR_TRY(kr_h5c_read(r->ctx, r->file, address + 24 + 16 * (uint64_t)count, 8, pair, "a tree of a group"));
+    if (count && !is_name(r, NUMBER(pair, 8))) return broken(r->ctx, r->file, "a tree of a group", address);
 done:
     return status;
 }

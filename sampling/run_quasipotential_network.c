@@ -261,8 +261,7 @@ static kr_status prepare(kr_context *ctx, kr_quasi_run *r) {
     KR_TRY(kr_quasi_net_create(ctx, r->run->problem, nhidden, hidden, s->net.activation,
                                (kr_stream){r->run->seed, 0x9a3}, &r->model));
     KR_TRY(kr_quasi_make_points(ctx, r));
-    if (s->train.loss == KR_QUASI_EPR) status = kr_quasi_measure_depths(ctx, r);
-    if (status != KR_OK) goto done; /* cancelled, too: nothing was trained yet */
+    if (s->train.loss == KR_QUASI_EPR) KR_TRY(kr_quasi_measure_depths(ctx, r));
     KR_NEW(ctx, r->batch_x, rows * d);
     KR_NEW(ctx, r->batch_f, rows * d);
     KR_NEW(ctx, r->box, rows * d);
@@ -287,8 +286,7 @@ kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attra
     const kr_quasi_settings *s = run->state;
     kr_quasi_run r = {.run = run, .s = s, .attractors = found};
     int passed = 0;
-    status = prepare(ctx, &r);
-    if (status != KR_OK) goto done;
+    KR_TRY(prepare(ctx, &r));
     KR_TRY(load(ctx, &r));
     KR_TRY(train(ctx, &r));
     KR_TRY(kr_run_line(ctx, run, "loss: dynamics %.3e, orthogonality %.3e", r.terms[0], r.terms[1]));

@@ -54,7 +54,7 @@ static kr_status shoot_block(void *payload, kr_context *ctx, long block, int thr
         shot[n++] = i;
     }
     for (long step = 0; n > 0 && step < s->most; step++) {
-        KR_STEP(kr_problem_drift(ctx, s->problem, n, x, f));
+        KR_TRY(kr_problem_drift(ctx, s->problem, n, x, f));
         for (int i = 0; i < n; i++) move(s, shot[i], step, x + (size_t)i * dim, f + (size_t)i * dim);
         for (int i = n - 1; i >= 0; i--) {
             int end = state_of(s, x + (size_t)i * dim);
@@ -82,8 +82,7 @@ kr_status kr_committor_shoot(kr_context *ctx, const kr_problem *problem, const k
     KR_NEW(ctx, s.end, (size_t)s.total);
     KR_NEW(ctx, s.time, (size_t)s.total);
     KR_NEW(ctx, s.scratch, (size_t)kr_parallel_threads(ctx) * LANES * 2 * (size_t)problem->dim);
-    KR_STEP(kr_parallel_blocks(ctx, (s.total + LANES - 1) / LANES, shoot_block, NULL, &s));
-    if (status != KR_OK) goto done;
+    KR_TRY(kr_parallel_blocks(ctx, (s.total + LANES - 1) / LANES, shoot_block, NULL, &s));
     *lost = 0;
     for (int p = 0; p < npoints; p++) {
         long ended = 0, b = 0;

@@ -36,7 +36,7 @@ static kr_status inner_block(const job *j, kr_context *ctx, long first, int n, i
     for (int i = 0; i < n; i++)
         memcpy(x + (size_t)i * dim, j->data->x + (size_t)j->batch[first + i] * dim, dim * sizeof *x);
     kr_committor_inputs(m, n, x, u, derivative);
-    KR_STEP(kr_net_gradient(ctx, m->net, j->theta, n, u, NULL, z, gu, ws));
+    KR_TRY(kr_net_gradient(ctx, m->net, j->theta, n, u, NULL, z, gu, ws));
     kr_committor_pull(m, n, derivative, gu, gx);
     double factor = j->data->share / ((double)j->nbatch * j->loss->scale);
     for (int i = 0; i < n; i++) {
@@ -54,7 +54,7 @@ static kr_status inner_block(const job *j, kr_context *ctx, long first, int n, i
         zbar[i] = factor * w * bar;
     }
     kr_committor_push(m, n, derivative, vx, vu);
-    KR_STEP(kr_net_backprop(ctx, m->net, j->theta, n, u, zbar, vu, NULL, gradient, NULL, ws));
+    KR_TRY(kr_net_backprop(ctx, m->net, j->theta, n, u, zbar, vu, NULL, gradient, NULL, ws));
 done:
     return status;
 }
@@ -71,7 +71,7 @@ static kr_status edge_block(const job *j, kr_context *ctx, int target, long firs
     const long *index = target ? j->b : j->a;
     for (int i = 0; i < n; i++) memcpy(x + (size_t)i * dim, from + (size_t)index[first + i] * dim, dim * sizeof *x);
     kr_committor_inputs(m, n, x, u, NULL);
-    KR_STEP(kr_net_value(ctx, m->net, j->theta, n, u, z, ws));
+    KR_TRY(kr_net_value(ctx, m->net, j->theta, n, u, z, ws));
     for (int i = 0; i < n; i++) {
         double slope, s = kr_committor_sigmoid(z[i], &slope), miss = s - target;
         double over = fmax(sign * z[i] + j->loss->margin, 0);
@@ -79,7 +79,7 @@ static kr_status edge_block(const job *j, kr_context *ctx, int target, long firs
         terms[2] += over * over / (double)j->nboundary;
         zbar[i] = (j->loss->penalty * 2 * miss * slope + j->loss->hinge * 2 * over * sign) / (double)j->nboundary;
     }
-    KR_STEP(kr_net_backprop(ctx, m->net, j->theta, n, u, zbar, NULL, NULL, gradient, NULL, ws));
+    KR_TRY(kr_net_backprop(ctx, m->net, j->theta, n, u, zbar, NULL, NULL, gradient, NULL, ws));
 done:
     return status;
 }

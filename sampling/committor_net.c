@@ -33,7 +33,7 @@ kr_status kr_committor_net_create(kr_context *ctx, const kr_problem *problem, in
     *model = NULL;
     if (nhidden < 1 || nhidden > 14)
         return KR_ERROR(ctx, KR_ERR_ARGUMENT, "a network of %d hidden layers; 1 to 14 are possible", nhidden);
-    KR_STEP(kr_activation_parse(ctx, activation, &act));
+    KR_TRY(kr_activation_parse(ctx, activation, &act));
     KR_NEW(ctx, m, 1);
     m->problem = problem;
     m->dim = problem->dim;
@@ -44,7 +44,7 @@ kr_status kr_committor_net_create(kr_context *ctx, const kr_problem *problem, in
     for (int l = 0; l < nhidden; l++) widths[l + 1] = hidden[l];
     widths[nhidden + 1] = 1;
     for (int l = 0; l <= nhidden + 1; l++) widest = widths[l] > widest ? widths[l] : widest;
-    KR_STEP(kr_net_create(ctx, nhidden + 1, widths, &act, 0, 1, 0, 1, &m->nparams, &m->net));
+    KR_TRY(kr_net_create(ctx, nhidden + 1, widths, &act, 0, 1, 0, 1, &m->nparams, &m->net));
     KR_NEW(ctx, m->theta, m->nparams);
     KR_NEW(ctx, m->mean, (size_t)m->nfeatures);
     KR_NEW(ctx, m->scale, (size_t)m->nfeatures);
@@ -223,9 +223,9 @@ static kr_status rows(kr_context *ctx, const kr_committor_net *m, const double *
     kr_net_workspace *ws = &m->workspace[thread];
     kr_committor_inputs(m, n, x, u, grad ? derivative : NULL);
     if (!grad)
-        KR_STEP(kr_net_value(ctx, m->net, theta, n, u, zs, ws));
+        KR_TRY(kr_net_value(ctx, m->net, theta, n, u, zs, ws));
     else
-        KR_STEP(kr_net_gradient(ctx, m->net, theta, n, u, NULL, zs, gu, ws));
+        KR_TRY(kr_net_gradient(ctx, m->net, theta, n, u, NULL, zs, gu, ws));
     if (grad) kr_committor_pull(m, n, derivative, gu, grad);
     for (int i = 0; i < n; i++) {
         double c0, c1, slope, s = kr_committor_sigmoid(zs[i], &slope);

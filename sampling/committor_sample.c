@@ -52,7 +52,7 @@ static kr_status heat(kr_context *ctx, const walkers *w, int m, points *p, doubl
             s[h->coordinate[c]] = p->x[(size_t)i * dim + (size_t)h->coordinate[c]];
     }
     double v[BLOCK];
-    KR_STEP(kr_problem_potential(ctx, w->problem, m, slice, v, slice_grad));
+    KR_TRY(kr_problem_potential(ctx, w->problem, m, slice, v, slice_grad));
     for (int i = 0; i < m; i++) {
         p->b[i] += factor * v[i];
         for (int c = 0; c < h->ncoordinates; c++) {
@@ -69,10 +69,10 @@ static kr_status evaluate(kr_context *ctx, const walkers *w, int thread, int m, 
     kr_status status = KR_OK;
     const kr_problem *problem = w->problem;
     size_t dim = (size_t)w->dim;
-    KR_STEP(kr_problem_potential(ctx, problem, m, p->x, p->u, p->grad));
+    KR_TRY(kr_problem_potential(ctx, problem, m, p->x, p->u, p->grad));
     memset(p->b, 0, (size_t)m * sizeof *p->b);
-    if (w->options->heating.epsilon > 0) KR_STEP(heat(ctx, w, m, p, work, work + (size_t)m * dim));
-    if (w->options->bias) KR_STEP(w->options->bias(w->options->payload, ctx, thread, m, p->x, p->b, p->grad));
+    if (w->options->heating.epsilon > 0) KR_TRY(heat(ctx, w, m, p, work, work + (size_t)m * dim));
+    if (w->options->bias) KR_TRY(w->options->bias(w->options->payload, ctx, thread, m, p->x, p->b, p->grad));
     for (int i = 0; i < m; i++) {
         const double *x = p->x + (size_t)i * dim;
         p->u[i] += p->b[i];
@@ -121,12 +121,12 @@ static kr_status run_block(void *payload, kr_context *ctx, long block, int threa
     points next = {s, s + BLOCK * dim, s + 2 * BLOCK * dim, s + 2 * BLOCK * dim + BLOCK};
     double *work = s + 2 * BLOCK * dim + 2 * BLOCK;
     memcpy(now.x, w->x + (size_t)first * dim, (size_t)m * dim * sizeof *now.x);
-    KR_STEP(evaluate(ctx, w, thread, m, &now, work));
+    KR_TRY(evaluate(ctx, w, thread, m, &now, work));
     long steps = w->burn + w->records * w->stride;
     for (long step = 0; step < steps; step++) {
         double accepted = 0;
         for (int i = 0; i < m; i++) propose(w, first + i, step, &now, &next, i, tau);
-        KR_STEP(evaluate(ctx, w, thread, m, &next, work));
+        KR_TRY(evaluate(ctx, w, thread, m, &next, work));
         for (int i = 0; i < m; i++) {
             size_t at = (size_t)i * dim;
             double log_ratio = (now.u[i] - next.u[i]) / w->problem->epsilon +
@@ -157,7 +157,7 @@ static kr_status run_block(void *payload, kr_context *ctx, long block, int threa
             w->samples->log_weight[to] = now.b[i] / w->problem->epsilon;
         }
         if (thread == 0 && record % 64 == 0)
-            KR_STEP(kr_progress(ctx, "sampling", record * BLOCK + block, w->records * BLOCK));
+            KR_TRY(kr_progress(ctx, "sampling", record * BLOCK + block, w->records * BLOCK));
     }
     w->accepted[block] = total / (double)(w->records * w->stride);
 done:
@@ -187,7 +187,7 @@ kr_status kr_samples_draw(kr_context *ctx, const kr_problem *problem, const kr_s
     KR_NEW(ctx, samples->log_weight, (size_t)samples->n);
     for (int i = 0; i < w.walkers; i++)
         memcpy(w.x + (size_t)i * dim, options->start + (size_t)(i % options->nstart) * dim, dim * sizeof *w.x);
-    KR_STEP(kr_parallel_blocks(ctx, (long)blocks, run_block, NULL, &w));
+    KR_TRY(kr_parallel_blocks(ctx, (long)blocks, run_block, NULL, &w));
     for (size_t b = 0; b < blocks; b++) samples->acceptance += w.accepted[b] / (double)blocks;
 done:
     kr_free(w.x);

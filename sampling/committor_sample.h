@@ -11,13 +11,6 @@
 #include "core/random.h"
 #include "sampling/problem.h"
 
-/* KR_TRY that stops for positive outcomes (cancelled), too. */
-#define KR_STEP(call)                   \
-    do {                                \
-        status = (call);                \
-        if (status != KR_OK) goto done; \
-    } while (0)
-
 /* Adds to b [n] and, when grad is not NULL, to grad [n][dim]; thread < kr_parallel_threads. */
 typedef kr_status (*kr_sample_bias_fn)(void *payload, kr_context *ctx, int thread, int n, const double *x, double *b,
                                        double *grad);

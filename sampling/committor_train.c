@@ -29,7 +29,7 @@ kr_status kr_committor_trainer_create(kr_context *ctx, kr_committor_net *model, 
     t->scale = 0;
     KR_NEW(ctx, t->sum, model->nparams);
     KR_NEW(ctx, t->index, (size_t)how->batch + 2 * (size_t)how->boundary_batch);
-    KR_STEP(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, model->nparams, 0, NULL, NULL, &t->optimizer));
+    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, model->nparams, 0, NULL, NULL, &t->optimizer));
     *trainer = t;
     t = NULL;
 done:
@@ -94,7 +94,7 @@ kr_status kr_committor_trainer_step(kr_context *ctx, kr_committor_trainer *t) {
     draw(t, how->boundary_batch, t->data->nb, 2, t->index + how->batch + how->boundary_batch);
     if (inner > 0) lr *= pow(how->lr_stop / how->lr_start, (double)inner / how->steps);
     if (inner < 0 && lr > 1e-3) lr = 1e-3;
-    KR_STEP(kr_optimizer_step(ctx, t->optimizer, t->step, lr, &o, t->model->theta, &loss));
+    KR_TRY(kr_optimizer_step(ctx, t->optimizer, t->step, lr, &o, t->model->theta, &loss));
     t->step++;
     if ((double)t->step > (double)total - how->average * how->steps) {
         for (size_t i = 0; i < n; i++) t->sum[i] += t->model->theta[i];
@@ -112,14 +112,14 @@ kr_status kr_committor_trainer_save(kr_context *ctx, const kr_committor_trainer 
     kr_status status = KR_OK;
     kr_tree *optimizer = NULL;
     long n = (long)t->model->nparams;
-    KR_STEP(kr_run_set_int(ctx, map, "step", t->step));
-    KR_STEP(kr_run_set_int(ctx, map, "averaged", t->averaged));
-    KR_STEP(kr_run_set_reals(ctx, map, "theta", n, t->model->theta));
-    KR_STEP(kr_run_set_reals(ctx, map, "sum", n, t->sum));
-    KR_STEP(kr_run_set_reals(ctx, map, "means", 4,
-                             (double[]){t->scale, t->terms.functional, t->terms.boundary, t->terms.hinge}));
-    KR_STEP(kr_optimizer_save(ctx, t->optimizer, &optimizer));
-    KR_STEP(kr_tree_set(ctx, map, "optimizer", &optimizer));
+    KR_TRY(kr_run_set_int(ctx, map, "step", t->step));
+    KR_TRY(kr_run_set_int(ctx, map, "averaged", t->averaged));
+    KR_TRY(kr_run_set_reals(ctx, map, "theta", n, t->model->theta));
+    KR_TRY(kr_run_set_reals(ctx, map, "sum", n, t->sum));
+    KR_TRY(kr_run_set_reals(ctx, map, "means", 4,
+                            (double[]){t->scale, t->terms.functional, t->terms.boundary, t->terms.hinge}));
+    KR_TRY(kr_optimizer_save(ctx, t->optimizer, &optimizer));
+    KR_TRY(kr_tree_set(ctx, map, "optimizer", &optimizer));
 done:
     kr_tree_destroy(&optimizer);
     return status;
@@ -132,14 +132,14 @@ kr_status kr_committor_trainer_load(kr_context *ctx, kr_committor_trainer *t, co
     double means[4];
     int step, averaged;
     long n = (long)t->model->nparams;
-    KR_STEP(kr_tree_get_int(ctx, map, "step", 0, INT32_MAX, &step));
-    KR_STEP(kr_tree_get_int(ctx, map, "averaged", 0, INT32_MAX, &averaged));
-    KR_STEP(kr_run_get_reals(ctx, map, "theta", n, t->model->theta));
-    KR_STEP(kr_run_get_reals(ctx, map, "sum", n, t->sum));
-    KR_STEP(kr_run_get_reals(ctx, map, "means", 4, means));
-    KR_STEP(kr_tree_need(ctx, map, "optimizer", &saved));
-    KR_STEP(kr_run_lists_to_arrays(ctx, saved, &optimizer));
-    KR_STEP(kr_optimizer_load(ctx, t->optimizer, optimizer));
+    KR_TRY(kr_tree_get_int(ctx, map, "step", 0, INT32_MAX, &step));
+    KR_TRY(kr_tree_get_int(ctx, map, "averaged", 0, INT32_MAX, &averaged));
+    KR_TRY(kr_run_get_reals(ctx, map, "theta", n, t->model->theta));
+    KR_TRY(kr_run_get_reals(ctx, map, "sum", n, t->sum));
+    KR_TRY(kr_run_get_reals(ctx, map, "means", 4, means));
+    KR_TRY(kr_tree_need(ctx, map, "optimizer", &saved));
+    KR_TRY(kr_run_lists_to_arrays(ctx, saved, &optimizer));
+    KR_TRY(kr_optimizer_load(ctx, t->optimizer, optimizer));
     t->step = step;
     t->averaged = averaged;
     t->scale = means[0];

@@ -191,18 +191,18 @@ static kr_status prepare(kr_context *ctx, kr_sampling *run) {
     kr_sample_options o;
     int npoints, *coordinates = NULL;
     if (!run->problem) KR_FAIL(ctx, KR_ERR_FORMAT, "the file has no \"problem\"");
-    KR_STEP(kr_problem_need_states(ctx, run->problem));
-    KR_STEP(kr_run_sections_read(ctx, run, SECTIONS, sections));
-    KR_STEP(kr_run_points(ctx, s->points, run->problem->dim, &npoints, NULL));
+    KR_TRY(kr_problem_need_states(ctx, run->problem));
+    KR_TRY(kr_run_sections_read(ctx, run, SECTIONS, sections));
+    KR_TRY(kr_run_points(ctx, s->points, run->problem->dim, &npoints, NULL));
     if (s->method == KR_COMMITTOR_GRID) goto done;
-    KR_STEP(check_dynamics(ctx, run));
+    KR_TRY(check_dynamics(ctx, run));
     if (s->sample.walkers % 2) s->sample.walkers++;
-    if (!run->problem->nsamples) KR_STEP(kr_committor_sample_options(ctx, run, &coordinates, &o));
+    if (!run->problem->nsamples) KR_TRY(kr_committor_sample_options(ctx, run, &coordinates, &o));
     /* Made and thrown away: hours of sampling come before it is needed. */
     if (s->method == KR_COMMITTOR_NETWORK && s->load)
-        KR_STEP(kr_committor_model_load(ctx, run->problem, s->load, &model));
+        KR_TRY(kr_committor_model_load(ctx, run->problem, s->load, &model));
     else if (s->method == KR_COMMITTOR_NETWORK)
-        KR_STEP(kr_committor_model_create(ctx, run->problem, s->owned[1], 1, run->seed, &model));
+        KR_TRY(kr_committor_model_create(ctx, run->problem, s->owned[1], 1, run->seed, &model));
 done:
     kr_free(coordinates);
     kr_committor_model_free(&model);

@@ -20,8 +20,8 @@ static kr_status check(kr_context *ctx, kr_sampling *run, kr_tree *map, const ch
     else
         snprintf(allowed, sizeof allowed, "%.4g to %.4g", low, high);
     if (!good) *passed = 0;
-    KR_STEP(kr_run_line(ctx, run, "  %-44s %12.5g  %-18s %s", name, value, allowed, good ? "pass" : "FAIL"));
-    KR_STEP(kr_run_set_real(ctx, map, key, value));
+    KR_TRY(kr_run_line(ctx, run, "  %-44s %12.5g  %-18s %s", name, value, allowed, good ? "pass" : "FAIL"));
+    KR_TRY(kr_run_set_real(ctx, map, key, value));
 done:
     return status;
 }
@@ -54,22 +54,21 @@ static kr_status histogram(kr_context *ctx, kr_sampling *run, const kr_committor
     KR_NEW(ctx, expected, (size_t)s->check.points);
     KR_NEW(ctx, hits, (size_t)s->check.points);
     n = choose(test, q, dim, s->check.points, x, expected);
-    KR_STEP(
+    KR_TRY(
         check(ctx, run, map, "points", "points with |q - 1/2| < 0.05", n, fmin(20, s->check.points), INFINITY, passed));
     if (n > 0) {
         kr_shooting how = {.shots = s->check.shots, .dt = s->check.dt, .stream = {run->seed, 0xc0a1}};
-        KR_STEP(kr_committor_shoot(ctx, run->problem, &how, n, x, hits, NULL, &lost));
-        if (status != KR_OK) goto done;
+        KR_TRY(kr_committor_shoot(ctx, run->problem, &how, n, x, hits, NULL, &lost));
         kr_histogram_test t = kr_committor_histogram(n, s->check.shots, hits, expected);
-        KR_STEP(check(ctx, run, map, "hit_mean", "shots that reach B first, mean", t.mean, 0.5 - s->check.mean,
-                      0.5 + s->check.mean, passed));
-        KR_STEP(check(ctx, run, map, "hit_intrinsic_sd", "  their spread beyond the binomial one", t.intrinsic,
-                      -INFINITY, s->check.intrinsic, passed));
-        KR_STEP(kr_run_set_real(ctx, map, "hit_mean_error", t.standard_error));
-        KR_STEP(kr_run_set_real(ctx, map, "hit_sd", t.sd));
-        KR_STEP(kr_run_set_reals(ctx, map, "hits", n, hits));
-        KR_STEP(kr_run_set_reals(ctx, map, "expected", n, expected));
-        KR_STEP(check(ctx, run, map, "lost", "shots that ended nowhere", (double)lost, -INFINITY, 0, passed));
+        KR_TRY(check(ctx, run, map, "hit_mean", "shots that reach B first, mean", t.mean, 0.5 - s->check.mean,
+                     0.5 + s->check.mean, passed));
+        KR_TRY(check(ctx, run, map, "hit_intrinsic_sd", "  their spread beyond the binomial one", t.intrinsic,
+                     -INFINITY, s->check.intrinsic, passed));
+        KR_TRY(kr_run_set_real(ctx, map, "hit_mean_error", t.standard_error));
+        KR_TRY(kr_run_set_real(ctx, map, "hit_sd", t.sd));
+        KR_TRY(kr_run_set_reals(ctx, map, "hits", n, hits));
+        KR_TRY(kr_run_set_reals(ctx, map, "expected", n, expected));
+        KR_TRY(check(ctx, run, map, "lost", "shots that ended nowhere", (double)lost, -INFINITY, 0, passed));
     }
 done:
     kr_free(x);
@@ -92,9 +91,9 @@ static kr_status edges(kr_context *ctx, kr_sampling *run, const kr_committor_fun
         long first = edge ? kr_committor_state_part(KR_COMMITTOR_EDGE, n) : 0;
         long last = edge ? kr_committor_state_part(KR_COMMITTOR_EDGE + 1, n) : n;
         double square = 0;
-        KR_STEP(f->evaluate(ctx, f->payload, n, state ? xb : xa, q, NULL));
+        KR_TRY(f->evaluate(ctx, f->payload, n, state ? xb : xa, q, NULL));
         for (long i = first; i < last; i++) square += (q[i] - state) * (q[i] - state) / (double)(last - first);
-        KR_STEP(check(ctx, run, map, key[c], name[c], sqrt(square), -INFINITY, s->check.boundary, passed));
+        KR_TRY(check(ctx, run, map, key[c], name[c], sqrt(square), -INFINITY, s->check.boundary, passed));
     }
 done:
     kr_free(q);
@@ -112,15 +111,14 @@ static kr_status direct(kr_context *ctx, kr_sampling *run, double k_ab, const do
         return kr_run_line(ctx, run, "  %-44s %12s  (%.1e steps are too many)", "direct simulation", "-", cost);
     KR_NEW(ctx, time, (size_t)s->check.direct);
     kr_shooting how = {.shots = 1, .dt = s->check.dt, .only_b = 1, .most = 2000000000, .stream = {run->seed, 0xc0d1}};
-    KR_STEP(kr_committor_shoot(ctx, run->problem, &how, s->check.direct, xa, NULL, time, &lost));
-    if (status != KR_OK) goto done;
+    KR_TRY(kr_committor_shoot(ctx, run->problem, &how, s->check.direct, xa, NULL, time, &lost));
     for (int i = 0; i < s->check.direct; i++) mean += time[i] / s->check.direct;
     for (int i = 0; i < s->check.direct; i++) variance += pow(time[i] - mean, 2) / (s->check.direct - 1);
     double error = sqrt(variance / s->check.direct) / mean, ratio = mean * k_ab;
-    KR_STEP(kr_run_set_real(ctx, map, "direct_time", mean));
-    KR_STEP(kr_run_set_real(ctx, map, "direct_error", error * mean));
-    KR_STEP(check(ctx, run, map, "direct_ratio", "k_AB times mean passage time of simulations", ratio,
-                  1 - 3 * error - 0.05, 1 + 3 * error + s->check.spread, passed));
+    KR_TRY(kr_run_set_real(ctx, map, "direct_time", mean));
+    KR_TRY(kr_run_set_real(ctx, map, "direct_error", error * mean));
+    KR_TRY(check(ctx, run, map, "direct_ratio", "k_AB times mean passage time of simulations", ratio,
+                 1 - 3 * error - 0.05, 1 + 3 * error + s->check.spread, passed));
 done:
     kr_free(time);
     return status;
@@ -163,10 +161,10 @@ static kr_status print_rates(kr_context *ctx, kr_sampling *run, const kr_flux_te
                                 "  at most",
                                 "mean length of a transition, at least",
                                 "  at most"};
-    KR_STEP(kr_run_line(ctx, run, "result"));
+    KR_TRY(kr_run_line(ctx, run, "result"));
     for (int i = 0; i < 9; i++) {
-        KR_STEP(kr_run_line(ctx, run, "  %-46s %12.6g", text[i], value[i]));
-        KR_STEP(kr_run_set_real(ctx, run->results, key[i], value[i]));
+        KR_TRY(kr_run_line(ctx, run, "  %-46s %12.6g", text[i], value[i]));
+        KR_TRY(kr_run_set_real(ctx, run->results, key[i], value[i]));
     }
 done:
     return status;
@@ -178,15 +176,15 @@ static kr_status fluxes(kr_context *ctx, kr_sampling *run, const kr_flux_test *t
     kr_status status = KR_OK;
     double limit = ((const kr_committor_settings *)run->state)->check.spread;
     char text[80];
-    KR_STEP(kr_run_set_real(ctx, map, "flux_spread_error", t->spread_error));
-    KR_STEP(kr_run_set_real(ctx, map, "flux_ratio_error", t->ratio_error));
+    KR_TRY(kr_run_set_real(ctx, map, "flux_spread_error", t->spread_error));
+    KR_TRY(kr_run_set_real(ctx, map, "flux_ratio_error", t->ratio_error));
     snprintf(text, sizeof text, "spread of the flux over isosurfaces, +- %.2g", t->spread_error);
-    KR_STEP(check(ctx, run, map, "flux_spread", text, t->spread, -INFINITY, limit, passed));
+    KR_TRY(check(ctx, run, map, "flux_spread", text, t->spread, -INFINITY, limit, passed));
     if (fabs(t->spread - limit) < 2 * t->spread_error)
-        KR_STEP(
+        KR_TRY(
             kr_run_line(ctx, run, "  the limit %g is within two standard errors: a larger flux_count decides", limit));
     snprintf(text, sizeof text, "flux near A over flux near B, +- %.2g", t->ratio_error);
-    KR_STEP(check(ctx, run, map, "flux_ratio", text, t->ratio, 1 - limit, 1 + limit, passed));
+    KR_TRY(check(ctx, run, map, "flux_ratio", text, t->ratio, 1 - limit, 1 + limit, passed));
 done:
     return status;
 }
@@ -200,36 +198,36 @@ kr_status kr_committor_validate(kr_context *ctx, kr_sampling *run, const kr_comm
     kr_flux_test t;
     kr_tree *map;
     *passed = 1;
-    KR_STEP(kr_run_set_map(ctx, run->results, "validation", &map));
+    KR_TRY(kr_run_set_map(ctx, run->results, "validation", &map));
     KR_NEW(ctx, q, (size_t)test->n);
     KR_NEW(ctx, grad, (size_t)test->outside * (size_t)run->problem->dim);
-    KR_STEP(f->evaluate(ctx, f->payload, test->outside, test->x, q, grad));
+    KR_TRY(f->evaluate(ctx, f->payload, test->outside, test->x, q, grad));
     populations p = populate(run, test, q);
-    KR_STEP(kr_committor_flux(ctx, run->problem, test->outside, q, grad, test->w, test->group, test->groups,
-                              (double)test->n, &t));
-    KR_STEP(kr_committor_isosurfaces(ctx, run, f, test, q, grad, &t));
-    KR_STEP(print_rates(ctx, run, &t, &p));
-    KR_STEP(kr_run_line(ctx, run, "validation"));
-    KR_STEP(check(ctx, run, map, "effective_samples", "effective number of samples", test->effective, 100, INFINITY,
-                  passed));
-    KR_STEP(check(ctx, run, map, "rate_error", "relative sampling error of the rate", t.nu_error / t.nu, -INFINITY,
-                  s->check.error, passed));
+    KR_TRY(kr_committor_flux(ctx, run->problem, test->outside, q, grad, test->w, test->group, test->groups,
+                             (double)test->n, &t));
+    KR_TRY(kr_committor_isosurfaces(ctx, run, f, test, q, grad, &t));
+    KR_TRY(print_rates(ctx, run, &t, &p));
+    KR_TRY(kr_run_line(ctx, run, "validation"));
+    KR_TRY(check(ctx, run, map, "effective_samples", "effective number of samples", test->effective, 100, INFINITY,
+                 passed));
+    KR_TRY(check(ctx, run, map, "rate_error", "relative sampling error of the rate", t.nu_error / t.nu, -INFINITY,
+                 s->check.error, passed));
     /* Walkers that begin in A and in B must agree on how much of the time is spent in B. */
-    KR_STEP(check(ctx, run, map, "start_ratio", "weight of B, walkers from A over walkers from B",
-                  test->from_a / test->from_b, 1 / 1.5, 1.5, passed));
-    KR_STEP(edges(ctx, run, f, xa, xb, nedge, map, passed));
-    KR_STEP(fluxes(ctx, run, &t, map, passed));
-    KR_STEP(kr_run_set_reals(ctx, map, "flux", KR_FLUX_BINS, t.flux));
-    KR_STEP(kr_run_set_reals(ctx, map, "flux_error", KR_FLUX_BINS, t.error));
+    KR_TRY(check(ctx, run, map, "start_ratio", "weight of B, walkers from A over walkers from B",
+                 test->from_a / test->from_b, 1 / 1.5, 1.5, passed));
+    KR_TRY(edges(ctx, run, f, xa, xb, nedge, map, passed));
+    KR_TRY(fluxes(ctx, run, &t, map, passed));
+    KR_TRY(kr_run_set_reals(ctx, map, "flux", KR_FLUX_BINS, t.flux));
+    KR_TRY(kr_run_set_reals(ctx, map, "flux_error", KR_FLUX_BINS, t.error));
     if (run->problem->nsamples) {
         *passed = 0;
-        KR_STEP(kr_run_line(ctx, run, "  points of a file bring no dynamics: no shots, so no proof of the function"));
+        KR_TRY(kr_run_line(ctx, run, "  points of a file bring no dynamics: no shots, so no proof of the function"));
     } else {
-        KR_STEP(histogram(ctx, run, test, q, map, passed));
-        KR_STEP(direct(ctx, run, t.nu / p.rho_a, xa, map, passed));
+        KR_TRY(histogram(ctx, run, test, q, map, passed));
+        KR_TRY(direct(ctx, run, t.nu / p.rho_a, xa, map, passed));
     }
-    KR_STEP(kr_run_line(ctx, run, *passed ? "validated" : "NOT VALIDATED"));
-    KR_STEP(kr_run_set_bool(ctx, run->results, "validated", *passed));
+    KR_TRY(kr_run_line(ctx, run, *passed ? "validated" : "NOT VALIDATED"));
+    KR_TRY(kr_run_set_bool(ctx, run->results, "validated", *passed));
 done:
     kr_free(q);
     kr_free(grad);

@@ -68,7 +68,7 @@ static kr_status kolmogorov_floor(kr_context *ctx, const kr_sampling *run, const
     double *grad = NULL, largest = 0;
     KR_NEW(ctx, how->gradient, (size_t)kr_parallel_threads(ctx) * ROWS * dim);
     KR_NEW(ctx, grad, (size_t)pilot->n * dim);
-    KR_STEP(kr_committor_net_evaluate(ctx, how->model, how->model->theta, pilot->n, pilot->x, NULL, NULL, grad));
+    KR_TRY(kr_committor_net_evaluate(ctx, how->model, how->model->theta, pilot->n, pilot->x, NULL, NULL, grad));
     for (long i = 0; i < pilot->n; i++) {
         double square = 0;
         for (size_t k = 0; k < dim; k++) square += grad[(size_t)i * dim + k] * grad[(size_t)i * dim + k];
@@ -101,20 +101,20 @@ kr_status kr_committor_sample_options(kr_context *ctx, const kr_sampling *run, i
     *o = (kr_sample_options){.walkers = s->sample.walkers, .stride = s->sample.stride, .burn = s->sample.burn};
     o->heating.epsilon = s->sample.epsilon > run->problem->epsilon ? s->sample.epsilon : 0;
     if (s->sample.epsilon > 0 && s->sample.epsilon < run->problem->epsilon)
-        KR_STEP(kr_parameter_fail(ctx, "sampling", "epsilon", kr_tree_get(s->owned[3], "epsilon"),
-                                  "%g is below that of the problem, %g: samples are heated, not cooled",
-                                  s->sample.epsilon, run->problem->epsilon));
+        KR_TRY(kr_parameter_fail(ctx, "sampling", "epsilon", kr_tree_get(s->owned[3], "epsilon"),
+                                 "%g is below that of the problem, %g: samples are heated, not cooled",
+                                 s->sample.epsilon, run->problem->epsilon));
     if (s->sample.coordinates) {
-        KR_STEP(kr_parameter_ints(ctx, s->sample.coordinates, &n, coordinates));
+        KR_TRY(kr_parameter_ints(ctx, s->sample.coordinates, &n, coordinates));
         for (int c = 0; c < n; c++) {
             int *one = *coordinates + c, dim = run->problem->dim;
             if (*one < 1 || *one > dim)
-                KR_STEP(kr_parameter_fail(ctx, "sampling", "coordinates", s->sample.coordinates,
-                                          "%d, the problem has 1 to %d", *one, dim));
+                KR_TRY(kr_parameter_fail(ctx, "sampling", "coordinates", s->sample.coordinates,
+                                         "%d, the problem has 1 to %d", *one, dim));
             for (int k = 0; k < c; k++)
                 if ((*coordinates)[k] == *one - 1)
-                    KR_STEP(kr_parameter_fail(ctx, "sampling", "coordinates", s->sample.coordinates,
-                                              "%d is given twice", *one));
+                    KR_TRY(kr_parameter_fail(ctx, "sampling", "coordinates", s->sample.coordinates, "%d is given twice",
+                                             *one));
             --*one;
         }
         o->heating.ncoordinates = n;
@@ -169,7 +169,7 @@ static kr_status stretch_table(kr_context *ctx, const kr_sampling *run, const kr
     const kr_committor_settings *s = run->state;
     double *z = NULL, top = -INFINITY, count[STRETCH_BINS] = {0};
     KR_NEW(ctx, z, (size_t)pilot->n);
-    KR_STEP(kr_committor_net_evaluate(ctx, model, model->theta, pilot->n, pilot->x, NULL, z, NULL));
+    KR_TRY(kr_committor_net_evaluate(ctx, model, model->theta, pilot->n, pilot->x, NULL, z, NULL));
     for (long i = 0; i < pilot->n; i++) {
         int bin = (int)(stretched(z[i]) * STRETCH_BINS);
         count[bin < 0 ? 0 : bin >= STRETCH_BINS ? STRETCH_BINS - 1 : bin] += 1;
@@ -202,7 +202,7 @@ static kr_status umbrella_weights(kr_context *ctx, const kr_sampling *run, const
     KR_NEW(ctx, z, (size_t)s->n);
     KR_NEW(ctx, f, (size_t)windows);
     KR_NEW(ctx, next, (size_t)windows);
-    KR_STEP(kr_committor_net_evaluate(ctx, model, model->theta, s->n, s->x, NULL, z, NULL));
+    KR_TRY(kr_committor_net_evaluate(ctx, model, model->theta, s->n, s->x, NULL, z, NULL));
     for (int it = 0; it < 500; it++) {
         double change = 0;
         for (int k = 0; k < windows; k++) next[k] = 0;
@@ -248,7 +248,7 @@ static kr_status draw_umbrella(kr_context *ctx, const kr_sampling *run, const kr
         o->count = each;
         o->stream.purpose += 17;
         kr_samples_free(&part);
-        KR_STEP(kr_samples_draw(ctx, run->problem, o, &part));
+        KR_TRY(kr_samples_draw(ctx, run->problem, o, &part));
         double *z = kr_malloc(ctx, (size_t)each, sizeof *z);
         if (!z) KR_FAIL(ctx, KR_ERR_MEMORY, "no memory for %ld numbers", each);
         status = kr_committor_net_evaluate(ctx, model, model->theta, each, part.x, NULL, z, NULL);
@@ -257,11 +257,11 @@ static kr_status draw_umbrella(kr_context *ctx, const kr_sampling *run, const kr
             heating[at + i] =
                 part.log_weight[i] - 0.5 * s->sample.stiffness * (z[i] - how->center) * (z[i] - how->center);
         kr_free(z);
-        KR_STEP(status);
+        KR_TRY(status);
         at += each;
         all->acceptance += part.acceptance / windows;
     }
-    KR_STEP(umbrella_weights(ctx, run, model, windows, centers, all, heating));
+    KR_TRY(umbrella_weights(ctx, run, model, windows, centers, all, heating));
 done:
     kr_samples_free(&part);
     kr_free(centers);
@@ -289,7 +289,7 @@ static kr_status take_samples(kr_context *ctx, const kr_sampling *run, int later
             memcpy(s.x + (size_t)at * dim, p->samples + (size_t)from * dim, dim * sizeof *s.x);
             s.log_weight[at] = log(p->weights[from]);
         }
-    KR_STEP(kr_committor_set_make(ctx, run, &s, BLOCKS, set));
+    KR_TRY(kr_committor_set_make(ctx, run, &s, BLOCKS, set));
 done:
     kr_samples_free(&s);
     return status;
@@ -305,8 +305,8 @@ kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net 
     kr_samples samples = {0}, pilot = {0};
     bias how = {.run = run, .model = model, .table = table, .floor = 1e-6};
     if (run->problem->nsamples) return take_samples(ctx, run, purpose == KR_COMMITTOR_TEST, set);
-    KR_STEP(kr_committor_starts(ctx, run, &start));
-    KR_STEP(kr_committor_sample_options(ctx, run, &coordinates, &o));
+    KR_TRY(kr_committor_starts(ctx, run, &start));
+    KR_TRY(kr_committor_sample_options(ctx, run, &coordinates, &o));
     o.count = count;
     o.start = start;
     o.nstart = 2;
@@ -315,9 +315,9 @@ kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net 
     if (model && s->sample.method != KR_BIAS_TEMPERATURE) {
         if (s->sample.method != KR_BIAS_UMBRELLA) {
             o.count = count / 4 + 1;
-            KR_STEP(kr_samples_draw(ctx, run->problem, &o, &pilot));
-            if (s->sample.method == KR_BIAS_STRETCH) KR_STEP(stretch_table(ctx, run, model, &pilot, table));
-            if (s->sample.method == KR_BIAS_KOLMOGOROV) KR_STEP(kolmogorov_floor(ctx, run, &pilot, &how));
+            KR_TRY(kr_samples_draw(ctx, run->problem, &o, &pilot));
+            if (s->sample.method == KR_BIAS_STRETCH) KR_TRY(stretch_table(ctx, run, model, &pilot, table));
+            if (s->sample.method == KR_BIAS_KOLMOGOROV) KR_TRY(kolmogorov_floor(ctx, run, &pilot, &how));
             o.count = count;
         }
         o.bias = bias_values;
@@ -325,11 +325,10 @@ kr_status kr_committor_draw(kr_context *ctx, kr_sampling *run, kr_committor_net 
         o.stream.purpose += 0x100;
     }
     if (o.bias && s->sample.method == KR_BIAS_UMBRELLA)
-        KR_STEP(draw_umbrella(ctx, run, model, &o, &how, count, &samples));
+        KR_TRY(draw_umbrella(ctx, run, model, &o, &how, count, &samples));
     else
-        KR_STEP(kr_samples_draw(ctx, run->problem, &o, &samples));
-    if (status != KR_OK) goto done;
-    KR_STEP(kr_committor_set_make(ctx, run, &samples, o.walkers > 0 && o.walkers < samples.n ? o.walkers : 1, set));
+        KR_TRY(kr_samples_draw(ctx, run->problem, &o, &samples));
+    KR_TRY(kr_committor_set_make(ctx, run, &samples, o.walkers > 0 && o.walkers < samples.n ? o.walkers : 1, set));
 done:
     kr_samples_free(&samples);
     kr_samples_free(&pilot);

@@ -125,7 +125,7 @@ static kr_status solve(kr_context *ctx, const kr_sampling *run, const kr_committ
         for (size_t i = 0; i < n; i++) trace += total[i * n + i] / (double)n;
         for (size_t i = 0; i < n; i++) total[i * n + i] += s->random.ridge * trace;
         memcpy(c->beta, right, n * sizeof *right);
-        KR_STEP(kr_least_squares(ctx, c->n, c->n, 1, total, c->beta, 1e-14, NULL));
+        KR_TRY(kr_least_squares(ctx, c->n, c->n, 1, total, c->beta, 1e-14, NULL));
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < n; j++) functional += c->beta[i] * energy[i * n + j] * c->beta[j];
         scale = functional;
@@ -147,15 +147,15 @@ kr_status kr_committor_run_features(kr_context *ctx, kr_sampling *run) {
     kr_committor_function f = {evaluate_cosines, &c, NULL};
     double *xa = NULL, *xb = NULL;
     int passed = 0;
-    KR_STEP(kr_committor_draw_state(ctx, run, 0, s->sample.boundary_count, &xa));
-    KR_STEP(kr_committor_draw_state(ctx, run, 1, s->sample.boundary_count, &xb));
-    KR_STEP(kr_committor_draw(ctx, run, NULL, s->sample.count, KR_COMMITTOR_DATA, 0, &set));
-    KR_STEP(make_cosines(ctx, run, &set, &c));
-    KR_STEP(solve(ctx, run, &set, xa, xb, &c));
-    KR_STEP(kr_committor_draw(ctx, run, NULL, s->sample.test_count, KR_COMMITTOR_TEST, 1, &test));
-    KR_STEP(kr_committor_validate(ctx, run, &f, &test, xa, xb, s->sample.boundary_count, &passed));
-    KR_STEP(kr_committor_print_points(ctx, run, &f));
-    KR_STEP(kr_committor_write_map(ctx, run, &f));
+    KR_TRY(kr_committor_draw_state(ctx, run, 0, s->sample.boundary_count, &xa));
+    KR_TRY(kr_committor_draw_state(ctx, run, 1, s->sample.boundary_count, &xb));
+    KR_TRY(kr_committor_draw(ctx, run, NULL, s->sample.count, KR_COMMITTOR_DATA, 0, &set));
+    KR_TRY(make_cosines(ctx, run, &set, &c));
+    KR_TRY(solve(ctx, run, &set, xa, xb, &c));
+    KR_TRY(kr_committor_draw(ctx, run, NULL, s->sample.test_count, KR_COMMITTOR_TEST, 1, &test));
+    KR_TRY(kr_committor_validate(ctx, run, &f, &test, xa, xb, s->sample.boundary_count, &passed));
+    KR_TRY(kr_committor_print_points(ctx, run, &f));
+    KR_TRY(kr_committor_write_map(ctx, run, &f));
     if (!passed) status = KR_NOT_CONVERGED;
 done:
     kr_free(xa);

@@ -31,14 +31,14 @@ static kr_status report(kr_context *ctx, kr_sampling *run, const kr_grid_committ
                                 "mean first passage time from start to B",
                                 "flux out of A",
                                 "flux into B"};
-    KR_STEP(
+    KR_TRY(
         kr_run_line(ctx, run, "grid of %ld nodes, %s", r->grid.count, r->reversible ? "reversible" : "general drift"));
     for (int i = 0; i < 9; i++) {
         if (!isfinite(value[i])) continue;
-        KR_STEP(kr_run_line(ctx, run, "  %-44s %14.8g", text[i], value[i]));
-        KR_STEP(kr_run_set_real(ctx, run->results, key[i], value[i]));
+        KR_TRY(kr_run_line(ctx, run, "  %-44s %14.8g", text[i], value[i]));
+        KR_TRY(kr_run_set_real(ctx, run->results, key[i], value[i]));
     }
-    KR_STEP(kr_run_set_int(ctx, run->results, "nodes", r->grid.count));
+    KR_TRY(kr_run_set_int(ctx, run->results, "nodes", r->grid.count));
 done:
     return status;
 }
@@ -75,19 +75,18 @@ kr_status kr_committor_run_grid(kr_context *ctx, kr_sampling *run) {
     kr_grid_committor r = {0};
     kr_committor_function f = {evaluate_grid, &r, NULL};
     double *spacing = NULL, *start = NULL;
-    KR_STEP(read_numbers(ctx, s->g.spacing, "spacing", run->problem->dim, &spacing));
-    KR_STEP(read_numbers(ctx, s->g.start, "start", run->problem->dim, &start));
+    KR_TRY(read_numbers(ctx, s->g.spacing, "spacing", run->problem->dim, &spacing));
+    KR_TRY(read_numbers(ctx, s->g.start, "start", run->problem->dim, &start));
     for (int k = 0; k < run->problem->dim && k < KR_GRID_MOST && spacing; k++) o.spacing[k] = spacing[k];
     o.start = start;
-    KR_STEP(kr_grid_committor_solve(ctx, run->problem, &o, &r));
-    if (status != KR_OK) goto done;
-    KR_STEP(report(ctx, run, &r));
-    KR_STEP(write_fields(ctx, run, &r));
-    KR_STEP(kr_committor_print_points(ctx, run, &f));
-    KR_STEP(kr_committor_write_map(ctx, run, &f));
+    KR_TRY(kr_grid_committor_solve(ctx, run->problem, &o, &r));
+    KR_TRY(report(ctx, run, &r));
+    KR_TRY(write_fields(ctx, run, &r));
+    KR_TRY(kr_committor_print_points(ctx, run, &f));
+    KR_TRY(kr_committor_write_map(ctx, run, &f));
     /* In and out: the two fluxes are computed from different nodes. */
     if (r.reversible && !(fabs(r.flux_a - r.nu) + fabs(r.flux_b - r.nu) < 0.02 * r.nu)) {
-        KR_STEP(kr_run_line(ctx, run, "NOT VALIDATED: the fluxes at A and B differ from nu by more than 1 %%"));
+        KR_TRY(kr_run_line(ctx, run, "NOT VALIDATED: the fluxes at A and B differ from nu by more than 1 %%"));
         status = KR_NOT_CONVERGED;
     }
 done:
@@ -102,13 +101,13 @@ kr_status kr_committor_print_points(kr_context *ctx, kr_sampling *run, const kr_
     const kr_committor_settings *s = run->state;
     double *x = NULL, *q = NULL;
     int dim = run->problem->dim, n;
-    KR_STEP(kr_run_points(ctx, s->points, dim, &n, &x));
+    KR_TRY(kr_run_points(ctx, s->points, dim, &n, &x));
     if (!n) goto done;
     KR_NEW(ctx, q, (size_t)n);
-    KR_STEP(f->evaluate(ctx, f->payload, n, x, q, NULL));
+    KR_TRY(f->evaluate(ctx, f->payload, n, x, q, NULL));
     for (int i = 0; i < n; i++)
-        KR_STEP(kr_run_line(ctx, run, "q(%g%s) = %.6f", x[i * dim], dim > 1 ? ", ..." : "", q[i]));
-    KR_STEP(kr_run_set_reals(ctx, run->results, "q_points", n, q));
+        KR_TRY(kr_run_line(ctx, run, "q(%g%s) = %.6f", x[i * dim], dim > 1 ? ", ..." : "", q[i]));
+    KR_TRY(kr_run_set_reals(ctx, run->results, "q_points", n, q));
 done:
     kr_free(x);
     kr_free(q);
@@ -133,8 +132,8 @@ kr_status kr_committor_write_map(kr_context *ctx, kr_sampling *run, const kr_com
             for (int k = 2; k < p->dim; k++)
                 at[k] = isfinite(p->low[k]) && isfinite(p->high[k]) ? 0.5 * (p->low[k] + p->high[k]) : 0;
         }
-    KR_STEP(f->evaluate(ctx, f->payload, (long)rows * columns, x, q, NULL));
-    KR_STEP(kr_string_puts(ctx, &text, p->dim > 1 ? "# x1 x2 q\n" : "# x1 q\n"));
+    KR_TRY(f->evaluate(ctx, f->payload, (long)rows * columns, x, q, NULL));
+    KR_TRY(kr_string_puts(ctx, &text, p->dim > 1 ? "# x1 x2 q\n" : "# x1 q\n"));
     for (int i = 0; i < rows; i++) {
         for (int j = 0; j < columns; j++) {
             char row[96];
@@ -146,11 +145,11 @@ kr_status kr_committor_write_map(kr_context *ctx, kr_sampling *run, const kr_com
                 snprintf(row, sizeof row, "%.6g %.6g %.6g\n", at[0], at[1], value);
             else
                 snprintf(row, sizeof row, "%.8g %.8g\n", at[0], value);
-            KR_STEP(kr_string_puts(ctx, &text, row));
+            KR_TRY(kr_string_puts(ctx, &text, row));
         }
-        if (p->dim > 1) KR_STEP(kr_string_puts(ctx, &text, "\n"));
+        if (p->dim > 1) KR_TRY(kr_string_puts(ctx, &text, "\n"));
     }
-    KR_STEP(kr_run_write_text(ctx, run, "map.dat", text.data));
+    KR_TRY(kr_run_write_text(ctx, run, "map.dat", text.data));
 done:
     kr_free(text.data);
     kr_free(x);

@@ -84,12 +84,12 @@ kr_status kr_committor_isosurfaces(kr_context *ctx, kr_sampling *run, const kr_c
                            .start = start,
                            .nstart = WALKERS,
                            .stream = {run->seed, KR_COMMITTOR_SURFACES}};
-    KR_STEP(kr_samples_draw(ctx, p, &o, &samples));
-    KR_STEP(kr_committor_set_make(ctx, run, &samples, WALKERS, &set));
+    KR_TRY(kr_samples_draw(ctx, p, &o, &samples));
+    KR_TRY(kr_committor_set_make(ctx, run, &samples, WALKERS, &set));
     KR_NEW(ctx, q1, (size_t)set.n);
     KR_NEW(ctx, grad1, (size_t)(set.outside * p->dim));
-    KR_STEP(f->evaluate(ctx, f->payload, set.outside, set.x, q1, grad1));
-    KR_STEP(kr_committor_flux(ctx, p, set.outside, q1, grad1, set.w, set.group, set.groups, (double)set.n, &t));
+    KR_TRY(f->evaluate(ctx, f->payload, set.outside, set.x, q1, grad1));
+    KR_TRY(kr_committor_flux(ctx, p, set.outside, q1, grad1, set.w, set.group, set.groups, (double)set.n, &t));
     /* The density is known but for a factor: the size of the flux stays that of the test set, its shape is new. */
     for (int c = 0; c < KR_FLUX_BINS; c++) {
         flux->flux[c] = t.flux[c] * flux->mean / t.mean;

@@ -35,19 +35,19 @@ static kr_status save(kr_context *ctx, network_run *r, const kr_committor_traine
     kr_tree *map = NULL, *part;
     long n = (long)r->q.net->nparams, nf = r->q.net->nfeatures;
     char key[32];
-    KR_STEP(kr_tree_new(ctx, KR_TREE_MAP, &map));
-    KR_STEP(kr_run_set_int(ctx, map, "round", r->round));
-    KR_STEP(kr_run_set_int(ctx, map, "member", r->member));
-    KR_STEP(kr_run_set_reals(ctx, map, "started", n, r->started));
-    KR_STEP(kr_run_set_reals(ctx, map, "mean", nf, r->q.net->mean));
-    KR_STEP(kr_run_set_reals(ctx, map, "scale", nf, r->q.net->scale));
+    KR_TRY(kr_tree_new(ctx, KR_TREE_MAP, &map));
+    KR_TRY(kr_run_set_int(ctx, map, "round", r->round));
+    KR_TRY(kr_run_set_int(ctx, map, "member", r->member));
+    KR_TRY(kr_run_set_reals(ctx, map, "started", n, r->started));
+    KR_TRY(kr_run_set_reals(ctx, map, "mean", nf, r->q.net->mean));
+    KR_TRY(kr_run_set_reals(ctx, map, "scale", nf, r->q.net->scale));
     for (int m = 0; m < r->q.members; m++) {
         snprintf(key, sizeof key, "theta%d", m);
-        KR_STEP(kr_run_set_reals(ctx, map, key, n, r->q.theta[m]));
+        KR_TRY(kr_run_set_reals(ctx, map, key, n, r->q.theta[m]));
     }
-    KR_STEP(kr_run_set_map(ctx, map, "training", &part));
-    KR_STEP(kr_committor_trainer_save(ctx, trainer, part));
-    KR_STEP(kr_run_checkpoint_write(ctx, r->run, map));
+    KR_TRY(kr_run_set_map(ctx, map, "training", &part));
+    KR_TRY(kr_committor_trainer_save(ctx, trainer, part));
+    KR_TRY(kr_run_checkpoint_write(ctx, r->run, map));
 done:
     kr_tree_destroy(&map);
     return status;
@@ -57,14 +57,14 @@ static kr_status load(kr_context *ctx, network_run *r) {
     kr_status status = KR_OK;
     long n = (long)r->q.net->nparams, nf = r->q.net->nfeatures;
     char key[32];
-    KR_STEP(kr_tree_get_int(ctx, r->resume, "round", 0, r->s->sample.rounds, &r->round));
-    KR_STEP(kr_tree_get_int(ctx, r->resume, "member", 0, r->q.members, &r->member));
-    KR_STEP(kr_run_get_reals(ctx, r->resume, "started", n, r->started));
-    KR_STEP(kr_run_get_reals(ctx, r->resume, "mean", nf, r->q.net->mean));
-    KR_STEP(kr_run_get_reals(ctx, r->resume, "scale", nf, r->q.net->scale));
+    KR_TRY(kr_tree_get_int(ctx, r->resume, "round", 0, r->s->sample.rounds, &r->round));
+    KR_TRY(kr_tree_get_int(ctx, r->resume, "member", 0, r->q.members, &r->member));
+    KR_TRY(kr_run_get_reals(ctx, r->resume, "started", n, r->started));
+    KR_TRY(kr_run_get_reals(ctx, r->resume, "mean", nf, r->q.net->mean));
+    KR_TRY(kr_run_get_reals(ctx, r->resume, "scale", nf, r->q.net->scale));
     for (int m = 0; m < r->q.members; m++) {
         snprintf(key, sizeof key, "theta%d", m);
-        KR_STEP(kr_run_get_reals(ctx, r->resume, key, n, r->q.theta[m]));
+        KR_TRY(kr_run_get_reals(ctx, r->resume, key, n, r->q.theta[m]));
     }
 done:
     return status;
@@ -91,24 +91,24 @@ static kr_status train_member(kr_context *ctx, network_run *r) {
                                  .round = (uint64_t)r->round};
     kr_committor_trainer *trainer = NULL;
     memcpy(r->q.net->theta, r->q.theta[r->member], r->q.net->nparams * sizeof(double));
-    KR_STEP(kr_committor_trainer_create(ctx, r->q.net, &how, &data, &trainer));
+    KR_TRY(kr_committor_trainer_create(ctx, r->q.net, &how, &data, &trainer));
     if (r->resume) {
         const kr_tree *part;
-        KR_STEP(kr_tree_need(ctx, r->resume, "training", &part));
-        KR_STEP(kr_committor_trainer_load(ctx, trainer, part));
+        KR_TRY(kr_tree_need(ctx, r->resume, "training", &part));
+        KR_TRY(kr_committor_trainer_load(ctx, trainer, part));
         kr_tree_destroy(&r->resume);
     }
     long total = kr_committor_trainer_total(&how);
     while (trainer->step < total) {
-        KR_STEP(kr_committor_trainer_step(ctx, trainer));
+        KR_TRY(kr_committor_trainer_step(ctx, trainer));
         int stop = trainer->step % 10 == 0 && kr_progress(ctx, "training steps", trainer->step, total) != KR_OK;
-        if (stop || kr_run_checkpoint_due(r->run)) KR_STEP(save(ctx, r, trainer));
+        if (stop || kr_run_checkpoint_due(r->run)) KR_TRY(save(ctx, r, trainer));
         if (stop) KR_FAIL(ctx, KR_CANCELLED, "stopped at step %ld of round %d", trainer->step, r->round + 1);
     }
     memcpy(r->q.theta[r->member], r->q.net->theta, r->q.net->nparams * sizeof(double));
-    KR_STEP(kr_run_line(ctx, r->run, "round %d, network %d: functional %.5g, boundary %.2e, hinge %.2e", r->round + 1,
-                        r->member + 1, trainer->terms.functional * r->run->problem->epsilon, trainer->terms.boundary,
-                        trainer->terms.hinge));
+    KR_TRY(kr_run_line(ctx, r->run, "round %d, network %d: functional %.5g, boundary %.2e, hinge %.2e", r->round + 1,
+                       r->member + 1, trainer->terms.functional * r->run->problem->epsilon, trainer->terms.boundary,
+                       trainer->terms.hinge));
 done:
     kr_committor_trainer_destroy(&trainer);
     return status;
@@ -120,12 +120,12 @@ static kr_status report_change(kr_context *ctx, network_run *r, double *change) 
     double *q = NULL, *old = NULL, square = 0;
     KR_NEW(ctx, q, (size_t)r->set.outside);
     KR_NEW(ctx, old, (size_t)r->set.outside);
-    KR_STEP(kr_committor_net_evaluate(ctx, r->q.net, r->q.theta[0], r->set.outside, r->set.x, q, NULL, NULL));
-    KR_STEP(kr_committor_net_evaluate(ctx, r->q.net, r->started, r->set.outside, r->set.x, old, NULL, NULL));
+    KR_TRY(kr_committor_net_evaluate(ctx, r->q.net, r->q.theta[0], r->set.outside, r->set.x, q, NULL, NULL));
+    KR_TRY(kr_committor_net_evaluate(ctx, r->q.net, r->started, r->set.outside, r->set.x, old, NULL, NULL));
     for (long i = 0; i < r->set.outside; i++) square += (q[i] - old[i]) * (q[i] - old[i]);
     *change = sqrt(square / (double)r->set.outside);
-    KR_STEP(kr_run_line(ctx, r->run, "round %d: %ld points, %.0f effective, acceptance %.2f, rms change of q %.4f",
-                        r->round + 1, r->set.n, r->set.effective, r->set.acceptance, *change));
+    KR_TRY(kr_run_line(ctx, r->run, "round %d: %ld points, %.0f effective, acceptance %.2f, rms change of q %.4f",
+                       r->round + 1, r->set.n, r->set.effective, r->set.acceptance, *change));
 done:
     kr_free(q);
     kr_free(old);
@@ -139,18 +139,16 @@ static kr_status run_rounds(kr_context *ctx, network_run *r) {
         if (!r->resume) memcpy(r->started, r->q.theta[0], r->q.net->nparams * sizeof(double));
         kr_committor_set_free(&r->set);
         memcpy(r->q.net->theta, r->started, r->q.net->nparams * sizeof(double));
-        KR_STEP(kr_committor_draw(ctx, r->run, r->round ? r->q.net : NULL, r->s->sample.count, KR_COMMITTOR_DATA,
-                                  r->round, &r->set));
-        if (status != KR_OK) goto done;
+        KR_TRY(kr_committor_draw(ctx, r->run, r->round ? r->q.net : NULL, r->s->sample.count, KR_COMMITTOR_DATA,
+                                 r->round, &r->set));
         if (r->set.outside < 10) KR_FAIL(ctx, KR_ERR_NUMERIC, "%ld points outside of A and B", r->set.outside);
         if (!r->round && !r->resume) kr_committor_net_standardize(r->q.net, r->set.outside, r->set.x);
         for (; r->member < r->q.members; r->member++) {
-            KR_STEP(train_member(ctx, r));
-            if (status != KR_OK) goto done;
+            KR_TRY(train_member(ctx, r));
         }
-        KR_STEP(report_change(ctx, r, &change));
+        KR_TRY(report_change(ctx, r, &change));
     }
-    if (r->s->sample.rounds > 1) KR_STEP(kr_run_set_real(ctx, r->run->results, "last_change", change));
+    if (r->s->sample.rounds > 1) KR_TRY(kr_run_set_real(ctx, r->run->results, "last_change", change));
 done:
     return status;
 }
@@ -163,7 +161,7 @@ static kr_status functional(kr_context *ctx, const network_run *r, int one, cons
     *nu = 0;
     KR_NEW(ctx, q, (size_t)test->outside);
     KR_NEW(ctx, grad, (size_t)(test->outside * p->dim));
-    KR_STEP(kr_committor_model_evaluate(ctx, &r->q, one, test->outside, test->x, q, grad));
+    KR_TRY(kr_committor_model_evaluate(ctx, &r->q, one, test->outside, test->x, q, grad));
     for (long i = 0; i < test->outside; i++)
         for (int k = 0; k < p->dim; k++)
             *nu += p->epsilon * (p->mobility ? p->mobility[k] : 1) * test->w[i] / (double)test->n *
@@ -180,14 +178,14 @@ static kr_status cross_estimate(kr_context *ctx, network_run *r, const kr_commit
     int members = r->q.members;
     if (members < 2) return KR_OK;
     for (int m = 0; m < members; m++) {
-        KR_STEP(functional(ctx, r, m, test, &one));
+        KR_TRY(functional(ctx, r, m, test, &one));
         sum += one;
     }
-    KR_STEP(functional(ctx, r, -1, test, &mean));
+    KR_TRY(functional(ctx, r, -1, test, &mean));
     double cross = (members * members * mean - sum) / (members * (members - 1.0));
-    KR_STEP(kr_run_line(ctx, r->run, "nu of single networks %.6g, of their mean %.6g, between different ones %.6g",
-                        sum / members, mean, cross));
-    KR_STEP(kr_run_set_real(ctx, r->run->results, "nu_cross", cross));
+    KR_TRY(kr_run_line(ctx, r->run, "nu of single networks %.6g, of their mean %.6g, between different ones %.6g",
+                       sum / members, mean, cross));
+    KR_TRY(kr_run_set_real(ctx, r->run->results, "nu_cross", cross));
 done:
     return status;
 }
@@ -204,11 +202,11 @@ static kr_status write_network(kr_context *ctx, network_run *r) {
 static kr_status begin(kr_context *ctx, network_run *r) {
     kr_status status = KR_OK;
     if (r->s->load) return kr_committor_model_load(ctx, r->run->problem, r->s->load, &r->q);
-    KR_STEP(kr_committor_model_create(ctx, r->run->problem, r->s->owned[1], r->s->train.members, r->run->seed, &r->q));
+    KR_TRY(kr_committor_model_create(ctx, r->run->problem, r->s->owned[1], r->s->train.members, r->run->seed, &r->q));
     KR_NEW(ctx, r->started, r->q.net->nparams);
     memcpy(r->started, r->q.theta[0], r->q.net->nparams * sizeof(double));
-    KR_STEP(kr_run_checkpoint_read(ctx, r->run, &r->resume));
-    if (r->resume) KR_STEP(load(ctx, r));
+    KR_TRY(kr_run_checkpoint_read(ctx, r->run, &r->resume));
+    if (r->resume) KR_TRY(load(ctx, r));
 done:
     return status;
 }
@@ -219,21 +217,18 @@ kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run) {
     kr_committor_set test = {0};
     int passed = 0;
     kr_committor_function f = {evaluate_mean, &r.q, NULL};
-    KR_STEP(begin(ctx, &r));
-    KR_STEP(kr_committor_draw_state(ctx, run, 0, r.s->sample.boundary_count, &r.xa));
-    KR_STEP(kr_committor_draw_state(ctx, run, 1, r.s->sample.boundary_count, &r.xb));
-    if (!r.s->load) KR_STEP(run_rounds(ctx, &r));
-    if (status != KR_OK) goto done;
-    if (!r.s->load) KR_STEP(write_network(ctx, &r));
+    KR_TRY(begin(ctx, &r));
+    KR_TRY(kr_committor_draw_state(ctx, run, 0, r.s->sample.boundary_count, &r.xa));
+    KR_TRY(kr_committor_draw_state(ctx, run, 1, r.s->sample.boundary_count, &r.xb));
+    if (!r.s->load) KR_TRY(run_rounds(ctx, &r));
+    if (!r.s->load) KR_TRY(write_network(ctx, &r));
     memcpy(r.q.net->theta, r.q.theta[0], r.q.net->nparams * sizeof(double));
-    KR_STEP(kr_committor_draw(ctx, run, r.q.net, r.s->sample.test_count, KR_COMMITTOR_TEST, r.round, &test));
-    if (status != KR_OK) goto done;
+    KR_TRY(kr_committor_draw(ctx, run, r.q.net, r.s->sample.test_count, KR_COMMITTOR_TEST, r.round, &test));
     f.net = r.q.net;
-    KR_STEP(kr_committor_validate(ctx, run, &f, &test, r.xa, r.xb, r.s->sample.boundary_count, &passed));
-    if (status != KR_OK) goto done;
-    KR_STEP(cross_estimate(ctx, &r, &test));
-    KR_STEP(kr_committor_print_points(ctx, run, &f));
-    KR_STEP(kr_committor_write_map(ctx, run, &f));
+    KR_TRY(kr_committor_validate(ctx, run, &f, &test, r.xa, r.xb, r.s->sample.boundary_count, &passed));
+    KR_TRY(cross_estimate(ctx, &r, &test));
+    KR_TRY(kr_committor_print_points(ctx, run, &f));
+    KR_TRY(kr_committor_write_map(ctx, run, &f));
     if (!passed) status = KR_NOT_CONVERGED;
 done:
     kr_free(r.started);

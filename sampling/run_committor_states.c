@@ -92,11 +92,11 @@ kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, 
     *x = NULL;
     KR_NEW(ctx, *x, (size_t)n * dim);
     if (p->nsamples) {
-        KR_STEP(take(ctx, run, state, n, *x));
+        KR_TRY(take(ctx, run, state, n, *x));
         goto done;
     }
-    KR_STEP(kr_committor_starts(ctx, run, &start));
-    KR_STEP(kr_committor_sample_options(ctx, run, &coordinates, &o));
+    KR_TRY(kr_committor_starts(ctx, run, &start));
+    KR_TRY(kr_committor_sample_options(ctx, run, &coordinates, &o));
     o.inside = state == 0 ? p->a : p->b;
     o.start = start + (size_t)state * dim;
     o.nstart = 1;
@@ -108,9 +108,9 @@ kr_status kr_committor_draw_state(kr_context *ctx, kr_sampling *run, int state, 
         o.stream = (kr_stream){run->seed, 0xc011 + (uint64_t)(state + 2 * third)};
         if (third == 2 && o.heating.epsilon > 0) o.heating.epsilon *= 5;
         kr_samples_free(&samples);
-        KR_STEP(kr_samples_draw(ctx, p, &o, &samples));
+        KR_TRY(kr_samples_draw(ctx, p, &o, &samples));
         if (third == KR_COMMITTOR_EDGE)
-            KR_STEP(shallow(ctx, p, o.inside, &samples, count, to));
+            KR_TRY(shallow(ctx, p, o.inside, &samples, count, to));
         else
             memcpy(to, samples.x, (size_t)count * dim * sizeof *to);
     }

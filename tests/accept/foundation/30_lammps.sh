@@ -29,6 +29,8 @@ for system in water copper; do
     for precision in double mixed; do
         out=$KRAMERS_WORK/drift_${system}_$precision.txt
         python3 $measure drift $system $precision $steps >"$out" || exit 1
-        at_most "NVE drift, $system, $precision, $(value "$out" picoseconds) ps" "$(value "$out" drift)" 1 meV/atom/ns
+        note=
+        [ "$(value "$out" fell)" = 0 ] || note=" to a hole of the model"
+        at_most "NVE drift, $system, $precision, $(value "$out" picoseconds) ps$note" "$(value "$out" drift)" 1 meV/atom/ns
     done
 done

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_ROOM = 1024, HINT_ROOM = 512, WHERE_ROOM = 128, LINE_ROOM = 1024 };
+enum { MESSAGE_ROOM = 1024, HINT_ROOM = 2048, WHERE_ROOM = 128, LINE_ROOM = 1024 };
 
 struct kr_context {
     kr_status status;

@@ -80,11 +80,10 @@ static kr_status unknown_key(kr_context *ctx, const kr_parameter *table, const k
     const char *names[MOST_KEYS];
     char place[48];
     int n = 0;
-    for (const kr_parameter *p = table; p->name && n < MOST_KEYS; p++) names[n++] = p->name;
+    for (const kr_parameter *p = table; p->name && n < MOST_KEYS; p++) names[n++] = p->refusal ? NULL : p->name;
     KR_ERROR(ctx, KR_ERR_FORMAT, "%s: unknown key \"%s\"%s", where, map->key[child],
              kr_tree_place(map->child[child], place));
-    const char *near = kr_suggest(map->key[child], n, names);
-    if (near) kr_error_hint(ctx, "did you mean \"%s\"? Keys that begin with _ are comments", near);
+    kr_suggest_hint(ctx, map->key[child], n, names, '"');
     return KR_ERR_FORMAT;
 }
 
@@ -172,8 +171,7 @@ static kr_status mismatch(kr_context *ctx, const kr_parameter *p, const kr_tree 
         int n = 0;
         snprintf(copy, sizeof copy, "%s", p->allowed);
         for (char *rest = copy, *word; n < 32 && (word = strtok_r(rest, "|=", &rest));) words[n++] = word;
-        const char *near = kr_suggest(value->string, n, words);
-        if (near) kr_error_hint(ctx, "did you mean \"%s\"?", near);
+        if (kr_suggest(value->string, n, words)) kr_suggest_hint(ctx, value->string, n, words, '"');
     }
     return KR_ERR_FORMAT;
 }

@@ -1,7 +1,9 @@
 /* Edit distance with swaps (optimal string alignment) on three rows of the dynamic-programming table.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/suggest.h"
+#include "core/error.h"
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { LONGEST = 63 };
@@ -49,4 +51,23 @@ const char *kr_suggest(const char *word, int n, const char *const *candidates) {
         }
     }
     return nearest;
+}
+
+void kr_suggest_hint(kr_context *ctx, const char *word, int n, const char *const *candidates, char quote) {
+    const char *near = kr_suggest(word, n, candidates);
+    char list[1900] = ""; /* less than the room of a hint; what does not fit is told by "..." */
+    size_t used = 0;
+    if (near) {
+        kr_error_hint(ctx, "did you mean %c%s%c?", quote, near, quote);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        if (!candidates[i]) continue;
+        if (used + strlen(candidates[i]) + 8 > sizeof list) {
+            snprintf(list + used, sizeof list - used, ", ...");
+            break;
+        }
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", candidates[i]);
+    }
+    if (used) kr_error_hint(ctx, "there are %s", list);
 }

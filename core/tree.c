@@ -373,8 +373,7 @@ kr_status kr_tree_check_keys(kr_context *ctx, const kr_tree *map, int n, const c
         for (int j = 0; j < n && !found; j++) found = known[j] && strcmp(map->key[i], known[j]) == 0;
         if (found) continue;
         KR_ERROR(ctx, KR_ERR_FORMAT, "unknown key '%s'%s", map->key[i], kr_tree_place(map->child[i], place));
-        const char *near = kr_suggest(map->key[i], n, known);
-        if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
+        kr_suggest_hint(ctx, map->key[i], n, known, '\'');
         return KR_ERR_FORMAT;
     }
     return KR_OK;

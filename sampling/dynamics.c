@@ -38,9 +38,8 @@ static kr_status choose(kr_context *ctx, const kr_problem *p, const char *name, 
     if (!*integrator) {
         const char *names[NKINDS];
         for (int k = 0; k < NKINDS; k++) names[k] = kinds[k]->name;
-        const char *near = kr_suggest(name, NKINDS, names);
         KR_ERROR(ctx, KR_ERR_ARGUMENT, "there is no integrator '%.60s'", name);
-        if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
+        kr_suggest_hint(ctx, name, NKINDS, names, '\'');
         return KR_ERR_ARGUMENT;
     }
     if ((*integrator)->underdamped == under) return KR_OK;

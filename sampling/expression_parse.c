@@ -151,9 +151,8 @@ static kr_status parse_call(parser *p, const char *name, const char *word, int *
     }
     if (which < 0) {
         names[NFUNCTIONS] = "sum";
-        const char *near = kr_suggest(word, NFUNCTIONS + 1, names);
         fail(p, name, "unknown function '%s'", word);
-        if (near) kr_error_hint(p->ctx, "did you mean '%s'?", near);
+        kr_suggest_hint(p->ctx, word, NFUNCTIONS + 1, names, '\'');
         return KR_ERR_FORMAT;
     }
     if (!take(p, ')')) {

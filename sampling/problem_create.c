@@ -226,13 +226,9 @@ static kr_status find_kind(kr_context *ctx, const kr_tree *object, const kr_prob
     if (*kind) return KR_OK;
     int n = kr_problem_count();
     for (int k = 0; k < n && k < 128; k++) names[k] = kr_problem_at(k)->name;
-    const char *near = kr_suggest(name, n, names);
     KR_ERROR(ctx, KR_ERR_FORMAT, "problem.kind: there is no problem '%.60s'%s", name,
              kr_tree_place(kr_tree_get(object, "kind"), place));
-    if (near)
-        kr_error_hint(ctx, "did you mean '%s'?", near);
-    else
-        kr_error_hint(ctx, "--keys problem lists what there is");
+    kr_suggest_hint(ctx, name, n < 128 ? n : 128, names, '\'');
     return KR_ERR_FORMAT;
 }
 

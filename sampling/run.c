@@ -59,8 +59,7 @@ static kr_status find_kind(kr_context *ctx, const char *command, const kr_run_ki
     }
     if (*kind) return KR_OK;
     KR_ERROR(ctx, KR_ERR_ARGUMENT, "there is no rare-event command '%.60s'", command);
-    const char *near = kr_suggest(command, NKINDS, names);
-    if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
+    kr_suggest_hint(ctx, command, NKINDS, names, '\'');
     return KR_ERR_ARGUMENT;
 }
 

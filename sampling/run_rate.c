@@ -99,10 +99,9 @@ static kr_status find_kind(kr_context *ctx, const kr_tree *object, const kr_rate
         names[k] = (*kind = kr_rate_at(k))->name;
         if (!strcmp(names[k], name)) return KR_OK;
     }
-    const char *near = kr_suggest(name, n, names);
     KR_ERROR(ctx, KR_ERR_FORMAT, "methods: there is no method '%.60s'%s", name,
              kr_tree_place(kr_tree_get(object, "kind"), place));
-    if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
+    kr_suggest_hint(ctx, name, n, names, '\'');
     return KR_ERR_FORMAT;
 }
 

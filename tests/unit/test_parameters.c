@@ -127,6 +127,8 @@ static void test_refusals(void **state) {
     } bad[] = {
         {"{\"steps\": 1,\n \"flga\": true}", "part: unknown key \"flga\" (line 2, column 10)", "\"flag\"",
          KR_ERR_FORMAT},
+        {"{\"steps\": 1,\n \"temperature\": 1}", "part: unknown key \"temperature\" (line 2",
+         "there are flag, count, seed, ", KR_ERR_FORMAT},
         {"{}", "part: key \"steps\" is missing (line 1, column 1)", "", KR_ERR_FORMAT},
         {"{\"steps\": 0}", "part.steps: found 0, expected an integer >= 1 (line 1, column 11)", "", KR_ERR_FORMAT},
         {"{\"steps\": 1.5}", "part.steps: found 1.5, expected an integer", "", KR_ERR_FORMAT},

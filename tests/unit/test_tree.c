@@ -90,6 +90,8 @@ static void test_access(void **state) {
           "key 'x' is wanted of a list of 2, expected a map (line 2, column 9)", "");
     const char *known[] = {"rcut", "name", "sell", "none", "flag", "big", "half"};
     fails(ctx, kr_tree_check_keys(ctx, map, 7, known), "unknown key 'sel' (line 2, column 9)", "did you mean 'sell'?");
+    fails(ctx, kr_tree_check_keys(ctx, map, 2, (const char *const[]){"alpha", "beta_gamma"}),
+          "unknown key 'rcut' (line 1, column 10)", "there are alpha, beta_gamma");
     known[2] = "sel";
     kr_assert_ok(ctx, kr_tree_check_keys(ctx, map, 7, known));
     kr_tree_destroy(&map);

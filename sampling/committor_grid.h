@@ -56,6 +56,10 @@ void kr_grid_committor_free(kr_grid_committor *result);
 double kr_grid_interpolate(const kr_grid *grid, const double *field, const double *x);
 /* Coordinates [dim] of a node. */
 void kr_grid_node(const kr_grid *grid, long index, double *x);
+/* ln of the stationary density (new array [count], 0 at its top) of any drift between walls that reflect, in one or two
+ * dimensions: there it has full relative accuracy, however small it is. */
+kr_status kr_grid_density(kr_context *ctx, const kr_problem *problem, const kr_grid_options *options, kr_grid *grid,
+                          double **log_density);
 kr_status kr_grid_create(kr_context *ctx, const kr_problem *problem, const kr_grid_options *options, kr_grid *grid);
 
 /* ---- inside of the solver ---- */
@@ -72,6 +76,7 @@ typedef struct kr_grid_fields {
     double *to_a, *to_b; /* [count] couplings of free nodes to A and B */
     kr_face_rule face;
     int reversible;
+    int density; /* 1: the stationary density alone is wanted, states are not needed */
     int fixed_a; /* 1: A is a boundary; 0: ordinary points (MFPT) */
     int fixed_b;
 } kr_grid_fields;

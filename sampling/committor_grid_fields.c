@@ -168,7 +168,7 @@ kr_status kr_grid_fields_begin(kr_context *ctx, kr_grid_fields *fields) {
     kr_status status = KR_OK;
     const kr_problem *problem = fields->problem;
     size_t count;
-    if (!problem->a || !problem->b)
+    if (!fields->density && (!problem->a || !problem->b))
         return KR_ERROR(ctx, KR_ERR_ARGUMENT, "the problem has no state %c", problem->a ? 'B' : 'A');
     KR_TRY(kr_grid_create(ctx, problem, fields->options, &fields->grid));
     count = (size_t)fields->grid.count;
@@ -181,7 +181,7 @@ kr_status kr_grid_fields_begin(kr_context *ctx, kr_grid_fields *fields) {
     for (int k = 0; k < fields->grid.dim; k++) KR_NEW(ctx, fields->edge[k], count);
     for (int k = 0; k < fields->grid.dim; k++)
         fields->noise[k] = problem->epsilon * (problem->mobility ? problem->mobility[k] : 1);
-    KR_TRY(label_states(ctx, fields));
+    if (!fields->density) KR_TRY(label_states(ctx, fields));
     if (fields->reversible) {
         KR_TRY(reversible_weights(ctx, fields));
     } else {

@@ -17,6 +17,7 @@ typedef struct job {
     const double *theta;
     long nbatch, nboundary;
     const long *batch, *a, *b;
+    const double *factor;
     long inner; /* blocks of the variational term; then those of A, then of B */
     long edge;
     double *slot; /* [threads][nparams + 3] gradient and terms of a block */
@@ -41,7 +42,7 @@ static kr_status inner_block(const job *j, kr_context *ctx, long first, int n, i
     double factor = j->data->share / ((double)j->nbatch * j->loss->scale);
     for (int i = 0; i < n; i++) {
         double c0, c1, slope, s = kr_committor_sigmoid(z[i], &slope), second = slope * (1 - 2 * s);
-        double w = j->data->w[j->batch[first + i]], value = 0, bar = 0;
+        double w = j->data->w[j->batch[first + i]] * (j->factor ? j->factor[first + i] : 1), value = 0, bar = 0;
         kr_committor_ansatz(m, x + (size_t)i * dim, &c0, &c1, c, c + dim);
         for (size_t k = 0; k < dim; k++) {
             double a = m->problem->mobility ? m->problem->mobility[k] : 1, g = gx[(size_t)i * dim + k];
@@ -109,9 +110,9 @@ static void add_block(void *payload, long block, int thread) {
 
 kr_status kr_committor_net_loss(kr_context *ctx, const kr_committor_net *m, const kr_committor_data *data,
                                 const kr_committor_loss *loss, const double *theta, long nbatch, const long *batch,
-                                long nboundary, const long *a, const long *b, double *gradient,
+                                const double *factor, long nboundary, const long *a, const long *b, double *gradient,
                                 kr_committor_terms *terms) {
-    job j = {m, data, loss, theta, nbatch, nboundary, batch, a, b, 0, 0, m->slots, NULL};
+    job j = {m, data, loss, theta, nbatch, nboundary, batch, a, b, factor, 0, 0, m->slots, NULL};
     size_t size = m->nparams + 3;
     j.total = m->slots + (size_t)m->threads * size;
     long rows = KR_COMMITTOR_ROWS;

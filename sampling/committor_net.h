@@ -67,18 +67,22 @@ typedef struct kr_committor_terms {
 
 enum { KR_COMMITTOR_ROWS = 128 }; /* of a block of the loss */
 
-/* One batch: rows [nbatch] of data, then rows of A and of B [nboundary each]; gradient [nparams] overwritten. */
+/* One batch: rows [nbatch] of data, then rows of A and of B [nboundary each]; gradient [nparams] overwritten. factor
+ * [nbatch]: 1/(n p) of rows that were drawn with probability p; NULL: all alike. */
 kr_status kr_committor_net_loss(kr_context *ctx, const kr_committor_net *model, const kr_committor_data *data,
                                 const kr_committor_loss *loss, const double *theta, long nbatch, const long *batch,
-                                long nboundary, const long *a, const long *b, double *gradient,
+                                const double *factor, long nboundary, const long *a, const long *b, double *gradient,
                                 kr_committor_terms *terms);
 
 typedef struct kr_committor_training {
     int steps, boundary_steps; /* the latter first, on boundary terms alone */
     int batch, boundary_batch;
+    const char *optimizer;                   /* "soap" or "adam"; NULL: soap */
     double lr_start, lr_stop, clip, average; /* average: share of the last steps whose θ are averaged */
     kr_committor_loss loss;
     double fade; /* share of the steps over which the hinge fades to nothing; 0: it stays */
+    double
+        focus; /* share of the rows of a batch that are drawn with their part of the functional (committor_focus.c) */
     kr_stream stream;
     uint64_t round;
 } kr_committor_training;
@@ -94,6 +98,9 @@ typedef struct kr_committor_trainer {
     double scale;
     kr_committor_terms terms; /* running means */
     long *index;
+    double *factor;   /* [batch] */
+    double *focus;    /* [data n] Σ of the points' parts of the functional up to each; NULL: none yet */
+    double *focus_at; /* [nparams] θ that they are of */
 } kr_committor_trainer;
 kr_status kr_committor_trainer_create(kr_context *ctx, kr_committor_net *model, const kr_committor_training *how,
                                       const kr_committor_data *data, kr_committor_trainer **trainer);
@@ -101,6 +108,10 @@ void kr_committor_trainer_destroy(kr_committor_trainer **trainer);
 long kr_committor_trainer_total(const kr_committor_training *how);
 /* One step; after the last one θ is the average. */
 kr_status kr_committor_trainer_step(kr_context *ctx, kr_committor_trainer *trainer);
+/* Part of every point of the data in the functional of θ: focus and focus_at of the trainer. */
+kr_status kr_committor_focus_set(kr_context *ctx, kr_committor_trainer *trainer, const double *theta);
+/* Rows of a batch, and 1/(n p) of each in factor. */
+void kr_committor_focus_draw(kr_committor_trainer *trainer, uint64_t step, long n, long *index, double *factor);
 kr_status kr_committor_trainer_save(kr_context *ctx, const kr_committor_trainer *trainer, kr_tree *map);
 kr_status kr_committor_trainer_load(kr_context *ctx, kr_committor_trainer *trainer, const kr_tree *map);
 

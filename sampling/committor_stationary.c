@@ -119,3 +119,22 @@ done:
     kr_free(mass);
     return status;
 }
+
+kr_status kr_grid_density(kr_context *ctx, const kr_problem *problem, const kr_grid_options *options, kr_grid *grid,
+                          double **log_density) {
+    kr_status status = KR_OK;
+    kr_grid_fields f = {.problem = problem, .options = options, .density = 1};
+    double top = -INFINITY;
+    *log_density = NULL;
+    if (problem->dim > 2)
+        return KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "the density of a grid of %d dimensions, at most 2", problem->dim);
+    KR_TRY(kr_grid_fields_begin(ctx, &f));
+    for (long i = 0; i < f.grid.count; i++) top = fmax(top, f.log_mass[i]);
+    for (long i = 0; i < f.grid.count; i++) f.log_mass[i] -= top;
+    *grid = f.grid;
+    *log_density = f.log_mass;
+    f.log_mass = NULL;
+done:
+    kr_grid_fields_free(&f);
+    return status;
+}

@@ -1,4 +1,4 @@
-/* Neural committor: training by Adam, with boundary pre-training, schedule, clipping and averaged weights.
+/* Neural committor: training by SOAP or Adam, with boundary pre-training, schedule, clipping and averaged weights.
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * Step s draws its rows from (stream, round, s) alone; so a training that is saved and loaded goes on with the same
@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const double MEMORY = 0.98; /* of running means */
+enum { REFRESH = 500 };            /* steps between new probabilities of rows */
 
 long kr_committor_trainer_total(const kr_committor_training *how) { return (long)how->boundary_steps + how->steps; }
 
@@ -29,7 +30,10 @@ kr_status kr_committor_trainer_create(kr_context *ctx, kr_committor_net *model, 
     t->scale = 0;
     KR_NEW(ctx, t->sum, model->nparams);
     KR_NEW(ctx, t->index, (size_t)how->batch + 2 * (size_t)how->boundary_batch);
-    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, model->nparams, 0, NULL, NULL, &t->optimizer));
+    KR_NEW(ctx, t->factor, (size_t)how->batch);
+    KR_NEW(ctx, t->focus_at, model->nparams);
+    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find(how->optimizer ? how->optimizer : "soap"), NULL, model->nparams,
+                               0, NULL, NULL, &t->optimizer));
     *trainer = t;
     t = NULL;
 done:
@@ -42,14 +46,18 @@ void kr_committor_trainer_destroy(kr_committor_trainer **trainer) {
     kr_optimizer_destroy(&(*trainer)->optimizer);
     kr_free((*trainer)->sum);
     kr_free((*trainer)->index);
+    kr_free((*trainer)->factor);
+    kr_free((*trainer)->focus);
+    kr_free((*trainer)->focus_at);
     kr_free(*trainer);
     *trainer = NULL;
 }
 
+static uint64_t number(const kr_committor_trainer *t) { return t->how->round * 1000000007u + (uint64_t)t->step; }
+
 static void draw(kr_committor_trainer *t, long n, long from, uint64_t draw_number, long *index) {
-    uint64_t step = t->how->round * 1000000007u + (uint64_t)t->step;
     for (long i = 0; i < n; i++)
-        index[i] = (long)kr_random_below(t->how->stream, step, (uint64_t)i, draw_number, (uint64_t)from);
+        index[i] = (long)kr_random_below(t->how->stream, number(t), (uint64_t)i, draw_number, (uint64_t)from);
 }
 
 static kr_status objective(kr_context *ctx, void *payload, const double *theta, double *loss, double *gradient) {
@@ -63,7 +71,7 @@ static kr_status objective(kr_context *ctx, void *payload, const double *theta, 
     /* The first batch sets the scale, later ones follow it: the mean must not depend on this batch. */
     now.scale = t->scale > 0 ? t->scale : 1;
     long *batch = t->index, *a = batch + how->batch, *b = a + how->boundary_batch;
-    kr_status status = kr_committor_net_loss(ctx, t->model, t->data, &now, theta, how->batch, batch,
+    kr_status status = kr_committor_net_loss(ctx, t->model, t->data, &now, theta, how->batch, batch, t->factor,
                                              how->boundary_batch, a, b, gradient, &terms);
     if (status != KR_OK) return status;
     *loss = terms.functional / now.scale + now.penalty * terms.boundary + now.hinge * terms.hinge;
@@ -89,7 +97,8 @@ kr_status kr_committor_trainer_step(kr_context *ctx, kr_committor_trainer *t) {
     double loss, lr = how->lr_start;
     long total = kr_committor_trainer_total(how), inner = t->step - how->boundary_steps;
     size_t n = t->model->nparams;
-    draw(t, how->batch, t->data->n, 0, t->index);
+    if (how->focus > 0 && inner > 0 && inner % REFRESH == 0) KR_TRY(kr_committor_focus_set(ctx, t, t->model->theta));
+    kr_committor_focus_draw(t, number(t), how->batch, t->index, t->factor);
     draw(t, how->boundary_batch, t->data->na, 1, t->index + how->batch);
     draw(t, how->boundary_batch, t->data->nb, 2, t->index + how->batch + how->boundary_batch);
     if (inner > 0) lr *= pow(how->lr_stop / how->lr_start, (double)inner / how->steps);
@@ -116,6 +125,7 @@ kr_status kr_committor_trainer_save(kr_context *ctx, const kr_committor_trainer 
     KR_TRY(kr_run_set_int(ctx, map, "averaged", t->averaged));
     KR_TRY(kr_run_set_reals(ctx, map, "theta", n, t->model->theta));
     KR_TRY(kr_run_set_reals(ctx, map, "sum", n, t->sum));
+    KR_TRY(kr_run_set_reals(ctx, map, "focus", t->focus ? n : 0, t->focus_at));
     KR_TRY(kr_run_set_reals(ctx, map, "means", 4,
                             (double[]){t->scale, t->terms.functional, t->terms.boundary, t->terms.hinge}));
     KR_TRY(kr_optimizer_save(ctx, t->optimizer, &optimizer));
@@ -136,6 +146,11 @@ kr_status kr_committor_trainer_load(kr_context *ctx, kr_committor_trainer *t, co
     KR_TRY(kr_tree_get_int(ctx, map, "averaged", 0, INT32_MAX, &averaged));
     KR_TRY(kr_run_get_reals(ctx, map, "theta", n, t->model->theta));
     KR_TRY(kr_run_get_reals(ctx, map, "sum", n, t->sum));
+    const kr_tree *focus = kr_tree_get(map, "focus");
+    if (focus && focus->count) {
+        KR_TRY(kr_run_get_reals(ctx, map, "focus", n, t->focus_at));
+        KR_TRY(kr_committor_focus_set(ctx, t, t->focus_at));
+    }
     KR_TRY(kr_run_get_reals(ctx, map, "means", 4, means));
     KR_TRY(kr_tree_need(ctx, map, "optimizer", &saved));
     KR_TRY(kr_run_lists_to_arrays(ctx, saved, &optimizer));

@@ -137,4 +137,15 @@ kr_status kr_olim_solve(kr_context *ctx, const kr_problem *problem, const double
 double kr_olim_value(const kr_olim *result, const double *x);
 void kr_olim_free(kr_olim *result);
 
+/* V [n] up to a constant at x [n][dim]. */
+typedef kr_status (*kr_quasi_function)(kr_context *ctx, const void *payload, long n, const double *x, double *v);
+/* Finite noise, one or two dimensions: relative rms difference of V and of −ε ln of the density of a grid whose box is
+ * larger by `enlarge`, over its cells where the latter is at most `most`. */
+kr_status kr_quasi_compare_cells(kr_context *ctx, const kr_problem *problem, double enlarge, double most,
+                                 kr_quasi_function f, const void *payload, double *error);
+
+/* Finite noise, three dimensions: the same against a histogram of walks of that many steps; cells [1]: how many. */
+kr_status kr_quasi_compare_walks(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
+                                 kr_quasi_function f, const void *payload, double *error, long *cells);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define KR_RUN_KIND(name) extern const kr_run_kind kr_run_##name;
 #include "sampling/run_kinds.def"
@@ -191,7 +192,10 @@ kr_status kr_sampling_run(kr_context *ctx, kr_sampling *run) {
     KR_TRY(make_folders(ctx, run->output));
     results = kr_run_file(ctx, run, "results.json");
     if (!results) return KR_ERR_MEMORY;
-    if (!run->resume) KR_TRY(kr_file_target(ctx, results, run->overwrite));
+    if (!run->resume) {
+        KR_TRY(kr_file_target(ctx, results, run->overwrite));
+        unlink(results); /* of an earlier run: they are not those of this one, should it fail */
+    }
     kr_run_checkpoint_due(run);
     outcome = run->kind->execute(ctx, run);
     KR_TRY(outcome);

@@ -33,8 +33,8 @@ typedef struct kr_committor_settings {
         const kr_tree *coordinates;
     } sample;
     struct {
-        int steps, boundary_steps, batch, boundary_batch, members;
-        double lr_start, lr_stop, clip, average, penalty, hinge, margin, fade;
+        int steps, boundary_steps, batch, boundary_batch, members, optimizer;
+        double lr_start, lr_stop, clip, average, penalty, hinge, margin, fade, focus;
     } train;
     struct {
         int points, shots, direct, flux;

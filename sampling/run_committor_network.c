@@ -80,6 +80,7 @@ static kr_status train_member(kr_context *ctx, network_run *r) {
                                  .boundary_steps = r->round == 0 ? s->train.boundary_steps : 0,
                                  .batch = s->train.batch,
                                  .boundary_batch = s->train.boundary_batch,
+                                 .optimizer = s->train.optimizer ? "adam" : "soap",
                                  .lr_start = s->train.lr_start,
                                  .lr_stop = s->train.lr_stop,
                                  .clip = s->train.clip,
@@ -87,6 +88,7 @@ static kr_status train_member(kr_context *ctx, network_run *r) {
                                  .loss = {s->net.boundary ? 0 : s->train.penalty,
                                           r->round && s->train.fade > 0 ? 0 : s->train.hinge, s->train.margin, 0, 0},
                                  .fade = s->train.fade,
+                                 .focus = s->train.focus,
                                  .stream = {r->run->seed, 0xc002 + (uint64_t)r->member * 0x10000},
                                  .round = (uint64_t)r->round};
     kr_committor_trainer *trainer = NULL;

@@ -78,6 +78,9 @@ static const kr_parameter training_table[] = {
     INT("points", train.points, "50", "[1, 100000]", "kept of each"),
     REAL("spread", train.spread, "0.05", ">= 0", "noise added to them, in units of the sides of the box (the tube)"),
     REAL("gradient", train.gradient, "0.1", "> 0", "allowed relative error of grad V along other characteristics"),
+    REAL("cells", train.cells, "0.03", "> 0",
+         "epr: allowed relative error of V on the cells of a grid (one and two dimensions) or of walks (three)"),
+    INT("walks", train.walks, "20000000", "[100000, 2000000000]", "epr, three dimensions: steps of the walks"),
     REAL("hessian", train.hessian, "0.1", "> 0", "allowed relative error of the Hessian at attractors"),
     {0}};
 
@@ -114,6 +117,7 @@ static kr_status prepare(kr_context *ctx, kr_sampling *run) {
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "underdamped dynamics have V = H: the energy over the minimum");
     if (s->method == KR_QUASI_OLIM && (run->problem->dim < 2 || run->problem->dim > 3))
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "olim works in 2 and 3 dimensions, the problem has %d", run->problem->dim);
+    if (s->method == KR_QUASI_OLIM) KR_TRY(kr_quasi_check_olim(ctx, run));
     for (int k = 0; run->problem->mobility && s->method != KR_QUASI_LYAPUNOV && k < run->problem->dim; k++)
         if (!(run->problem->mobility[k] > 0)) {
             KR_ERROR(ctx, KR_ERR_UNSUPPORTED,
@@ -134,6 +138,11 @@ static int help(const char *word, void (*line)(const char *text, void *payload),
 }
 
 /* ---- reports ---- */
+
+/* At the noise of the problem: needs no attractors. */
+static int at_noise(const kr_quasi_settings *s) {
+    return s->method == KR_QUASI_NETWORK && s->train.loss == KR_QUASI_EPR;
+}
 
 static kr_status report_points(kr_context *ctx, kr_sampling *run, kr_quasi_function f, const void *payload,
                                double zero) {
@@ -237,8 +246,7 @@ kr_status kr_quasi_report(kr_context *ctx, kr_sampling *run, kr_quasi_function f
     const kr_problem *p = run->problem;
     const kr_quasi_settings *s = run->state;
     /* At finite noise a density of e^-20 is as good as none. */
-    int finite = s->method == KR_QUASI_NETWORK && s->train.loss == KR_QUASI_EPR;
-    double zero, *box = NULL, most = finite ? 20 * p->epsilon : 1e300;
+    double zero, *box = NULL, most = at_noise(s) ? 20 * p->epsilon : 1e300;
     KR_TRY(f(ctx, payload, 1, from, &zero));
     KR_TRY(report_points(ctx, run, f, payload, zero));
     KR_TRY(write_map(ctx, run, f, payload, zero, from));
@@ -265,7 +273,9 @@ static kr_status report_attractors(kr_context *ctx, kr_sampling *run, const kr_a
         KR_ERROR(ctx, KR_ERR_NUMERIC,
                  "%s: no stable fixed point in the box; a quasipotential is found from points, not from limit cycles",
                  run->problem->where);
-        kr_error_hint(ctx, "\"low\" and \"high\" of the problem are the box: one that holds a stable fixed point");
+        kr_error_hint(
+            ctx, "\"low\" and \"high\" of the problem are the box; at the noise of the problem, \"loss\": \"epr\", "
+                 "V around a limit cycle is found, too");
         return KR_ERR_NUMERIC;
     }
     for (int a = 0; a < found->n; a++) {
@@ -283,7 +293,7 @@ done:
 
 static kr_status execute(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
-    const kr_quasi_settings *s = run->state;
+    kr_quasi_settings *s = run->state;
     kr_attractors found = {0};
     kr_drift_net *learned = NULL;
     kr_problem *original = run->problem;
@@ -292,7 +302,13 @@ static kr_status execute(kr_context *ctx, kr_sampling *run) {
         run->problem = &learned->problem; /* nothing below sees the true drift */
     }
     KR_TRY(kr_attractors_find(ctx, run->problem, s->starts, (kr_stream){run->seed, 0x9a0}, &found));
-    KR_TRY(report_attractors(ctx, run, &found));
+    if (!found.n && at_noise(s)) {
+        KR_TRY(kr_run_line(ctx, run,
+                           "no stable fixed point in the box: V is counted from its lowest value on the samples"));
+        s->train.characteristics = 0; /* they begin at fixed points */
+    } else {
+        KR_TRY(report_attractors(ctx, run, &found));
+    }
     if (s->method == KR_QUASI_OLIM) {
         KR_TRY(kr_quasi_run_olim(ctx, run, &found));
     } else if (s->method == KR_QUASI_NETWORK) {

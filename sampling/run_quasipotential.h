@@ -20,9 +20,9 @@ typedef struct kr_quasi_settings {
     } net;
     struct {
         int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics, drift_steps,
-            degree, drift_polish;
+            degree, drift_polish, walks;
         double weight, residual, drift, gradient, lr_start, lr_stop, clip, average, uniform, enlarge, spread, dt, time,
-            hessian, noise_dt;
+            hessian, cells;
     } train;
     struct {
         const kr_tree *nodes, *attractor;
@@ -34,10 +34,9 @@ static inline kr_quasi_loss kr_quasi_loss_of(const kr_quasi_settings *s) {
     return s->train.loss == KR_QUASI_LOSS_TRAJECTORIES ? KR_QUASI_COSINE : (kr_quasi_loss)s->train.loss;
 }
 
-/* V [n] up to a constant at x [n][dim]. */
-typedef kr_status (*kr_quasi_function)(kr_context *ctx, const void *payload, long n, const double *x, double *v);
-
 kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attractors *attractors);
+/* Are the keys of the section olim right? Before anything is computed. */
+kr_status kr_quasi_check_olim(kr_context *ctx, const kr_sampling *run);
 kr_status kr_quasi_run_olim(kr_context *ctx, kr_sampling *run, const kr_attractors *attractors);
 /* Learns the drift from pairs of points along trajectories. */
 kr_status kr_quasi_learn_drift(kr_context *ctx, kr_sampling *run, kr_drift_net **drift);

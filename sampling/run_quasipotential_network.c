@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* From small noise to finite noise L-BFGS goes alone: Adam's steps shook V out of the right solution at the edges of
@@ -204,6 +205,31 @@ done:
     return status;
 }
 
+/* V against the density of a grid, or of walks: false currents, which the equation does not feel. */
+static kr_status check_cells(kr_context *ctx, kr_quasi_run *r, int *passed) {
+    kr_status status = KR_OK;
+    const kr_problem *p = r->run->problem;
+    double error, enlarge = 2 * r->s->train.enlarge - 1;
+    char against[64] = "the density of a grid";
+    long cells;
+    if (p->dim > 3)
+        return kr_run_line(ctx, r->run, "currents through the edges of the box: not checked, %d dimensions", p->dim);
+    if (p->dim == 3) {
+        KR_TRY(kr_quasi_compare_walks(ctx, p, r->s->train.dt, r->s->train.walks, (kr_stream){r->run->seed, 0x9a8},
+                                      evaluate, r, &error, &cells));
+        snprintf(against, sizeof against, "walks in %ld cells", cells);
+    } else {
+        KR_TRY(kr_quasi_compare_cells(ctx, p, enlarge, 20 * p->epsilon, evaluate, r, &error));
+    }
+    int good = error <= r->s->train.cells;
+    if (!good) *passed = 0;
+    KR_TRY(kr_run_line(ctx, r->run, "V against %s: relative error %.4f  <= %g  %s", against, error, r->s->train.cells,
+                       good ? "pass" : "FAIL"));
+    KR_TRY(kr_run_set_real(ctx, r->run->results, "cells_error", error));
+done:
+    return status;
+}
+
 /* ∇V along characteristics that were not trained on, where the drift is known. Caustics fail it: there V has kinks. */
 static kr_status check_gradients(kr_context *ctx, kr_quasi_run *r, int *passed) {
     kr_status status = KR_OK;
@@ -211,7 +237,10 @@ static kr_status check_gradients(kr_context *ctx, kr_quasi_run *r, int *passed) 
     size_t d = (size_t)r->run->problem->dim;
     const double *mobility = r->run->problem->mobility;
     double *x = NULL, *f = NULL, *p = NULL, square = 0, norm = 0;
-    if (r->s->train.loss == KR_QUASI_EPR) return check_equation(ctx, r, passed); /* another ∇V at finite noise */
+    if (r->s->train.loss == KR_QUASI_EPR) { /* another ∇V at finite noise */
+        KR_TRY(check_equation(ctx, r, passed));
+        return check_cells(ctx, r, passed);
+    }
     KR_TRY(kr_quasi_make_characteristics(ctx, r, 0x9a5, POINTS, &x, &f));
     KR_NEW(ctx, p, POINTS * d);
     KR_TRY(kr_quasi_net_evaluate(ctx, r->model, r->model->theta, POINTS, x, NULL, p));
@@ -281,17 +310,36 @@ done:
     return status;
 }
 
+/* What V is counted from: the first attractor; where there is none the lowest V of the samples. */
+static kr_status origin(kr_context *ctx, kr_quasi_run *r, const double **from) {
+    kr_status status = KR_OK;
+    double *v = NULL;
+    long best = 0;
+    *from = r->attractors->x;
+    if (r->attractors->n) return KR_OK;
+    KR_NEW(ctx, v, (size_t)r->n);
+    KR_TRY(evaluate(ctx, r, r->n, r->x, v));
+    for (long i = 0; i < r->n; i++)
+        if (v[i] < v[best]) best = i;
+    *from = r->x + best * r->model->dim;
+done:
+    kr_free(v);
+    return status;
+}
+
 kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attractors *found) {
     kr_status status = KR_OK;
     const kr_quasi_settings *s = run->state;
     kr_quasi_run r = {.run = run, .s = s, .attractors = found};
+    const double *from;
     int passed = 0;
     KR_TRY(prepare(ctx, &r));
     KR_TRY(load(ctx, &r));
     KR_TRY(train(ctx, &r));
     KR_TRY(kr_run_line(ctx, run, "loss: dynamics %.3e, orthogonality %.3e", r.terms[0], r.terms[1]));
     KR_TRY(kr_run_set_reals(ctx, run->results, "loss", 2, r.terms));
-    KR_TRY(kr_quasi_report(ctx, run, evaluate, &r, found->x, 0, NULL));
+    KR_TRY(origin(ctx, &r, &from));
+    KR_TRY(kr_quasi_report(ctx, run, evaluate, &r, from, 0, NULL));
     KR_TRY(verdict(ctx, &r, found, &passed));
     if (!passed) status = KR_NOT_CONVERGED;
 done:

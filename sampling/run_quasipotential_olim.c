@@ -46,29 +46,48 @@ static void select_inside(const kr_olim *o, const kr_attractors *found, const do
         }
 }
 
+/* The keys of the section: nodes [dim] (owned) and the wished attractor [dim] (owned, or NULL). */
+static kr_status read_keys(kr_context *ctx, const kr_sampling *run, int **nodes, double **wish) {
+    kr_status status = KR_OK;
+    const kr_quasi_settings *s = run->state;
+    int n, dim = run->problem->dim;
+    KR_TRY(kr_parameter_ints(ctx, s->o.nodes, &n, nodes));
+    if (!*nodes) {
+        KR_NEW(ctx, *nodes, 3);
+        for (n = 0; n < dim; n++) (*nodes)[n] = dim == 2 ? 513 : 65;
+    }
+    if (n != dim) KR_TRY(kr_parameter_fail(ctx, "olim", "nodes", s->o.nodes, "%d numbers expected", dim));
+    KR_TRY(kr_parameter_reals(ctx, s->o.attractor, &n, wish));
+    if (*wish && n != dim)
+        KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor, "%d numbers expected", dim));
+    for (int k = 0; *wish && k < dim; k++)
+        if (!((*wish)[k] >= run->problem->low[k] && (*wish)[k] <= run->problem->high[k]))
+            KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor,
+                                     "coordinate %d, %g, is outside of the box, %g to %g", k + 1, (*wish)[k],
+                                     run->problem->low[k], run->problem->high[k]));
+done:
+    return status;
+}
+
+kr_status kr_quasi_check_olim(kr_context *ctx, const kr_sampling *run) {
+    int *nodes = NULL;
+    double *wish = NULL;
+    kr_status status = read_keys(ctx, run, &nodes, &wish);
+    kr_free(nodes);
+    kr_free(wish);
+    return status;
+}
+
 kr_status kr_quasi_run_olim(kr_context *ctx, kr_sampling *run, const kr_attractors *found) {
     kr_status status = KR_OK;
     const kr_quasi_settings *s = run->state;
     kr_olim result = {0};
-    int n, *nodes = NULL, dim = run->problem->dim;
+    int *nodes = NULL, dim = run->problem->dim;
     double *wish = NULL, *x = NULL, limit;
     char *path = NULL;
     long inside = 0;
     size_t shape[3], all = 1;
-    KR_TRY(kr_parameter_ints(ctx, s->o.nodes, &n, &nodes));
-    if (!nodes) {
-        KR_NEW(ctx, nodes, 3);
-        for (n = 0; n < dim; n++) nodes[n] = dim == 2 ? 513 : 65;
-    }
-    if (n != dim) KR_TRY(kr_parameter_fail(ctx, "olim", "nodes", s->o.nodes, "%d numbers expected", dim));
-    KR_TRY(kr_parameter_reals(ctx, s->o.attractor, &n, &wish));
-    if (wish && n != dim)
-        KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor, "%d numbers expected", dim));
-    for (int k = 0; wish && k < dim; k++)
-        if (!(wish[k] >= run->problem->low[k] && wish[k] <= run->problem->high[k]))
-            KR_TRY(kr_parameter_fail(ctx, "olim", "attractor", s->o.attractor,
-                                     "coordinate %d, %g, is outside of the box, %g to %g", k + 1, wish[k],
-                                     run->problem->low[k], run->problem->high[k]));
+    KR_TRY(read_keys(ctx, run, &nodes, &wish));
     const double *from = choose(found, wish);
     KR_TRY(kr_olim_solve(ctx, run->problem, from, nodes, s->o.radius, &result));
     for (int k = 0; k < dim; k++) all *= shape[k] = (size_t)nodes[k];

@@ -139,6 +139,14 @@ code 3 '' quasipotential long.json -o cut --resume
 cmp long/results.json cut/results.json || fail "a resumed quasipotential gives other results"
 echo '{"problem": {"kind": "cell_cycle"}}' >cycle.json
 code 1 'cycle.json: no stable fixed point.*limit cycles' quasipotential cycle.json -o cycle
+# The results of an earlier run are not those of one that fails.
+cp -r well stale
+code 1 'no stable fixed point' quasipotential cycle.json -o stale --force
+[ ! -e stale/results.json ] || fail "a run that failed left the results of an earlier one"
+echo '{"problem": {"kind": "olim", "type": "y"}, "method": "olim", "olim": {"attractor": [-1, 0]}}' >outside.json
+cp -r well stale2
+code 1 'olim.attractor: coordinate 1, -1, is outside of the box' quasipotential outside.json -o stale2 --force
+[ -e stale2/results.json ] || fail "a mistake in a file cost the results of an earlier run"
 # Learned from characteristics: a short run finds the right solution.
 echo '{"problem": {"kind": "linear", "matrix": [[-1, 1], [-1, -1]]}, "network": {"hidden": [8]}, "training": {"warm_steps": 100, "steps": 100, "polish": 20, "polish_batch": 300, "batch": 200, "characteristics": 500}}' >net4.json
 ok quasipotential net4.json -o net4
@@ -153,7 +161,7 @@ awk '/^V at attractor/ { want[2] = -65.9317; want[3] = -27.3989; d = $NF / want[
 echo '{"problem": {"kind": "expression", "dim": 2, "drift": ["x - x^3", "x - y"], "mobility": [1, 0], "low": [-2, -2], "high": [2, 2]}}' >one_noise.json
 code 1 'problem.mobility: quasipotentials need noise on every coordinate, x2 has 0' quasipotential one_noise.json -o bad
 sed 's/expression/formulae/' one_noise.json >bad.json
-code 1 'keys problem lists' quasipotential bad.json -o bad
+code 1 'there are .*double_well' quasipotential bad.json -o bad
 
 # Trajectories of a spiral alone, from a file: V = (x^2 + y^2)/2.
 awk 'BEGIN { srand(2); for (i = 0; i < 1500; i++) { x = 4 * rand() - 2; y = 4 * rand() - 2; h = 0.005

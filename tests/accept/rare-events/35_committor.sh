@@ -8,7 +8,7 @@ test=1000000
 [ "$KRAMERS_QUICK" = 0 ] || test=300000
 rugged='{"kind": "rugged_mueller", "dim": 10}'
 for seed in $(seq "$KRAMERS_SEEDS"); do
-    solve rugged "{\"problem\": $rugged, \"seed\": $seed, \"sampling\": {\"epsilon\": 40, \"coordinates\": [1, 2], \"count\": 300000, \"test_count\": $test}, \"validation\": {\"dt\": 1e-5, \"direct\": 0}}"
+    solve rugged "{\"problem\": $rugged, \"seed\": $seed, \"sampling\": {\"epsilon\": 40, \"coordinates\": [1, 2], \"count\": 1000000, \"stride\": 10, \"test_count\": $test}, \"validation\": {\"dt\": 1e-5, \"direct\": 0}}"
     "$KRAMERS_BUILD/accept/accept_committor" mueller "$work/rugged" "$rugged" >"$work/rugged.errors"
     for key in rmse relative_l2 transition_l2; do note $key "$(value "$work/rugged.errors" $key)"; done
     note rate "$(relative "$(result rugged k_AB)" 4.7266e-3)"
@@ -56,6 +56,7 @@ cat >"$work/along.json" <<JSON
  "methods": [{"kind": "committor", "folder": "$work/well"}, {"kind": "ffs", "basin_time": 20, "trials": 500, "replicas": 8},
  {"kind": "ams", "basin_time": 20, "walkers": 300, "replicas": 8}]}
 JSON
+rm -rf "$work/along"
 "$KRAMERS_BUILD/cli/kramers" rate "$work/along.json" -o "$work/along" --force >"$work/along.txt" 2>&1
 exactly "C9 along the committor of C8: exit code" $? 0
 exactly "C9 three routes along it: pairs that disagree" "$(result along pairs_that_disagree)" 0 pairs

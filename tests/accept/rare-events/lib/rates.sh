@@ -6,8 +6,8 @@ export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 get() { python3 -c 'import functools, json, sys
 v = functools.reduce(lambda a, k: (a or {}).get(k), sys.argv[2:], json.load(open(sys.argv[1])))
 print("" if v is None else f"{v:.6g}")' "$@"; }
-# relative A B: |A/B − 1|
-relative() { awk -v a="$1" -v b="$2" 'BEGIN { d = a / b - 1; printf "%.4g", d < 0 ? -d : d }'; }
+# relative A B: |A/B − 1|; nothing of a number that is not there
+relative() { [ -z "$1" ] || awk -v a="$1" -v b="$2" 'BEGIN { d = a / b - 1; printf "%.4g", d < 0 ? -d : d }'; }
 # rate NAME FACTOR: runs rates/NAME.json; with KRAMERS_QUICK=1 the keys that count work are divided by FACTOR.
 # $results is the file, $seconds the wall time.
 rate() {
@@ -20,6 +20,7 @@ for m in run["methods"]:
         if key in m: m[key] = max(least, m[key] / f if key == "time" else m[key] // f)
 json.dump(run, sys.stdout, indent=1)' "tests/accept/rare-events/rates/$name.json" "$factor" >"$run"
     results=$KRAMERS_WORK/$name/results.json
+    rm -rf "${KRAMERS_WORK:?}/$name" # no numbers of an earlier run
     started=$(date +%s.%N)
     "$KRAMERS_BUILD/cli/kramers" rate "$run" -o "$KRAMERS_WORK/$name" --force >"$KRAMERS_WORK/$name.txt" 2>"$KRAMERS_WORK/$name.progress"
     code=$?

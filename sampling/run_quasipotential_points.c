@@ -121,6 +121,21 @@ static void choose_loss(kr_quasi_run *r, int *matched, int *quadratic) {
     r->warm = warm && !*matched;
 }
 
+/* Half of the points for the equation lie around the samples where no solution of small noise says where V is low. */
+static void crowd(kr_quasi_run *r, uint64_t purpose) {
+    const kr_problem *p = r->run->problem;
+    kr_stream stream = {r->run->seed, purpose};
+    int d = p->dim;
+    for (long i = 0; i < r->nbox / 2; i++) {
+        const double *x = r->x + (long)kr_random_below(stream, (uint64_t)r->step, (uint64_t)i, 0, (uint64_t)r->n) * d;
+        for (int k = 0; k < d; k++) {
+            double normal[4];
+            kr_random_normal(stream, (uint64_t)r->step, (uint64_t)i, 1 + (uint64_t)k, normal);
+            r->box[i * d + k] = x[k] + r->s->train.spread * (p->high[k] - p->low[k]) * normal[0];
+        }
+    }
+}
+
 kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     const kr_quasi_settings *s = r->s;
     const kr_problem *p = r->run->problem;
@@ -140,6 +155,7 @@ kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     }
     r->nbox = finite && !matched ? uniform : 0;
     kr_quasi_uniform_points(r, 0x9a2, s->train.enlarge, r->nbox, r->box);
+    if (!r->nmatched) crowd(r, 0x9a9);
     if (along == r->batch) return KR_OK;
     double *x = r->batch_x + (size_t)along * d, *f = r->batch_f + (size_t)along * d;
     kr_quasi_uniform_points(r, 0x9a2, s->train.enlarge, uniform, x);

@@ -60,7 +60,7 @@ done:
     return status;
 }
 
-/* Later iterations draw a new frame as often as `new_weight` old ones:
+/* Later iterations, not the final models, draw a new frame as often as `new_weight` old ones:
  * part of the old frames = N_old / (N_old + w N_new). */
 static kr_status weights(kr_context *ctx, const training *t, kr_string *text) {
     double w = t->m->config.warm.new_weight, old = (double)t->nold, new = w *(double)t->nnew;
@@ -84,12 +84,12 @@ static kr_status make_input(kr_context *ctx, const training *t, int k, char *con
     if (t->nstart) {
         fill.steps = c->warm.steps;
         fill.rate = c->warm.start_rate;
-        if (t->data.nold && t->data.n > t->data.nold) {
+        if (t->data.nold && t->data.n > t->data.nold && !t->m->final) {
             KR_TRY(weights(ctx, t, &probability));
             fill.auto_prob = probability.data;
         }
     }
-    if (t->m->final) fill.steps = fill.rate = 1; /* the models that stay are trained at full length */
+    if (t->m->final) fill.steps = 1; /* at full length, but not at the first rate: it undoes what the others learned */
     KR_TRY(kr_config_training(ctx, c, &fill, &tree));
     KR_TRY(kr_json_format(ctx, tree, 1, text));
 done:

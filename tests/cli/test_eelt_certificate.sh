@@ -5,12 +5,12 @@
 mkdir labels
 # everything counts as accurate, so that the second iteration is already the final one
 sed -i -e 's/"f_lo_eV_per_A": 0.005/"f_lo_eV_per_A": 9/' \
-    -e 's/"jobs"/"converge": {"iterations": 1, "rmse_target_eV_per_A": 1000}, "jobs"/' eelt.json
+    -e 's/"jobs"/"converge": {"iterations": 1, "rmse_target_eV_per_A": 10}, "jobs"/' eelt.json
 certificate() { awk -F'\t' -v name="$2" '$2 == "certificate" && $3 == name { print $1 ":" $4 }' "$1/report.tsv" | tr '\n' ' '; }
 
 # nothing is wrong, but four frames bound no rate by 0.4
 sed -e 's/"folder": "run"/"folder": "few", "label_store": "labels"/' \
-    -e 's/"certificate": 4/"certificate": 4, "certificate_most": 80, "e_target_eV_per_A": 1000, "bound": 0.4/' eelt.json >few.json
+    -e 's/"certificate": 4/"certificate": 4, "certificate_most": 80, "e_target_eV_per_A": 10, "bound": 0.4/' eelt.json >few.json
 ok eelt check few.json
 code 0 'converged' eelt run few.json
 has err 'does not hold: 0 of 4 frames above .* more frames'
@@ -20,6 +20,11 @@ case "$(certificate few holds)" in "2:0.0 "*:1.0' ') ;; *) fail "looks: $(certif
 grep -q '"look": [2-9]' few/certificate.json || fail "the second look is not named"
 awk '/"confidence_of_this_look"/ { gsub(",", ""); if ($2 > 0.99) good = 1 } END { exit !good }' few/certificate.json || fail "looking twice was free"
 absent few/iter.000003/00.train
+# final models go on from those before: full length, the rate of later iterations, all frames alike
+input=$(grep -l 'few/iter.000001/02.label' few/tasks/*/*/try.*/input.json | head -1)
+has "$input" '"numb_steps": 10,'
+has "$input" '"start_lr": 0.0002,'
+hasnt "$input" 'auto_prob'
 sed 's/"folder": "few"/"folder": "least"/; s/"certificate_most": 80/"certificate_most": 5/' few.json >least.json
 code 3 'audit.certificate_most is 5' eelt run least.json
 sed -i 's/"certificate_most": 5/"certificate_most": 80/' least.json

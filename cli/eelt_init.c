@@ -91,8 +91,8 @@ static const char jobs[] =
     "  }\n"
     "}\n";
 
-/* The section label; list: "\"Al\", \"Mg\"". */
-static void put_label(FILE *out, int which, const char *list) {
+/* The section label; list: "\"Al\", \"Mg\""; names: " Al Mg". */
+static void put_label(FILE *out, int which, const char *list, const char *names) {
     fputs("  \"_label\": \"see docs/labelling.md; kramers eelt check writes one input of every system\",\n", out);
     switch (which) {
     case 0:
@@ -110,9 +110,9 @@ static void put_label(FILE *out, int which, const char *list) {
     case 3:
         fprintf(out,
                 "  \"label\": {\"engine\": \"lammps\", \"command\": \"lmp\", \"elements\": [%s],\n"
-                "            \"lines\": [\"pair_style eam/alloy\", \"pair_coeff * * potential.eam.alloy\"],\n"
+                "            \"lines\": [\"pair_style eam/alloy\", \"pair_coeff * * potential.eam.alloy%s\"],\n"
                 "            \"files\": [\"potential.eam.alloy\"]},\n",
-                list);
+                list, names);
         break;
     default:
         fputs("  \"label\": {\"engine\": \"command\", \"command\": \"./label.sh\", \"identity\": \"program, version, "
@@ -125,19 +125,21 @@ static int run(const void *values, int nargs, char **args) {
     const settings *s = values;
     cli_names elements = {0};
     cli_output output = {0};
-    char list[2000] = "";
+    char list[2000] = "", names[2000] = "";
     const char *path = s->output ? s->output : "eelt.json", *structures = s->structures ? s->structures : "start/*.xyz";
     (void)nargs;
     cli_names_add(&elements, args[0]);
-    for (int i = 0; i < elements.n && strlen(list) < sizeof list - 20; i++)
+    for (int i = 0; i < elements.n && strlen(list) < sizeof list - 20; i++) {
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"%.8s\"", i ? ", " : "", elements.name[i]);
+        snprintf(names + strlen(names), sizeof names - strlen(names), " %.8s", elements.name[i]);
+    }
     int result = cli_output_allowed(path, s->force);
     if (result == CLI_DONE) result = cli_output_open(&output, path);
     if (result == CLI_DONE) {
         const char *ensemble = s->label == 2 ? "nvt" : "npt-iso"; /* xtb labels molecules */
         fprintf(output.file, head, list);
         fprintf(output.file, explore, s->engine == 1 ? "lammps" : "builtin", structures, ensemble, ensemble);
-        put_label(output.file, s->label < 0 ? 0 : s->label, list);
+        put_label(output.file, s->label < 0 ? 0 : s->label, list, names);
         fputs(jobs, output.file);
         result = cli_output_commit(&output);
     }

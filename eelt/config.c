@@ -138,6 +138,7 @@ static kr_status read_sections(kr_context *ctx, kr_config *c) {
     KR_TRY(kr_config_section(ctx, c, kr_config_audit_table, c->top.audit, "audit", &c->audit));
     KR_TRY(kr_config_section(ctx, c, kr_config_converge_table, c->top.converge, "converge", &c->converge));
     KR_TRY(read_jobs(ctx, c));
+    KR_TRY(kr_config_sense(ctx, c));
 done:
     return status;
 }

@@ -178,6 +178,13 @@ kr_status kr_config_read_explore(kr_context *ctx, kr_config *config);
 void kr_config_free_explore(kr_config *config);
 /* Reads or makes the start structures of all systems. */
 kr_status kr_config_starts(kr_context *ctx, kr_config *config);
+/* Å; a larger cutoff of the models was meant in another unit. */
+#define KR_CONFIG_RCUT 30.0
+/* Those of one system: could they be labelled, is there anything to learn from them? */
+kr_status kr_config_starts_check(kr_context *ctx, const kr_config *config, int system);
+/* What fits key by key and not together; numbers of frames that cannot be reached: config_sense.c. */
+kr_status kr_config_sense(kr_context *ctx, const kr_config *config);
+kr_status kr_config_enough(kr_context *ctx, const kr_config *config);
 /* Absolute folder of a file's name: tasks run in other folders. */
 char *kr_config_base(kr_context *ctx, const char *path);
 

@@ -7,6 +7,7 @@
 #include "eelt/config_training.h"
 #include "eelt/printer.h"
 #include "eelt/spawn.h"
+#include "eelt/stage_certify.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,18 +15,19 @@
 
 /* ---- data ---- */
 
-/* Elements of a set against campaign.elements; only those that atoms have. */
+/* Elements of a set against campaign.elements; only those that atoms have. Systems of a file are named, what is made
+ * from the input has only the place of its key. */
 static kr_status check_elements(kr_context *ctx, const kr_config *c, const kr_dataset *data, const char *where,
-                                const char *key, const kr_tree *node) {
+                                const char *key, int named, const kr_tree *node) {
     for (int s = 0; s < data->nsystems && c->nelements; s++) {
         const kr_system *system = data->system[s];
         size_t n = (size_t)system->natoms * (size_t)(system->mixed ? system->nframes : 1);
         for (size_t i = 0; i < n && system->ntypes; i++) {
-            if (system->type[i] < 0 || kr_config_element(c, system->type_map[system->type[i]]) >= 0) continue;
+            const char *name = system->type[i] < 0 ? NULL : system->type_map[system->type[i]];
+            if (!name || kr_config_element(c, name) >= 0) continue;
             return kr_config_told(ctx, kr_parameter_fail(ctx, where, key, node,
                                                          "%s has the element %s, which is not in campaign.elements",
-                                                         strstr(system->name, where) ? "it" : system->name,
-                                                         system->type_map[system->type[i]]));
+                                                         named ? system->name : "it", name));
         }
     }
     return KR_OK;
@@ -54,7 +56,7 @@ static kr_status check_set(kr_context *ctx, const kr_config *c, const kr_tree *l
             if (!labelled)
                 KR_TRY(kr_config_told(
                     ctx, kr_parameter_fail(ctx, "data", key, node, "'%s' has no energies and forces", node->string)));
-            KR_TRY(check_elements(ctx, c, data, "data", key, node));
+            KR_TRY(check_elements(ctx, c, data, "data", key, 1, node));
         }
         kr_dataset_destroy(&data);
         kr_free(path);
@@ -167,6 +169,12 @@ done:
     return status;
 }
 
+static int is_explored(const kr_config *c, int system) {
+    for (int i = 0; i < c->nstages; i++)
+        if (c->stage[i].uses && c->stage[i].uses[system]) return 1;
+    return 0;
+}
+
 static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *p) {
     kr_status status = KR_OK;
     const kr_config_system *some = NULL;
@@ -177,9 +185,10 @@ static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *
         char where[64];
         snprintf(where, sizeof where, "explore.systems[%d]", i);
         if (!s->nstarts) continue; /* was told */
-        kr_print(p, "system %s: %ld start structures, %d atoms in the first", s->name, s->nstarts,
-                 s->starts->system[0]->natoms);
-        KR_TRY(check_elements(ctx, c, s->starts, where, s->generate ? "generate" : "files", s->node));
+        kr_print(p, "system %s: %ld start structures, %d atoms in the first%s", s->name, s->nstarts,
+                 s->starts->system[0]->natoms, is_explored(c, i) ? "" : "; NO STAGE EXPLORES IT");
+        KR_TRY(check_elements(ctx, c, s->starts, where, s->generate ? "generate" : "files", !s->generate, s->node));
+        KR_TRY(kr_config_starts_check(ctx, c, i));
         if (c->labeller) KR_TRY(dry_run_system(ctx, c, s, 0, &refused));
         some = s;
     }
@@ -219,6 +228,14 @@ static kr_status say_numbers(kr_context *ctx, const kr_config *c, const kr_print
              c->model.ensemble, runs, c->select.per_iteration, c->select.failed);
     if (c->budget.labels != KR_PARAMETER_NULL)
         kr_print(p, "at most %" PRId64 " labels, and %d for the certificate", c->budget.labels, c->audit.certificate);
+    const kr_config_audit *a = &c->audit;
+    const double most = a->most == KR_PARAMETER_NULL ? 4.0 * a->certificate : a->most;
+    const double needed = kr_certify_frames(0, a->bound, a->confidence);
+    if (a->certificate > 0 && most < needed)
+        kr_print(p,
+                 "certificate: IT CANNOT HOLD: at most %.0f frames; a bound of %g %% at %g %% takes %.0f, even if none "
+                 "is wrong",
+                 most, 100 * a->bound, 100 * a->confidence, needed);
     /* A run leaves about 100 bytes a sample and, of its candidates (a tenth, say), 120 bytes an atom. */
     double need = (samples * (100 + 0.1 * 120 * (double)atoms)) * c->campaign.max_iterations / 1e9;
     if (statvfs(c->base, &disk) == 0) {
@@ -237,6 +254,7 @@ static kr_status say_numbers(kr_context *ctx, const kr_config *c, const kr_print
 kr_status kr_config_check(kr_context *ctx, kr_config *c, void (*line)(const char *text, void *payload), void *payload) {
     kr_status status = KR_OK;
     const kr_printer p = {line, payload};
+    KR_TRY(kr_config_enough(ctx, c));
     KR_TRY(kr_config_training_check(ctx, c));
     KR_TRY(check_data(ctx, c, &p));
     KR_TRY(check_systems(ctx, c, &p));

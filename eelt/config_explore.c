@@ -9,7 +9,6 @@
 #include "eelt/novelty.h"
 #include "eelt/select.h"
 #include <fnmatch.h>
-#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,23 +19,45 @@ static int is_number(const kr_tree *t) {
     return (t->kind == KR_TREE_INT || t->kind == KR_TREE_REAL) && isfinite(t->real);
 }
 
+/* Beyond the least and the most that somebody may mean, another unit was meant. */
+typedef struct limits {
+    const char *key, *unit, *other; /* other: a unit that the value may be in */
+    double least, most, factor;     /* other in units */
+} limits;
+static const limits temperatures = {"T_K", "K", NULL, 1e-3, 1e6, 0};
+static const limits pressures = {"P_GPa", "GPa", "bar", -1e4, 1e4, 1e-4};
+
+static int within(const limits *l, const kr_tree *t) {
+    return is_number(t) && t->real >= l->least && t->real <= l->most;
+}
+
+static kr_status out_of_limits(kr_context *ctx, const limits *l, const kr_tree *value, const char *where) {
+    kr_status status = is_number(value) ? kr_parameter_fail(ctx, where, l->key, value, "found %g, expected %g to %g %s",
+                                                            value->real, l->least, l->most, l->unit)
+                                        : kr_parameter_fail(ctx, where, l->key, value,
+                                                            "expected numbers, %g to %g %s, or pairs of them (ramps)",
+                                                            l->least, l->most, l->unit);
+    if (is_number(value) && l->other)
+        kr_error_hint(ctx, "%g %s are %g %s", value->real, l->other, value->real * l->factor, l->unit);
+    return kr_config_told(ctx, status);
+}
+
 /* [300, [300, 900]]: numbers and ramps. */
-static kr_status read_ranges(kr_context *ctx, const kr_tree *list, double least, const char *where, const char *key,
-                             int *n, kr_range **ranges) {
+static kr_status read_ranges(kr_context *ctx, const kr_tree *list, const limits *l, const char *where, int *n,
+                             kr_range **ranges) {
     kr_status status = KR_OK;
     *n = 0;
     *ranges = NULL;
     if (!list) return KR_OK; /* was told */
     int count = list->kind == KR_TREE_LIST ? list->count : 1;
     KR_NEW(ctx, *ranges, (size_t)count);
-    if (!count) KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, key, list, "the list is empty")));
+    if (!count) KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, l->key, list, "the list is empty")));
     for (int i = 0; i < count; i++) {
         const kr_tree *item = list->kind == KR_TREE_LIST ? list->child[i] : list;
         const kr_tree *pair[2] = {item, item};
         if (item->kind == KR_TREE_LIST && item->count == 2) pair[0] = item->child[0], pair[1] = item->child[1];
-        if (!is_number(pair[0]) || !is_number(pair[1]) || pair[0]->real < least || pair[1]->real < least) {
-            KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, where, key, item,
-                                                         "expected numbers >= %g or pairs of them (ramps)", least)));
+        if (!within(l, pair[0]) || !within(l, pair[1])) {
+            KR_TRY(out_of_limits(ctx, l, within(l, pair[0]) ? pair[1] : pair[0], where));
             continue;
         }
         (*ranges)[*n].value[0] = pair[0]->real;
@@ -103,8 +124,8 @@ static kr_status read_stage(kr_context *ctx, kr_config *c, const kr_tree *node, 
                                                      "found %ld, but a run has %ld steps: nothing would be sampled",
                                                      (long)s->sample_every, (long)s->steps)));
     }
-    KR_TRY(read_ranges(ctx, s->T, 1e-3, where, "T_K", &s->nT, &s->T_K));
-    KR_TRY(read_ranges(ctx, s->P, -1e6, where, "P_GPa", &s->nP, &s->P_GPa));
+    KR_TRY(read_ranges(ctx, s->T, &temperatures, where, &s->nT, &s->T_K));
+    KR_TRY(read_ranges(ctx, s->P, &pressures, where, &s->nP, &s->P_GPa));
     KR_NEW(ctx, s->uses, (size_t)c->nsystems + 1);
     for (int g = 0; s->systems && g < s->systems->count; g++) {
         int found = 0;
@@ -150,10 +171,6 @@ static kr_status check_method(kr_context *ctx, const kr_config *c) {
     if (!given) given = c->top.examine ? c->top.examine : c->top.model;
     int deviation = c->examine.method == KR_NOVELTY_DEVIATION;
     if (!given || c->model.ensemble < 1) return KR_OK; /* was told */
-    if (c->trust.gamma_lo >= c->trust.gamma_hi)
-        return kr_config_told(ctx,
-                              kr_parameter_fail(ctx, "examine.trust", "gamma_lo", c->examine.trust,
-                                                "%g is not below gamma_hi, %g", c->trust.gamma_lo, c->trust.gamma_hi));
     if (deviation && c->model.ensemble == 1)
         return kr_config_told(ctx, kr_parameter_fail(ctx, "examine", "method", given,
                                                      "one model (model.ensemble) has no deviation: expected posterior "
@@ -199,10 +216,6 @@ kr_status kr_config_read_explore(kr_context *ctx, kr_config *c) {
     for (int i = 0; i < c->nstages; i++) KR_TRY(read_stage(ctx, c, c->explore.stages->child[i], i));
     KR_TRY(kr_config_section(ctx, c, kr_config_examine_table, c->top.examine, "examine", &c->examine));
     KR_TRY(kr_config_section(ctx, c, kr_config_trust_table, c->examine.trust, "examine.trust", &c->trust));
-    if (c->trust.f_lo >= c->trust.f_hi)
-        KR_TRY(
-            kr_config_told(ctx, kr_parameter_fail(ctx, "examine.trust", "f_lo_eV_per_A", c->examine.trust,
-                                                  "%g is not below f_hi_eV_per_A, %g", c->trust.f_lo, c->trust.f_hi)));
     KR_TRY(check_method(ctx, c));
     KR_TRY(kr_config_section(ctx, c, kr_config_select_table, c->top.select, "select", &c->select));
     KR_TRY(check_rule(ctx, c));
@@ -223,57 +236,4 @@ void kr_config_free_explore(kr_config *c) {
     kr_free(c->system);
     kr_free(c->stage);
     kr_tree_destroy(&c->engine);
-}
-
-/* ---- start structures ---- */
-
-/* All files that one pattern names, in the order of their names. */
-static kr_status read_files(kr_context *ctx, const kr_config *c, kr_config_system *s, const kr_tree *pattern) {
-    kr_status status = KR_OK;
-    kr_dataset *part = NULL;
-    glob_t found = {0};
-    char place[48];
-    char *path = kr_label_path(ctx, c->base, pattern->string);
-    if (!path) return KR_ERR_MEMORY;
-    if (glob(path, 0, NULL, &found) != 0)
-        KR_FAIL(ctx, KR_ERR_IO, "explore.systems: no file is named '%s'%s", path, kr_tree_place(pattern, place));
-    for (size_t f = 0; f < found.gl_pathc; f++) {
-        status = kr_dataset_read(ctx, found.gl_pathv[f], s->format, c->nelements, c->element, &part);
-        if (status < 0) kr_error_prefix(ctx, "explore.systems%s", kr_tree_place(pattern, place));
-        KR_TRY(status);
-        for (int k = 0; k < part->nsystems; k++) {
-            s->nstarts += part->system[k]->nframes;
-            KR_TRY(kr_dataset_append(ctx, s->starts, &part->system[k]));
-        }
-        part->nsystems = 0;
-        kr_dataset_destroy(&part);
-    }
-done:
-    kr_dataset_destroy(&part);
-    globfree(&found);
-    kr_free(path);
-    return status;
-}
-
-kr_status kr_config_starts(kr_context *ctx, kr_config *c) {
-    kr_status status = KR_OK;
-    for (int i = 0; i < c->nsystems; i++) {
-        kr_config_system *s = &c->system[i];
-        if (s->starts) continue;
-        KR_TRY(kr_dataset_create(ctx, &s->starts));
-        if (s->generate) {
-            char where[64];
-            snprintf(where, sizeof where, "explore.systems[%d].generate", i);
-            KR_TRY(kr_config_told(ctx, kr_generate(ctx, s->generate, c->base, where, s->starts)));
-            for (int k = 0; k < s->starts->nsystems; k++) s->nstarts += s->starts->system[k]->nframes;
-        }
-        if (!s->files) continue;
-        int n = s->files->kind == KR_TREE_LIST ? s->files->count : 1;
-        for (int f = 0; f < n; f++) {
-            const kr_tree *pattern = s->files->kind == KR_TREE_LIST ? s->files->child[f] : s->files;
-            KR_TRY(kr_config_told(ctx, read_files(ctx, c, s, pattern)));
-        }
-    }
-done:
-    return status;
 }

@@ -79,11 +79,11 @@ const kr_parameter kr_config_warm_table[] = {
 const kr_parameter kr_config_audit_table[] = {
     INT(A, "per_iteration", per_iteration, "null", ">= 0",
         "accurate frames labelled per iteration; default a twentieth of select.per_iteration, at least 10"),
-    INT(A, "certificate", certificate, "300", ">= 0",
+    INT(A, "certificate", certificate, "300", "[0, 100000]",
         "fresh frames labelled at the end, never trained on; 0 = no certificate"),
     INT(A, "certificate_most", most, "null", ">= 1",
         "of them, when the first ones are too few for the bound; default four times as many"),
-    REAL(A, "e_target_eV_per_A", e_target, "0.15", "> 0", "largest force error that is accurate", .unit = "eV/A"),
+    REAL(A, "e_target_eV_per_A", e_target, "0.15", "(0, 10]", "largest force error that is accurate", .unit = "eV/A"),
     REAL(A, "bound", bound, "0.05", "(0, 1)", "part of the accurate frames that may exceed it"),
     REAL(A, "confidence", confidence, "0.95", "(0, 1)", "of that bound"),
     {0}};
@@ -93,7 +93,7 @@ const kr_parameter kr_config_converge_table[] = {
     REAL(V, "candidate", candidate, "0.01", "[0, 1]", "largest fraction of candidates in a cell"),
     REAL(V, "failed", failed, "0.005", "[0, 1]", "largest fraction of failed frames in a cell"),
     INT(V, "iterations", iterations, "2", ">= 1", "iterations in a row that must hold"),
-    REAL(V, "rmse_target_eV_per_A", rmse, "0.05", "> 0", "force error on the audit frames", .unit = "eV/A"),
+    REAL(V, "rmse_target_eV_per_A", rmse, "0.05", "(0, 10]", "force error on the audit frames", .unit = "eV/A"),
     {0}};
 
 const kr_parameter kr_config_jobs_table[] = {
@@ -144,7 +144,7 @@ const kr_parameter kr_config_explore_table[] = {
 #define B kr_config_bootstrap
 const kr_parameter kr_config_bootstrap_table[] = {
     INT(B, "frames", frames, "10", ">= 1", "copies of each system's start structures"),
-    REAL(B, "rattle_A", rattle, "0.1", ">= 0", "deviation of the atoms' random displacements", .unit = "A"),
+    REAL(B, "rattle_A", rattle, "0.1", "[0, 2]", "deviation of the atoms' random displacements", .unit = "A"),
     REAL(B, "strain", strain, "0.03", "[0, 0.3]", "deviation of the cells' random strains"),
     {0}};
 
@@ -160,7 +160,7 @@ const kr_parameter kr_config_stage_table[] = {
     TREE(S, "T_K", T, NULL, "temperatures; a pair inside the list is a ramp", .unit = "K"),
     TREE(S, "P_GPa", P, "[0]", "pressures, likewise", .unit = "GPa"),
     LONG(S, "steps", steps, NULL, ">= 1", "of a run"),
-    REAL(S, "dt_fs", dt_fs, "2", "> 0", "time step", .unit = "fs"),
+    REAL(S, "dt_fs", dt_fs, "2", "[0.01, 20]", "time step", .unit = "fs"),
     INT(S, "sample_every", sample_every, "10", ">= 1", "steps"),
     INT(S, "replicas", replicas, "1", ">= 1", "runs of each system, temperature and pressure"),
     REAL(S, "mc_swap", mc_swap, "0", ">= 0", "tried exchanges of two atoms of different elements per step"),

@@ -203,18 +203,53 @@ done:
     return kr_config_told(ctx, status);
 }
 
+static int is_batch(const kr_tree *size) {
+    if (size->kind == KR_TREE_STRING) return kr_sampler_word(size->string);
+    for (int i = 0; size->kind == KR_TREE_LIST && i < size->count; i++)
+        if (!is_batch(size->child[i])) return 0;
+    return size->kind == KR_TREE_LIST ? size->count > 0 : size->kind == KR_TREE_INT && size->integer >= 1;
+}
+
+static kr_status check_batch(kr_context *ctx, const kr_tree *size) {
+    static const char expected[] = "expected a number >= 1, auto, auto:N, max:N, filter:N or mixed:N";
+    static const char where[] = "training.training_data";
+    if (!size || is_batch(size)) return KR_OK;
+    kr_status status = size->kind == KR_TREE_STRING ? kr_parameter_fail(ctx, where, "batch_size", size,
+                                                                        "found \"%.30s\", %s", size->string, expected)
+                       : size->kind == KR_TREE_INT
+                           ? kr_parameter_fail(ctx, where, "batch_size", size, "found %g, %s", size->real, expected)
+                           : kr_parameter_fail(ctx, where, "batch_size", size, "%s", expected);
+    return kr_config_told(ctx, status);
+}
+
+/* Numbers that training would take and nobody means. */
+static kr_status check_numbers(kr_context *ctx, const kr_tree *tree) {
+    kr_status status = KR_OK;
+    const kr_tree *rcut = kr_tree_at(tree, "model.descriptor.rcut"), *rate = kr_tree_get(tree, "learning_rate");
+    const kr_tree *start = kr_tree_get(rate, "start_lr"), *stop = kr_tree_get(rate, "stop_lr");
+    if (rcut && rcut->real > KR_CONFIG_RCUT)
+        KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, "model.descriptor", "rcut", rcut,
+                                                     "found %g A, expected at "
+                                                     "most %g A",
+                                                     rcut->real, KR_CONFIG_RCUT)));
+    if (start && start->real > 1)
+        KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, "learning_rate", "start_lr", start,
+                                                     "found %g, expected at most 1", start->real)));
+    if (start && stop && start->real < stop->real)
+        KR_TRY(kr_config_told(ctx, kr_parameter_fail(ctx, "learning_rate", "start_lr", start,
+                                                     "found %g, below stop_lr, %g", start->real, stop->real)));
+done:
+    return status;
+}
+
 static kr_status check_words(kr_context *ctx, const kr_tree *tree) {
     kr_status status = KR_OK;
     const kr_tree *model = kr_tree_get(tree, "model");
     KR_TRY(check_activation(ctx, kr_tree_get(model, "descriptor"), "model.descriptor"));
     KR_TRY(check_activation(ctx, kr_tree_get(model, "fitting_net"), "model.fitting_net"));
     KR_TRY(check_optimizer(ctx, kr_tree_get(tree, "optimizer")));
-    const kr_tree *size = kr_tree_at(tree, "training.training_data.batch_size");
-    if (size && size->kind == KR_TREE_STRING && !kr_sampler_word(size->string))
-        KR_TRY(kr_config_told(
-            ctx, kr_parameter_fail(ctx, "training.training_data", "batch_size", size,
-                                   "found \"%.30s\", expected a number, auto, auto:N, max:N, filter:N or mixed:N",
-                                   size->string)));
+    KR_TRY(check_batch(ctx, kr_tree_at(tree, "training.training_data.batch_size")));
+    KR_TRY(check_numbers(ctx, tree));
 done:
     return status;
 }

@@ -176,6 +176,18 @@ done:
     return status;
 }
 
+/* Values that do not go together are a mistake of the input: the failure with its place. */
+static kr_status misfit(kr_context *ctx, const char *where, const kr_tree *object) {
+    char text[500], hint[300] = "", place[48];
+    snprintf(text, sizeof text, "%s", kr_context_message(ctx));
+    if (kr_context_hint(ctx)) snprintf(hint, sizeof hint, "%s", kr_context_hint(ctx));
+    const int told = !strncmp(text, where, strlen(where));
+    kr_status status = KR_ERROR(ctx, KR_ERR_FORMAT, "%s%s%s%s", told ? "" : where, told ? "" : ": ", text,
+                                kr_tree_place(object, place));
+    if (*hint) kr_error_hint(ctx, "%s", hint);
+    return status;
+}
+
 static kr_status make_one(kr_context *ctx, const kr_tree *object, const char *base, const char *where,
                           kr_builder *builder) {
     kr_status status = KR_OK;
@@ -197,7 +209,8 @@ static kr_status make_one(kr_context *ctx, const kr_tree *object, const char *ba
     settings = kr_calloc(ctx, 1, kind->size);
     if (!settings) KR_TRY(KR_ERR_MEMORY);
     KR_TRY(kr_parameters_read(ctx, kind->table, object, where, settings, &complete));
-    KR_TRY(make_copies(ctx, kind, settings, &maker, builder));
+    status = make_copies(ctx, kind, settings, &maker, builder);
+    if (status == KR_ERR_ARGUMENT) status = misfit(ctx, where, object);
 done:
     drop_shapes(&maker);
     kr_free(maker.shape);

@@ -10,8 +10,8 @@
 #include "core/lammps_cell.h"
 #include "core/memory.h"
 #include "core/parameters.h"
-#include "core/suggest.h"
 #include "eelt/labeller.h"
+#include "eelt/lammps_lines.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,13 +21,6 @@ static const struct {
     const char *name;
     double pressure;
 } units[] = {{"metal", 1.6021765e6}, {"real", 68568.415}};
-
-/* What a line may begin with: the potential and how it is evaluated, nothing that touches atoms, cell or forces. */
-static const char *const allowed[] = {"pair_style",    "pair_coeff",    "pair_modify", "pair_write",   "kspace_style",
-                                      "kspace_modify", "special_bonds", "neighbor",    "neigh_modify", "comm_modify",
-                                      "comm_style",    "dielectric",    "mass",        "variable",     "plugin",
-                                      "package",       "suffix",        "log",         "echo",         "print"};
-enum { ALLOWED = sizeof allowed / sizeof *allowed };
 
 typedef struct lammps {
     const char *command;
@@ -73,35 +66,15 @@ static void destroy(void **state) {
     *state = NULL;
 }
 
-static kr_status check_lines(kr_context *ctx, const lammps *l) {
-    for (int i = 0; i < l->lines->count; i++) {
-        const kr_tree *line = l->lines->child[i];
-        kr_word rest = {line->string, strlen(line->string)}, word;
-        char shown[32];
-        int known = 0;
-        if (!kr_word_next(&rest, &word) || word.text[0] == '#') continue;
-        for (int k = 0; k < ALLOWED; k++) known |= kr_word_is(word, allowed[k]);
-        if (known) continue;
-        kr_word_show(word, shown, sizeof shown);
-        const char *near = kr_suggest(shown, ALLOWED, allowed);
-        kr_status status =
-            kr_parameter_fail(ctx, "label", "lines", line,
-                              "'%s' is no part of a potential: it may change the atoms, the cell or the forces", shown);
-        if (near) kr_error_hint(ctx, "did you mean '%s'?", near);
-        return status;
-    }
-    return KR_OK;
-}
-
 static kr_status create(kr_context *ctx, const kr_tree *options, const char *base, void **state) {
     kr_status status = KR_OK;
     lammps *l = NULL;
     KR_NEW(ctx, l, 1);
     *state = l;
     KR_TRY(kr_parameters_read(ctx, table, options, "label", l, &l->complete));
-    KR_TRY(check_lines(ctx, l));
     l->base = kr_strdup(ctx, base);
     if (!l->base) KR_TRY(KR_ERR_MEMORY);
+    KR_TRY(kr_lammps_lines_check(ctx, l->lines, l->elements, l->files, base));
 done:
     if (status != KR_OK && l) destroy(state);
     return status;

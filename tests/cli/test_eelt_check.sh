@@ -99,7 +99,7 @@ good | sed 's/^    "training":/    "optimizer": {"type": "Adam", "adam_bta2": 0.
 code 1 'optimizer: unknown key "adam_bta2" (line 7' eelt check bad.json
 # what is wrong for all systems is told once
 good | sed -e 's/"start.xyz"/"start.xyz", {"name": "b", "files": ["start.xyz"]}/' \
-    -e 's/"engine": "command".*/"engine": "lammps", "command": "true", "elements": ["O", "H"], "files": ["absent.fs"], "lines": ["pair_style eam"]},/' >bad.json
+    -e 's/"engine": "command".*/"engine": "lammps", "command": "true", "elements": ["O", "H"], "files": ["absent.fs"], "lines": ["pair_style eam\/fs", "pair_coeff * * absent.fs O H"]},/' >bad.json
 code 1 '1 mistake' eelt check bad.json
 has err 'cannot open .*absent.fs'
 # a pseudopotential that only a later structure would miss
@@ -107,6 +107,55 @@ mkdir none && touch none/O.upf
 printf '1\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nO 0 0 0\n' >oxygen.xyz
 good | sed -e 's/start.xyz/oxygen.xyz/' -e 's/"engine": "command".*/"engine": "qe", "command": "true", "template": "qe.in", "kspacing_per_A": 1},/' >bad.json
 code 1 'the elements of the campaign: the element H is not in ATOMIC_SPECIES' eelt check bad.json
+
+# what fits key by key and not together; values in another unit
+touch Al-Mg.eam.fs Mg.eam.fs
+alloy() { good | sed -e 's/"O", "H"\]}/"Al", "Mg"], "budget": {"labels": 3000}}/' -e 's/\["start.xyz"\]/[\n{"name": "fcc", "generate": {"kind": "bulk", "lattice": "fcc", "element": "Al", "a_A": 4.05}},\n{"name": "slab", "generate": {"kind": "slab", "lattice": "fcc", "element": "Al", "a_A": 4.05, "miller": [1, 0, 0], "layers": 3, "vacuum_A": 9}}]/' \
+    -e 's/"label": {"engine".*/"label": {"engine": "lammps", "command": "true", "elements": ["Al", "Mg"], "files": ["Al-Mg.eam.fs"],\n"lines": ["pair_style eam\/fs", "pair_coeff * * Al-Mg.eam.fs Al Mg"]},/'; }
+alloy >eelt.json
+ok eelt check eelt.json
+alloy | sed -e 's/"labels": 3000/"labels": 10/' -e 's/"rcut": 4.0/"rcut": 40/' -e 's/"start_lr": 0.001/"start_lr": 1e-7/' \
+    -e 's/"numb_steps": 100/"numb_steps": 100, "training_data": {"batch_size": 0}/' -e 's/"a_A": 4.05}}/"a_A": 0.405}}/' \
+    -e 's/\[300, \[300, 600\]\], "ensemble": "nvt"/[300, 300], "P_GPa": [0, 50000], "ensemble": "npt-iso", "dt_fs": 200/' \
+    -e 's/"f_hi_eV_per_A": 0.25/"f_hi_eV_per_A": 0.25, "v_lo_eV": 0.2, "v_hi_eV": 0.1, "gamma_lo": 10, "gamma_hi": 2/' \
+    -e 's/"per_iteration": 20/"accurate_soft": 0.9, "accurate_hard": 0.5/' -e 's/Al-Mg.eam.fs Al Mg"/Al-Mg.eam.fs Mg Al"/' \
+    -e 's/"per_iteration": 10/"per_iteration": 1000, "certificate": 10, "certificate_most": 9, "e_target_eV_per_A": 150/' \
+    -e 's/^  "jobs"/  "converge": {"rmse_target_eV_per_A": 40},\n  "data": {"initial": ["start.xyz"], "test": ["start.xyz"]},\n  "jobs"/' >bad.json
+code 1 '19 mistakes' eelt check bad.json
+while read -r words; do has err "$words"; done <<'TEXT'
+explore.stages\[0\].P_GPa: found 50000, expected -10000 to 10000 GPa (line 13
+hint: 50000 bar are 5 GPa
+explore.stages\[0\].dt_fs: found 200, expected a number \[0.01, 20\] in fs (line 13
+label.lines: 'pair_coeff \* \* Al-Mg.eam.fs Mg Al': type 1 is Mg here and Al in label.elements (line 18
+audit.e_target_eV_per_A: found 150, expected a number (0, 10\] in eV/A (line 19
+converge.rmse_target_eV_per_A: found 40, expected a number (0, 10\] in eV/A (line 20
+examine.trust.v_lo_eV: 0.2 is not below v_hi_eV, 0.1 (line 15
+examine.trust.gamma_lo: 10 is not below gamma_hi, 2 (line 15
+select.accurate_soft: found 0.9, above accurate_hard, 0.5 (line 16
+explore.stages\[0\].T_K: 300 is there twice.*(line 13
+explore.stages\[0\].ensemble: npt-iso closes the vacuum of the slabs in "slab": expected nvt or nve (line 13
+audit.per_iteration: found 1000, but all runs together keep 160 accurate frames.*(line 19
+audit.certificate_most: found 9, less than certificate, 10 (line 19
+data.test: 'start.xyz' is in data.initial, too.*(line 21
+model.training: training.training_data.batch_size: found 0, expected a number >= 1.*(line 7
+model.training: model.descriptor.rcut: found 40 A, expected at most 30 A (line 4
+model.training: learning_rate.start_lr: found 1e-07, below stop_lr, 1e-06 (line 6
+explore.systems\[0\].generate: 1 of 1 structures could not be labelled: .* 0.286 A apart, at least 1.452 (line 11
+TEXT
+alloy | sed -e 's/"labels": 3000/"labels": 10/' -e 's/\[300, \[300, 600\]\]/[300], "P_GPa": [0, 5]/' -e 's/"a_A": 4.05}}/"a_A": 40.5, "supercell": [3, 3, 3]}}/' \
+    -e 's/"miller": \[1, 0, 0\]/"miller": [1, 0, 0], "supercell": [999, 999, 99]/' -e 's/Al-Mg.eam.fs Al Mg"/Mg.eam.fs Al Mg"/' >bad.json
+code 1 '5 mistakes' eelt check bad.json
+while read -r words; do has err "$words"; done <<'TEXT'
+campaign.budget.labels: found 10, but the first labels alone are 20 (explore.bootstrap.frames is 10 a system) (line 2
+explore.stages\[0\].P_GPa: 2 pressures, but the volume is constant (ensemble nvt) (line 13
+label.lines: 'Mg.eam.fs' is not in label.files (line 18
+in 1 of 1 structures no atom has a neighbour within the cutoff of the models, 4 A (line 11
+generate: the supercell has 2.9[0-9]*e+08 atoms, allowed 1e7 (line 12
+TEXT
+alloy | sed -e 's/"stages": \[{/"stages": [{"systems": ["fcc"], /' -e 's/"per_iteration": 10/"per_iteration": 10, "certificate": 10/' >eelt.json
+ok eelt check eelt.json
+has out 'system slab: .*; NO STAGE EXPLORES IT'
+has out 'certificate: IT CANNOT HOLD: at most 40 frames; a bound of 5 % at 95 % takes 59'
 
 good | sed 's/"builtin"/"buildin"/' >bad.json
 code 1 "engine is 'buildin', expected lammps or builtin (line 9" eelt check bad.json

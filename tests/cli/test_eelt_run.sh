@@ -99,8 +99,8 @@ has err 'no samples in start.xyz'
 # cells that are accurate at once, and a generous bound: final models and a certificate
 ok data convert "$kit/formats/npy" test --to npy
 sed -e 's/"campaign": {/"data": {"test": ["test"]}, "campaign": {/' -e 's/"folder": "run"/"folder": "easy", "label_store": "run\/labels"/' -e 's/"f_lo_eV_per_A": 0.005/"f_lo_eV_per_A": 9/' \
-    -e 's/"certificate": 4/"certificate": 4, "e_target_eV_per_A": 1000, "bound": 0.9/' \
-    -e 's/"jobs"/"converge": {"iterations": 1, "rmse_target_eV_per_A": 1000}, "jobs"/' eelt.json >easy.json
+    -e 's/"certificate": 4/"certificate": 4, "e_target_eV_per_A": 10, "bound": 0.9/' \
+    -e 's/"jobs"/"converge": {"iterations": 1, "rmse_target_eV_per_A": 10}, "jobs"/' eelt.json >easy.json
 ok eelt init H,O --structures start.xyz -o made.json
 sed -i 's/"engine": "qe".*/"engine": "command", "command": "true", "identity": "x"},/; /"kspacing/d' made.json
 ok eelt check made.json

@@ -128,9 +128,51 @@ static void test_refused(void **state) {
     }
 }
 
+/* pair_coeff lines that fit the types Al, Mg, and others. */
+static void test_coefficients(void **state) {
+    kr_context *ctx = *state;
+    static const struct {
+        const char *lines, *message; /* NULL: fine */
+    } cases[] = {
+        {"\"pair_style eam/fs\", \"pair_coeff * * a.fs Al Mg # both\"", NULL},
+        {"\"pair_style eam/fs\", \"pair_coeff * * /far/b.fs Al NULL\"", NULL},
+        {"\"pair_style meam\", \"pair_coeff * * a.fs Al Mg a.fs Al Mg\"", NULL},
+        {"\"pair_style lj/cut 9\", \"pair_coeff 1 1 0.1 3.0\", \"pair_coeff 2* 2* 0.2 3.0\"", NULL},
+        {"\"pair_style lj/cut 9\", \"pair_coeff ${i} 1 0.1 3.0\"", NULL},
+        {"\"pair_style none\"", NULL},
+        {"\"# pair_style none\"", "there is no pair_style"},
+        {"\"pair_style eam/fs\", \"pair_coeff * * a.fs Mg Al\"", "type 1 is Mg here and Al in label.elements"},
+        {"\"pair_style eam/fs\", \"pair_coeff * * a.fs Al\"", "names 1 element, expected 2"},
+        {"\"pair_style eam/fs\", \"pair_coeff * * a.fs Al Mg Mg\"", "names 3 elements, expected 2"},
+        {"\"pair_style eam/fs\", \"pair_coeff * * a.fs\"", "names 0 elements, expected 2"},
+        {"\"pair_style eam/fs\", \"pair_coeff * * aa.fs Al Mg\"", "'aa.fs' is not in label.files"},
+        {"\"pair_style lj/cut 9\", \"pair_coeff 1 1 0.1 3.0\"", "no pair_coeff is for type 2, Mg"},
+        {"\"pair_style lj/cut 9\", \"pair_coeff *3 1 0.1 3.0\"", "type *3, expected 1 to 2"},
+        {"\"pair_style lj/cut 9\", \"pair_coeff 0 1 0.1 3.0\"", "type 0, expected 1 to 2"},
+        {"\"pair_style lj/cut 9\", \"pair_coeff 1\"", "expected pair_coeff TYPE TYPE"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        kr_tree *tree;
+        kr_labeller *labeller = NULL;
+        char text[300];
+        snprintf(text, sizeof text,
+                 "{\"engine\": \"lammps\", \"elements\": [\"Al\", \"Mg\"], \"files\": [\"x/a.fs\"], \"lines\": [%s]}",
+                 cases[k].lines);
+        kr_assert_ok(ctx, kr_json_parse(ctx, text, strlen(text), "test", &tree));
+        kr_status status = kr_labeller_create(ctx, tree, ".", &labeller);
+        if (status != (cases[k].message ? KR_ERR_FORMAT : KR_OK)) print_message("%s\n", cases[k].lines);
+        assert_int_equal(status, cases[k].message ? KR_ERR_FORMAT : KR_OK);
+        if (cases[k].message && !strstr(kr_context_message(ctx), cases[k].message))
+            fail_msg("%s instead of %s", kr_context_message(ctx), cases[k].message);
+        kr_labeller_destroy(&labeller);
+        kr_tree_destroy(&tree);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_values, kr_test_folder_setup, kr_test_folder_teardown),
+        cmocka_unit_test_setup_teardown(test_coefficients, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_cut, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_damaged, kr_test_folder_setup, kr_test_folder_teardown),
         cmocka_unit_test_setup_teardown(test_refused, kr_test_folder_setup, kr_test_folder_teardown),

@@ -19,7 +19,7 @@ folder=$OUT/campaign
 exactly "campaign B: converged and certified (exit code)" "$result" 0
 samples=$(awk -F'\t' 'NR > 1 { n += $8 } END { print n }' "$folder/report_runs.tsv")
 labels=$(awk -F'\t' '$2 == "new" && $3 == "labels" { n += $4 } END { print n }' "$folder/report.tsv")
-fraction=$(awk -v l="${labels:-0}" -v n="${samples:-0}" 'BEGIN { printf "%.3f", n > 0 ? 100 * l / n : 100 }')
+fraction=$(awk -v l="${labels:-0}" -v n="${samples:-0}" 'BEGIN { printf "%.3f", (n > 0 ? 100 * l / n : 100) }')
 at_most "campaign B: labels, $fraction % of $samples explored frames (published: 0.0044 % of 650 million)" "${labels:-none}" 3270
 model=$folder/final/model_0.dp
 [ -e "$model" ] || model=$(find "$folder" -path '*/00.train/model_0.dp' | sort | tail -1)

@@ -274,8 +274,8 @@ static kr_status report_attractors(kr_context *ctx, kr_sampling *run, const kr_a
                  "%s: no stable fixed point in the box; a quasipotential is found from points, not from limit cycles",
                  run->problem->where);
         kr_error_hint(
-            ctx, "\"low\" and \"high\" of the problem are the box; at the noise of the problem, \"loss\": \"epr\", "
-                 "V around a limit cycle is found, too");
+            ctx, "\"low\" and \"high\" of the problem are the box; \"loss\": \"epr\", at the noise of the problem, "
+                 "needs no fixed point, and its checks tell whether V was found");
         return KR_ERR_NUMERIC;
     }
     for (int a = 0; a < found->n; a++) {

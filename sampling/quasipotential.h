@@ -144,6 +144,21 @@ typedef kr_status (*kr_quasi_function)(kr_context *ctx, const void *payload, lon
 kr_status kr_quasi_compare_cells(kr_context *ctx, const kr_problem *problem, double enlarge, double most,
                                  kr_quasi_function f, const void *payload, double *error);
 
+/* Cells of a histogram in three dimensions: eight Gauss points of each, and -ε ln of its counts. */
+enum { KR_QUASI_CELL = 8 };
+typedef struct kr_quasi_cells {
+    long n;
+    double *x; /* [n][KR_QUASI_CELL][3] */
+    double *v; /* [n] up to a constant */
+} kr_quasi_cells;
+kr_status kr_quasi_walk(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
+                        kr_quasi_cells *cells);
+void kr_quasi_cells_free(kr_quasi_cells *cells);
+/* −ε ln of the mean of e^{−v/ε} over the points of a cell, v [KR_QUASI_CELL]; share: derivatives by them. */
+double kr_quasi_cell_value(double epsilon, const double *v, double *share);
+/* Mean of ((V_c − v_c − their mean difference)/ε)² over n cells; `weight` times its gradient is added. */
+kr_status kr_quasi_net_cells(kr_context *ctx, const kr_quasi_net *model, const double *theta, double weight, long n,
+                             const double *x, const double *v, double *gradient, double *loss);
 /* Finite noise, three dimensions: the same against a histogram of walks of that many steps; cells [1]: how many. */
 kr_status kr_quasi_compare_walks(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
                                  kr_quasi_function f, const void *payload, double *error, long *cells);

@@ -1,7 +1,7 @@
-/* Quasipotential at finite noise against a histogram of walks, in three dimensions.
+/* Quasipotential at finite noise from, and against, a histogram of walks in three dimensions.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Euler–Maruyama walks between walls that reflect, none of them used for training, are counted in cells. −ε ln of the
+ * Euler–Maruyama walks between walls that reflect are counted in cells. −ε ln of the
  * counts against −ε ln of the mean of e^{−V/ε} over a cell (eight Gauss points), where at least LEAST counts are: the
  * statistical error of a cell is then ε/√LEAST and more for the correlation along a walk. */
 #include "core/error.h"
@@ -10,7 +10,7 @@
 #include "sampling/quasipotential.h"
 #include <math.h>
 
-enum { SIDE = 40, WALKS = 64, LEAST = 1000, POINTS = 8, CHUNK = 4096 };
+enum { SIDE = 40, WALKS = 64, LEAST = 1000, POINTS = KR_QUASI_CELL };
 
 typedef struct walks {
     const kr_problem *problem;
@@ -70,58 +70,87 @@ static void points_of(const kr_problem *p, int cell, double *x) {
         }
 }
 
-/* Relative rms difference over the cells that were counted often enough, each with its own weight. */
-static kr_status compare(kr_context *ctx, const walks *w, kr_quasi_function f, const void *payload, double *error,
-                         long *cells) {
+/* The cells with counts enough, in an order that is none, so that any stretch of them lies everywhere. */
+static kr_status collect(kr_context *ctx, const walks *w, kr_quasi_cells *cells) {
     kr_status status = KR_OK;
-    double epsilon = w->problem->epsilon, *x = NULL, *v = NULL, *miss = NULL, *exact = NULL;
-    double shift = 0, mean = 0, square = 0, norm = 0;
-    int all = SIDE * SIDE * SIDE;
-    *cells = 0;
-    KR_NEW(ctx, x, (size_t)POINTS * 3);
-    KR_NEW(ctx, v, (size_t)POINTS);
-    KR_NEW(ctx, miss, (size_t)all);
-    KR_NEW(ctx, exact, (size_t)all);
-    for (int c = 0; c < all; c++) {
-        if (w->sum[c] < LEAST) continue;
-        double density = 0;
-        points_of(w->problem, c, x);
-        KR_TRY(f(ctx, payload, POINTS, x, v));
-        for (int g = 0; g < POINTS; g++) density += exp(-(v[g] - v[0]) / epsilon) / POINTS;
-        exact[*cells] = -epsilon * log((double)w->sum[c]);
-        miss[*cells] = v[0] - epsilon * log(density) - exact[*cells];
-        shift += miss[*cells];
-        mean += exact[*cells];
-        ++*cells;
+    int all = SIDE * SIDE * SIDE, *order = NULL;
+    *cells = (kr_quasi_cells){0};
+    KR_NEW(ctx, order, (size_t)all);
+    for (int c = 0; c < all; c++)
+        if (w->sum[c] >= LEAST) order[cells->n++] = c;
+    if (cells->n < 10) KR_FAIL(ctx, KR_ERR_NUMERIC, "%ld cells of a histogram have %d counts or more", cells->n, LEAST);
+    for (long i = cells->n - 1; i > 0; i--) {
+        long other = (long)kr_random_below(w->stream, 0, (uint64_t)i, 99, (uint64_t)i + 1);
+        int swap = order[i];
+        order[i] = order[other];
+        order[other] = swap;
     }
-    if (*cells < 10) KR_FAIL(ctx, KR_ERR_NUMERIC, "%ld cells of a histogram have %d counts or more", *cells, LEAST);
-    for (long i = 0; i < *cells; i++) {
-        square += pow(miss[i] - shift / (double)*cells, 2);
-        norm += pow(exact[i] - mean / (double)*cells, 2);
+    KR_NEW(ctx, cells->x, (size_t)cells->n * POINTS * 3);
+    KR_NEW(ctx, cells->v, (size_t)cells->n);
+    for (long i = 0; i < cells->n; i++) {
+        points_of(w->problem, order[i], cells->x + i * POINTS * 3);
+        cells->v[i] = -w->problem->epsilon * log((double)w->sum[order[i]]);
     }
-    *error = sqrt(square / norm);
 done:
-    kr_free(x);
-    kr_free(v);
-    kr_free(miss);
-    kr_free(exact);
+    if (status < 0) kr_quasi_cells_free(cells);
+    kr_free(order);
     return status;
 }
 
-kr_status kr_quasi_compare_walks(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
-                                 kr_quasi_function f, const void *payload, double *error, long *cells) {
+void kr_quasi_cells_free(kr_quasi_cells *cells) {
+    kr_free(cells->x);
+    kr_free(cells->v);
+    *cells = (kr_quasi_cells){0};
+}
+
+kr_status kr_quasi_walk(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
+                        kr_quasi_cells *cells) {
     kr_status status = KR_OK;
     walks w = {.problem = problem, .dt = dt, .steps = steps / WALKS, .stream = stream};
     size_t all = (size_t)SIDE * SIDE * SIDE;
+    *cells = (kr_quasi_cells){0};
     if (problem->dim != 3)
         return KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "a histogram of %d dimensions, 3 expected", problem->dim);
     w.burn = w.steps / 10;
     KR_NEW(ctx, w.count, all * (size_t)kr_parallel_threads(ctx));
     KR_NEW(ctx, w.sum, all);
     KR_TRY(kr_parallel_blocks(ctx, WALKS, walk, add, &w));
-    KR_TRY(compare(ctx, &w, f, payload, error, cells));
+    KR_TRY(collect(ctx, &w, cells));
 done:
     kr_free(w.count);
     kr_free(w.sum);
+    return status;
+}
+
+double kr_quasi_cell_value(double epsilon, const double *v, double *share) {
+    double sum = 0;
+    for (int g = 0; g < POINTS; g++) sum += share[g] = exp(-(v[g] - v[0]) / epsilon);
+    for (int g = 0; g < POINTS; g++) share[g] /= sum;
+    return v[0] - epsilon * log(sum / POINTS);
+}
+
+kr_status kr_quasi_compare_walks(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
+                                 kr_quasi_function f, const void *payload, double *error, long *count) {
+    kr_status status = KR_OK;
+    kr_quasi_cells cells = {0};
+    double *v = NULL, share[POINTS], shift = 0, mean = 0, square = 0, norm = 0;
+    KR_TRY(kr_quasi_walk(ctx, problem, dt, steps, stream, &cells));
+    double n = (double)cells.n;
+    KR_NEW(ctx, v, (size_t)cells.n * POINTS);
+    KR_TRY(f(ctx, payload, cells.n * POINTS, cells.x, v));
+    for (long i = 0; i < cells.n; i++) {
+        v[i] = kr_quasi_cell_value(problem->epsilon, v + i * POINTS, share);
+        shift += (v[i] - cells.v[i]) / n;
+        mean += cells.v[i] / n;
+    }
+    for (long i = 0; i < cells.n; i++) {
+        square += pow(v[i] - cells.v[i] - shift, 2);
+        norm += pow(cells.v[i] - mean, 2);
+    }
+    *error = sqrt(square / norm);
+    *count = cells.n;
+done:
+    kr_free(v);
+    kr_quasi_cells_free(&cells);
     return status;
 }

@@ -17,12 +17,32 @@ static long last_of_adam(const kr_quasi_settings *s) {
     return s->train.warm_steps + (ready && s->train.warm_steps ? 0L : s->train.steps);
 }
 
+/* Without a fixed point: the counts of walks, and the stationary equation between and beyond them. ⟨|f + a∇V|²⟩ is no
+ * use there: around a cycle it is all but what turns, and samples would have to be as many as its ratio squared. */
+static kr_status counted(kr_context *ctx, kr_quasi_run *r, const double *theta, double *loss, double *gradient,
+                         double terms[2]) {
+    int adam = r->step < last_of_adam(r->s);
+    long d = r->model->dim, some = 64, n = adam && r->cells.n > some ? some : r->cells.n;
+    long first = n < r->cells.n ? r->step * some % (r->cells.n - n + 1) : 0;
+    double mean_f = 0;
+    memset(gradient, 0, r->model->nparams * sizeof *gradient);
+    kr_status status = kr_quasi_net_cells(ctx, r->model, theta, 1, n, r->cells.x + first * KR_QUASI_CELL * d,
+                                          r->cells.v + first, gradient, &terms[0]);
+    if (status != KR_OK) return status;
+    for (long i = 0; i < r->batch * d; i++) mean_f += r->batch_f[i] * r->batch_f[i] / (double)r->batch;
+    status =
+        kr_quasi_net_residual(ctx, r->model, theta, r->s->train.residual, mean_f, r->nbox, r->box, gradient, &terms[1]);
+    *loss = terms[0] + r->s->train.residual * terms[1];
+    return status;
+}
+
 static kr_status objective(kr_context *ctx, void *payload, const double *theta, double *loss, double *gradient) {
     kr_quasi_run *r = payload;
     double terms[2], norm = 0;
-    kr_status status = kr_quasi_net_loss(ctx, r->model, &r->how, r->warm, theta, r->batch, r->batch_x, r->batch_f,
-                                         gradient, loss, terms);
-    if (status == KR_OK && r->how.loss == KR_QUASI_EPR) {
+    kr_status status = r->cells.n ? counted(ctx, r, theta, loss, gradient, terms)
+                                  : kr_quasi_net_loss(ctx, r->model, &r->how, r->warm, theta, r->batch, r->batch_x,
+                                                      r->batch_f, gradient, loss, terms);
+    if (status == KR_OK && r->how.loss == KR_QUASI_EPR && !r->cells.n) {
         double mean_f = 0;
         for (long i = 0; i < r->batch * r->model->dim; i++) mean_f += r->batch_f[i] * r->batch_f[i] / (double)r->batch;
         status = kr_quasi_net_residual(ctx, r->model, theta, r->s->train.residual, mean_f, r->nbox, r->box, gradient,
@@ -291,6 +311,9 @@ static kr_status prepare(kr_context *ctx, kr_quasi_run *r) {
                                (kr_stream){r->run->seed, 0x9a3}, &r->model));
     KR_TRY(kr_quasi_make_points(ctx, r));
     if (s->train.loss == KR_QUASI_EPR) KR_TRY(kr_quasi_measure_depths(ctx, r));
+    if (!r->attractors->n && r->run->problem->dim == 3)
+        KR_TRY(kr_quasi_walk(ctx, r->run->problem, s->train.dt, s->train.walks, (kr_stream){r->run->seed, 0x9aa},
+                             &r->cells));
     KR_NEW(ctx, r->batch_x, rows * d);
     KR_NEW(ctx, r->batch_f, rows * d);
     KR_NEW(ctx, r->box, rows * d);
@@ -352,5 +375,6 @@ done:
     kr_optimizer_destroy(&r.optimizer);
     kr_optimizer_destroy(&r.polisher);
     kr_quasi_net_destroy(&r.model);
+    kr_quasi_cells_free(&r.cells);
     return status;
 }

@@ -23,6 +23,7 @@ typedef struct kr_quasi_run {
     double depth[KR_QUASI_DEPTHS]; /* finite noise: V at attractors less that at the first … */
     int depths;                    /* … this many; 0: not held */
     double *sum;                   /* [nparams] Σ θ of the last steps */
+    kr_quasi_cells cells;          /* finite noise, no fixed point, three dimensions */
     long step, averaged;
     double terms[2];
 } kr_quasi_run;

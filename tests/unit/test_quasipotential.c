@@ -98,54 +98,6 @@ static void depths(kr_quasi_net *m, const double *x, double *g, double *scratch)
     }
 }
 
-/* V of a problem with a known one, and that of another stationary density of the same drift: in front of the walls
- * x = high a source, so that e^{-V'/eps} = e^{-V/eps} (1 + c int e^{x^2/2 eps}) carries a current through the box. */
-typedef struct planted {
-    const kr_problem *problem;
-    double source;
-} planted;
-
-static kr_status planted_v(kr_context *c, const void *payload, long n, const double *x, double *v) {
-    const planted *s = payload;
-    (void)c;
-    for (long i = 0; i < n; i++) {
-        double sum = 0, low = s->problem->low[0], h = (x[2 * i] - low) / 400, epsilon = s->problem->epsilon;
-        for (int k = 0; k < 400 && s->source > 0; k++) sum += h * exp(pow(low + (k + 0.5) * h, 2) / (2 * epsilon));
-        v[i] = 0.5 * (x[2 * i] * x[2 * i] + x[2 * i + 1] * x[2 * i + 1]) - epsilon * log(1 + s->source * sum);
-    }
-    return KR_OK;
-}
-
-static kr_status exact_v(kr_context *c, const void *payload, long n, const double *x, double *v) {
-    (void)c;
-    const kr_problem *p = payload;
-    for (long i = 0; i < n; i++) v[i] = p->kind->exact(p, x + i * p->dim);
-    return KR_OK;
-}
-
-/* The density of the grid agrees with the known V with and without rotation, and tells the false one. */
-static void test_cells(void **unused) {
-    (void)unused;
-    kr_problem *p = NULL;
-    double error;
-    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"epr_double_well\"}", &p));
-    kr_assert_ok(ctx, kr_quasi_compare_cells(ctx, p, 1.2, 2, exact_v, p, &error));
-    print_message("double well %.5f\n", error);
-    assert_true(error < 0.004);
-    kr_problem_destroy(&p);
-    kr_assert_ok(ctx, kr_problem_parse(ctx,
-                                       "{\"kind\":\"expression\",\"drift\":[\"-x1\",\"-x2\"],\"epsilon\":0.1,"
-                                       "\"low\":[-1,-1.5],\"high\":[2,1.5]}",
-                                       &p));
-    kr_assert_ok(ctx, kr_quasi_compare_cells(ctx, p, 1.2, 2, planted_v, &(planted){p, 0}, &error));
-    print_message("linear %.5f\n", error);
-    assert_true(error < 0.004);
-    kr_assert_ok(ctx, kr_quasi_compare_cells(ctx, p, 1.2, 2, planted_v, &(planted){p, 1e-3}, &error));
-    print_message("planted %.5f\n", error);
-    assert_true(error > 0.1);
-    kr_problem_destroy(&p);
-}
-
 /* The equation at finite noise: zero for the exact V of a linear drift; its gradient against central differences. */
 static void test_residual(void **unused) {
     (void)unused;
@@ -373,11 +325,11 @@ static void test_memory_failures(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov),        cmocka_unit_test(test_gradients),
-                                       cmocka_unit_test(test_residual),        cmocka_unit_test(test_cells),
-                                       cmocka_unit_test(test_characteristics), cmocka_unit_test(test_drift),
-                                       cmocka_unit_test(test_attractors),      cmocka_unit_test(test_olim),
-                                       cmocka_unit_test(test_olim_space),      cmocka_unit_test(test_memory_failures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov),       cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_residual),       cmocka_unit_test(test_characteristics),
+                                       cmocka_unit_test(test_drift),          cmocka_unit_test(test_attractors),
+                                       cmocka_unit_test(test_olim),           cmocka_unit_test(test_olim_space),
+                                       cmocka_unit_test(test_memory_failures)};
     if (kr_context_create(&ctx) != KR_OK) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kr_context_destroy(&ctx);

@@ -10,7 +10,7 @@
 #include "sampling/quasipotential.h"
 #include <math.h>
 
-enum { SIDE = 40, WALKS = 64, LEAST = 1000, POINTS = KR_QUASI_CELL };
+enum { SIDE = 40, WALKS = 64, LEAST = 4000, POINTS = KR_QUASI_CELL };
 
 typedef struct walks {
     const kr_problem *problem;

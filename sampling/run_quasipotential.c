@@ -80,7 +80,8 @@ static const kr_parameter training_table[] = {
     REAL("gradient", train.gradient, "0.1", "> 0", "allowed relative error of grad V along other characteristics"),
     REAL("cells", train.cells, "0.03", "> 0",
          "epr: allowed relative error of V on the cells of a grid (one and two dimensions) or of walks (three)"),
-    INT("walks", train.walks, "20000000", "[100000, 2000000000]", "epr, three dimensions: steps of the walks"),
+    INT("walks", train.walks, "20000000", "[100000, 2000000000]",
+        "epr, three dimensions: steps of walks that V is compared with; of others it is learned without a fixed point"),
     REAL("hessian", train.hessian, "0.1", "> 0", "allowed relative error of the Hessian at attractors"),
     {0}};
 

@@ -72,6 +72,18 @@ for degree in 3 1; do
     at_most "Q5 degree $degree: time" $seconds 300 "$(busy)"
 done
 
+# A limit cycle in three dimensions has no fixed point to begin at: V from the counts of walks, against other walks.
+cycle=100000000
+[ "$KRAMERS_QUICK" = 0 ] || cycle=20000000
+solve cycle "{\"problem\": {\"kind\": \"cell_cycle\"}, \"network\": {\"hidden\": [50, 50]}, \"training\": {\"loss\": \"epr\", \"residual\": 5, \"time\": 10, \"dt\": 0.004, \"trajectories\": 500, \"points\": 100, \"warm_steps\": 0, \"steps\": 2000, \"polish\": 2500, \"polish_batch\": 1000, \"batch\": 256, \"walks\": $cycle, \"cells\": 0.05}}"
+at_most "Q9 cell cycle: V at finite noise against walks" "$(result cycle cells_error)" 0.05 "relative, 3-D"
+at_most "Q9 time" $seconds 600 "$(busy)"
+
+# Currents that enter through the edges of the box have no residual: the density of a grid tells.
+solve edges '{"problem": {"kind": "expression", "drift": ["-x1*(x1^2+x2^2-1) - 2*x2", "-x2*(x1^2+x2^2-1) + 2*x1"], "epsilon": 0.1, "low": [-1.6, -1.6], "high": [1.6, 1.6]}, "network": {"hidden": [30, 30]}, "training": {"loss": "epr", "residual": 2000, "time": 20, "trajectories": 300, "warm_steps": 200, "steps": 1500, "batch": 512, "polish": 1200, "polish_batch": 1500}}'
+at_most "Q8 control, currents through the edges: the equation holds" "$(result edges equation_error)" 0.02 ""
+exactly "Q8 control, currents through the edges: exit code" "$(cat "$work/edges.exit")" 3
+
 # Without characteristics the losses that collapse do so: the program must say no.
 control='"characteristics": 0, "warm_steps": 0, "steps": 4000, "polish": 0'
 solve hj "{$three, \"training\": {\"loss\": \"hj\", $control}}"

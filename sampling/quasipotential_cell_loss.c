@@ -11,16 +11,15 @@
 #include <string.h>
 
 typedef struct job {
-    const kr_quasi_net *model;
+    kr_quasi_sum sum;
     const double *theta, *x, *bar;
     long rows;
-    double *total;
 } job;
 
 static kr_status block(void *payload, kr_context *ctx, long number, int thread) {
     kr_status status = KR_OK;
     const job *j = payload;
-    const kr_quasi_net *m = j->model;
+    const kr_quasi_net *m = j->sum.model;
     size_t d = (size_t)m->dim, R = KR_QUASI_ROWS;
     long first = number * (long)R;
     int n = (int)(j->rows - first < (long)R ? j->rows - first : (long)R);
@@ -33,18 +32,10 @@ done:
     return status;
 }
 
-static void add(void *payload, long number, int thread) {
-    (void)number;
-    job *j = payload;
-    size_t size = j->model->nparams + 3;
-    for (size_t i = 0; i < size; i++) j->total[i] += j->model->slots[(size_t)thread * size + i];
-}
-
 kr_status kr_quasi_net_cells(kr_context *ctx, const kr_quasi_net *m, const double *theta, double weight, long n,
                              const double *x, const double *v, double *gradient, double *loss) {
     kr_status status = KR_OK;
     double *value = NULL, *bar = NULL, *miss = NULL, shift = 0, epsilon = m->problem->epsilon;
-    size_t size = m->nparams + 3;
     *loss = 0;
     KR_NEW(ctx, value, (size_t)n * KR_QUASI_CELL);
     KR_NEW(ctx, bar, (size_t)n * KR_QUASI_CELL);
@@ -60,10 +51,9 @@ kr_status kr_quasi_net_cells(kr_context *ctx, const kr_quasi_net *m, const doubl
         for (int g = 0; g < KR_QUASI_CELL; g++)
             bar[c * KR_QUASI_CELL + g] *= 2 * one / (epsilon * (double)n) * m->factor_v;
     }
-    job j = {m, theta, x, bar, n * KR_QUASI_CELL, m->slots + (size_t)m->threads * size};
-    memset(j.total, 0, size * sizeof *j.total);
-    KR_TRY(kr_parallel_blocks(ctx, (j.rows + KR_QUASI_ROWS - 1) / KR_QUASI_ROWS, block, add, &j));
-    for (size_t i = 0; i < m->nparams; i++) gradient[i] += weight * j.total[i];
+    job j = {kr_quasi_sum_begin(m), theta, x, bar, n * KR_QUASI_CELL};
+    KR_TRY(kr_parallel_blocks(ctx, (j.rows + KR_QUASI_ROWS - 1) / KR_QUASI_ROWS, block, kr_quasi_sum_add, &j));
+    for (size_t i = 0; i < m->nparams; i++) gradient[i] += weight * j.sum.total[i];
 done:
     kr_free(value);
     kr_free(bar);

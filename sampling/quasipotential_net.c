@@ -184,19 +184,18 @@ kr_status kr_quasi_net_evaluate(kr_context *ctx, const kr_quasi_net *m, const do
 /* ---- the loss ---- */
 
 typedef struct job {
-    const kr_quasi_net *model;
+    kr_quasi_sum sum;
     const kr_quasi_training *how;
     int warm;
     const double *theta, *x, *f;
     long n;
     double mean_f; /* ⟨|f|²⟩ of the batch */
-    double *total;
 } job;
 
 /* Orthogonality of one point; adds its derivatives to dp, dg [dim]. */
 static double orthogonality(const job *j, const double *p, const double *g, const double *f, double factor, double *dp,
                             double *dg) {
-    int d = j->model->dim;
+    int d = j->sum.model->dim;
     double pp = 0, gg = 0, s = 0, ff = 0, delta = 1e-6 * j->mean_f;
     for (int k = 0; k < d; k++) {
         pp += p[k] * p[k];
@@ -231,7 +230,7 @@ static double orthogonality(const job *j, const double *p, const double *g, cons
 
 /* A point where ∇V is known: g is the error of a∇V. Relative, but not near zeros. */
 static void matched_loss(const job *j, const double *g, const double *f, double *dp, double *dg, double *terms) {
-    size_t d = (size_t)j->model->dim;
+    size_t d = (size_t)j->sum.model->dim;
     double miss = 0, size = 0;
     for (size_t k = 0; k < d; k++) {
         miss += g[k] * g[k];
@@ -246,7 +245,7 @@ static void matched_loss(const job *j, const double *g, const double *f, double 
 /* The loss of one point as a function of p and g; terms[0] dynamics, terms[1] orthogonality. */
 static void point_loss(const job *j, const double *p, const double *g, const double *f, double *dp, double *dg,
                        double *terms) {
-    int d = j->model->dim;
+    int d = j->sum.model->dim;
     double factor = 1 / (double)j->n;
     memset(dp, 0, (size_t)d * sizeof *dp);
     memset(dg, 0, (size_t)d * sizeof *dg);
@@ -264,7 +263,7 @@ static void point_loss(const job *j, const double *p, const double *g, const dou
 static kr_status loss_block(void *payload, kr_context *ctx, long block, int thread) {
     kr_status status = KR_OK;
     const job *j = payload;
-    const kr_quasi_net *m = j->model;
+    const kr_quasi_net *m = j->sum.model;
     size_t d = (size_t)m->dim, size = m->nparams + 3, R = ROWS;
     long first = block * ROWS;
     int n = (int)(j->n - first < ROWS ? j->n - first : ROWS);
@@ -295,25 +294,30 @@ done:
     return status;
 }
 
-static void add_block(void *payload, long block, int thread) {
+kr_quasi_sum kr_quasi_sum_begin(const kr_quasi_net *m) {
+    size_t size = m->nparams + 3;
+    kr_quasi_sum sum = {m, m->slots + (size_t)m->threads * size};
+    memset(sum.total, 0, size * sizeof *sum.total);
+    return sum;
+}
+
+void kr_quasi_sum_add(void *payload, long block, int thread) {
     (void)block;
-    job *j = payload;
-    size_t size = j->model->nparams + 3;
-    for (size_t i = 0; i < size; i++) j->total[i] += j->model->slots[(size_t)thread * size + i];
+    const kr_quasi_sum *sum = payload;
+    size_t size = sum->model->nparams + 3;
+    const double *slot = sum->model->slots + (size_t)thread * size;
+    for (size_t i = 0; i < size; i++) sum->total[i] += slot[i];
 }
 
 kr_status kr_quasi_net_loss(kr_context *ctx, const kr_quasi_net *m, const kr_quasi_training *how, int warm,
                             const double *theta, long n, const double *x, const double *f, double *gradient,
                             double *loss, double terms[2]) {
-    job j = {m, how, warm, theta, x, f, n, 0, NULL};
-    size_t size = m->nparams + 3;
-    j.total = m->slots + (size_t)m->threads * size;
+    job j = {kr_quasi_sum_begin(m), how, warm, theta, x, f, n, 0};
     for (long i = 0; i < n * m->dim; i++) j.mean_f += f[i] * f[i] / (double)n;
-    memset(j.total, 0, size * sizeof *j.total);
-    kr_status status = kr_parallel_blocks(ctx, (n + ROWS - 1) / ROWS, loss_block, add_block, &j);
-    memcpy(gradient, j.total, m->nparams * sizeof *gradient);
-    terms[0] = j.total[m->nparams];
-    terms[1] = j.total[m->nparams + 1];
+    kr_status status = kr_parallel_blocks(ctx, (n + ROWS - 1) / ROWS, loss_block, kr_quasi_sum_add, &j);
+    memcpy(gradient, j.sum.total, m->nparams * sizeof *gradient);
+    terms[0] = j.sum.total[m->nparams];
+    terms[1] = j.sum.total[m->nparams + 1];
     *loss = terms[0] + terms[1];
     return status;
 }

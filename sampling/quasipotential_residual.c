@@ -15,11 +15,11 @@
 #include <string.h>
 
 typedef struct job {
-    const kr_quasi_net *model;
+    kr_quasi_sum sum;
     const double *theta, *x;
     long n; /* points */
     int groups, rows;
-    double *total, *mean_f;
+    double *mean_f;
 } job;
 
 static double mobility(const kr_quasi_net *m, size_t k) { return m->problem->mobility ? m->problem->mobility[k] : 1; }
@@ -37,7 +37,7 @@ static void spread(const kr_quasi_net *m, const double *x, double *group) {
 
 /* R²/D² of a group; its derivatives by every p of the group into dp. */
 static double group_loss(const job *j, const double *p, const double *f, double *dp) {
-    const kr_quasi_net *m = j->model;
+    const kr_quasi_net *m = j->sum.model;
     size_t d = (size_t)m->dim;
     double epsilon = m->problem->epsilon, residual = 0, size = 0;
     for (size_t k = 0; k < d; k++) {
@@ -61,7 +61,7 @@ static double group_loss(const job *j, const double *p, const double *f, double 
 static kr_status block(void *payload, kr_context *ctx, long number, int thread) {
     kr_status status = KR_OK;
     const job *j = payload;
-    const kr_quasi_net *m = j->model;
+    const kr_quasi_net *m = j->sum.model;
     size_t d = (size_t)m->dim, R = KR_QUASI_ROWS, each = 2 * d + 1;
     long first = number * j->groups;
     int n = (int)(j->n - first < j->groups ? j->n - first : j->groups), rows = n * (int)each;
@@ -81,25 +81,16 @@ done:
     return status;
 }
 
-static void add(void *payload, long number, int thread) {
-    (void)number;
-    job *j = payload;
-    size_t size = j->model->nparams + 3;
-    for (size_t i = 0; i < size; i++) j->total[i] += j->model->slots[(size_t)thread * size + i];
-}
-
 kr_status kr_quasi_net_residual(kr_context *ctx, const kr_quasi_net *m, const double *theta, double weight,
                                 double mean_f, long n, const double *x, double *gradient, double *loss) {
     int rows = 2 * m->dim + 1;
-    size_t size = m->nparams + 3;
     if (rows > KR_QUASI_ROWS)
         return KR_ERROR(ctx, KR_ERR_UNSUPPORTED, "%d dimensions, the equation at finite noise takes %d", m->dim,
                         (KR_QUASI_ROWS - 1) / 2);
-    job j = {m, theta, x, n, KR_QUASI_ROWS / rows, rows, m->slots + (size_t)m->threads * size, &mean_f};
-    memset(j.total, 0, size * sizeof *j.total);
-    kr_status status = kr_parallel_blocks(ctx, (n + j.groups - 1) / j.groups, block, add, &j);
-    for (size_t i = 0; i < m->nparams; i++) gradient[i] += weight * j.total[i];
-    *loss = j.total[m->nparams];
+    job j = {kr_quasi_sum_begin(m), theta, x, n, KR_QUASI_ROWS / rows, rows, &mean_f};
+    kr_status status = kr_parallel_blocks(ctx, (n + j.groups - 1) / j.groups, block, kr_quasi_sum_add, &j);
+    for (size_t i = 0; i < m->nparams; i++) gradient[i] += weight * j.sum.total[i];
+    *loss = j.sum.total[m->nparams];
     return status;
 }
 

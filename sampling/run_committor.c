@@ -11,16 +11,14 @@
     { .name = key, .type = KR_PARAMETER_INT, AT(field), .initial = value, .range = limits, .help = text }
 #define REAL(key, field, value, limits, text) \
     { .name = key, .type = KR_PARAMETER_REAL, AT(field), .initial = value, .range = limits, .help = text }
+#define CHOICE(key, field, value, words, text) \
+    { .name = key, .type = KR_PARAMETER_CHOICE, AT(field), .initial = value, .allowed = words, .help = text }
 #define TREE(key, field, text) \
     { .name = key, .type = KR_PARAMETER_TREE, AT(field), .initial = "", .help = text }
 
 static const kr_parameter top_table[] = {
-    {.name = "method",
-     .type = KR_PARAMETER_CHOICE,
-     AT(method),
-     .initial = "\"network\"",
-     .allowed = "network|grid|random_features",
-     .help = "network: variational, any dimension; grid: finite volumes in 1 to 3 dimensions; random_features: linear"},
+    CHOICE("method", method, "\"network\"", "network|grid|random_features",
+           "network: variational, any dimension; grid: finite volumes in 1 to 3 dimensions; random_features: linear"),
     TREE("grid", grid, "settings of the grid: `--keys grid`"),
     TREE("network", network, "the network: `--keys network`"),
     TREE("features", features, "random features: `--keys features`"),
@@ -52,18 +50,9 @@ static const kr_parameter grid_table[] = {
      AT(g.general),
      .initial = "false",
      .help = "use the discretisation of general drifts for gradient dynamics, too"},
-    {.name = "advection",
-     .type = KR_PARAMETER_CHOICE,
-     AT(g.advection),
-     .initial = "\"central\"",
-     .allowed = "central|upwind",
-     .help = "where there is no noise: second order, or first order and monotone"},
-    {.name = "face",
-     .type = KR_PARAMETER_CHOICE,
-     AT(g.face),
-     .initial = "\"automatic\"",
-     .allowed = "automatic|harmonic|midpoint",
-     .help = "weights of edges, gradient dynamics"},
+    CHOICE("advection", g.advection, "\"central\"", "central|upwind",
+           "where there is no noise: second order, or first order and monotone"),
+    CHOICE("face", g.face, "\"automatic\"", "automatic|harmonic|midpoint", "weights of edges, gradient dynamics"),
     {0}};
 
 const kr_parameter kr_committor_network_table[] = {
@@ -79,22 +68,13 @@ const kr_parameter kr_committor_network_table[] = {
      AT(net.features),
      .initial = "",
      .help = "formulas of x1, x2, ...: inputs of the network; null: the coordinates, cos and sin of periodic ones"},
-    {.name = "boundary",
-     .type = KR_PARAMETER_CHOICE,
-     AT(net.boundary),
-     .initial = "\"penalty\"",
-     .allowed = "penalty|construction",
-     .help = "how q = 0 in A, 1 in B is reached"},
+    CHOICE("boundary", net.boundary, "\"penalty\"", "penalty|construction", "how q = 0 in A, 1 in B is reached"),
     REAL("width", net.width, "0.02", "> 0", "of the smooth edge of A and B, by construction"),
     {0}};
 
 static const kr_parameter sampling_table[] = {
-    {.name = "method",
-     .type = KR_PARAMETER_CHOICE,
-     AT(sample.method),
-     .initial = "\"temperature\"",
-     .allowed = "temperature|kolmogorov|stretch|umbrella",
-     .help = "bias of later rounds, on top of the heating"},
+    CHOICE("method", sample.method, "\"temperature\"", "temperature|kolmogorov|stretch|umbrella",
+           "bias of later rounds, on top of the heating"),
     REAL("epsilon", sample.epsilon, "0", ">= 0", "raised noise of the heated coordinates; 0: no heating"),
     {.name = "coordinates",
      .type = KR_PARAMETER_INTS,
@@ -121,12 +101,8 @@ static const kr_parameter training_table[] = {
     INT("boundary_batch", train.boundary_batch, "128", "[1, 1000000]", "points of each of A and B"),
     INT("members", train.members, "1", "[1, 64]",
         "networks; q is their mean, two or more remove part of the bias of nu"),
-    {.name = "optimizer",
-     .type = KR_PARAMETER_CHOICE,
-     AT(train.optimizer),
-     .initial = "\"soap\"",
-     .allowed = "soap|adam",
-     .help = "soap: Adam in the eigenbasis of the gradients; steep and rippled states need fewer steps"},
+    CHOICE("optimizer", train.optimizer, "\"soap\"", "soap|adam",
+           "soap: Adam in the eigenbasis of the gradients; steep and rippled states need fewer steps"),
     REAL("learning_rate", train.lr_start, "3e-3", "> 0", "at first; adam alone bears 1e-2"),
     REAL("learning_rate_stop", train.lr_stop, "5e-5", "> 0", "at last"),
     REAL("clip", train.clip, "10", ">= 0", "largest norm of the gradient; 0: none"),

@@ -12,17 +12,15 @@
     { .name = key, .type = KR_PARAMETER_INT, AT(field), .initial = value, .range = limits, .help = text }
 #define REAL(key, field, value, limits, text) \
     { .name = key, .type = KR_PARAMETER_REAL, AT(field), .initial = value, .range = limits, .help = text }
+#define CHOICE(key, field, value, words, text) \
+    { .name = key, .type = KR_PARAMETER_CHOICE, AT(field), .initial = value, .allowed = words, .help = text }
 #define TREE(key, field, text) \
     { .name = key, .type = KR_PARAMETER_TREE, AT(field), .initial = "", .help = text }
 
 static const kr_parameter top_table[] = {
-    {.name = "method",
-     .type = KR_PARAMETER_CHOICE,
-     AT(method),
-     .initial = "\"network\"",
-     .allowed = "network|olim|lyapunov",
-     .help = "network: any dimension; olim: ordered line integrals on a grid in 2-D and 3-D; lyapunov: at the "
-             "attractors alone"},
+    CHOICE("method", method, "\"network\"", "network|olim|lyapunov",
+           "network: any dimension; olim: ordered line integrals on a grid in 2-D and 3-D; lyapunov: at the "
+           "attractors alone"),
     INT("starts", starts, "50", "[1, 100000]", "random points from which attractors are searched"),
     TREE("network", network, "the network: `--keys network`"),
     TREE("training", training, "its points, losses and schedule: `--keys training`"),
@@ -41,13 +39,9 @@ static const kr_parameter network_table[] = {
     {0}};
 
 static const kr_parameter training_table[] = {
-    {.name = "loss",
-     .type = KR_PARAMETER_CHOICE,
-     AT(train.loss),
-     .initial = "\"cosine\"",
-     .allowed = "cosine|normalized|hj|epr|trajectories",
-     .help = "cosine, normalized: known drift, small noise; epr: at the noise of the problem; trajectories: drift from "
-             "data; hj collapses, for comparison"},
+    CHOICE("loss", train.loss, "\"cosine\"", "cosine|normalized|hj|epr|trajectories",
+           "cosine, normalized: known drift, small noise; epr: at the noise of the problem; trajectories: drift from "
+           "data; hj collapses, for comparison"),
     REAL("weight", train.weight, "0.3", "(0, 1]", "of obtuse angles between grad V and g; 1 collapses"),
     INT("degree", train.degree, "3", "[1, 8]", "of the polynomial under the network for the drift, trajectories only"),
     INT("drift_steps", train.drift_steps, "2000", "[0, 100000000]", "of Adam for the drift, trajectories only"),

@@ -80,9 +80,8 @@ typedef struct kr_committor_training {
     const char *optimizer;                   /* "soap" or "adam"; NULL: soap */
     double lr_start, lr_stop, clip, average; /* average: share of the last steps whose θ are averaged */
     kr_committor_loss loss;
-    double fade; /* share of the steps over which the hinge fades to nothing; 0: it stays */
-    double
-        focus; /* share of the rows of a batch that are drawn with their part of the functional (committor_focus.c) */
+    double fade;  /* share of the steps over which the hinge fades to nothing; 0: it stays */
+    double focus; /* share of a batch that is drawn with its part of the functional: committor_focus.c */
     kr_stream stream;
     uint64_t round;
 } kr_committor_training;

@@ -144,13 +144,15 @@ typedef kr_status (*kr_quasi_function)(kr_context *ctx, const void *payload, lon
 kr_status kr_quasi_compare_cells(kr_context *ctx, const kr_problem *problem, double enlarge, double most,
                                  kr_quasi_function f, const void *payload, double *error);
 
-/* Cells of a histogram in three dimensions: eight Gauss points of each, and -ε ln of its counts. */
+/* Cells of a histogram in three dimensions: eight Gauss points of each, and −ε ln of its counts. */
 enum { KR_QUASI_CELL = 8 };
 typedef struct kr_quasi_cells {
     long n;
     double *x; /* [n][KR_QUASI_CELL][3] */
     double *v; /* [n] up to a constant */
 } kr_quasi_cells;
+/* The cells with counts enough (KR_ERR_NUMERIC: fewer than ten) of `steps` steps of length dt in all, a tenth more
+ * before them, begun evenly in the box; the same for any number of threads. */
 kr_status kr_quasi_walk(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
                         kr_quasi_cells *cells);
 void kr_quasi_cells_free(kr_quasi_cells *cells);

@@ -1,9 +1,9 @@
 /* Quasipotential at finite noise from, and against, a histogram of walks in three dimensions.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Euler–Maruyama walks between walls that reflect are counted in cells. −ε ln of the
- * counts against −ε ln of the mean of e^{−V/ε} over a cell (eight Gauss points), where at least LEAST counts are: the
- * statistical error of a cell is then ε/√LEAST and more for the correlation along a walk. */
+ * Euler–Maruyama walks between walls that reflect are counted in cells. −ε ln of the counts against −ε ln of the mean
+ * of e^{−V/ε} over a cell (eight Gauss points), where at least LEAST counts are: the statistical error of a cell is
+ * then ε/√LEAST and more for the correlation along a walk. */
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/parallel.h"

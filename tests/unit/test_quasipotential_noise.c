@@ -7,11 +7,12 @@
 static kr_context *ctx;
 static const kr_stream STREAM = {11, 3};
 
+/* The functions below are shifted: V has no zero of its own. */
 static kr_status spherical_v(kr_context *c, const void *payload, long n, const double *x, double *v) {
     (void)c;
     (void)payload;
     for (long i = 0; i < n; i++)
-        v[i] = 0.5 * (x[3 * i] * x[3 * i] + x[3 * i + 1] * x[3 * i + 1] + x[3 * i + 2] * x[3 * i + 2]);
+        v[i] = 7 + 0.5 * (x[3 * i] * x[3 * i] + x[3 * i + 1] * x[3 * i + 1] + x[3 * i + 2] * x[3 * i + 2]);
     return KR_OK;
 }
 
@@ -69,7 +70,7 @@ static kr_status planted_v(kr_context *c, const void *payload, long n, const dou
     for (long i = 0; i < n; i++) {
         double sum = 0, low = s->problem->low[0], h = (x[2 * i] - low) / 400, epsilon = s->problem->epsilon;
         for (int k = 0; k < 400 && s->source > 0; k++) sum += h * exp(pow(low + (k + 0.5) * h, 2) / (2 * epsilon));
-        v[i] = 0.5 * (x[2 * i] * x[2 * i] + x[2 * i + 1] * x[2 * i + 1]) - epsilon * log(1 + s->source * sum);
+        v[i] = 7 + 0.5 * (x[2 * i] * x[2 * i] + x[2 * i + 1] * x[2 * i + 1]) - epsilon * log(1 + s->source * sum);
     }
     return KR_OK;
 }

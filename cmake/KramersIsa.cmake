@@ -29,6 +29,8 @@ function(kramers_layer name)
   endif()
   set(objects $<TARGET_OBJECTS:kramers_${name}>)
   file(GLOB isa_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/isa/*.c)
+  # Same bits on every instruction set: walks and their statistics do not depend on the machine.
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/core/isa/elementary_f64.c PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
   if(isa_sources)
     foreach(isa ${KRAMERS_ISA_NAMES})
       set(chosen ${isa_sources})

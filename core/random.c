@@ -3,6 +3,7 @@
  *
  * Philox4x64-10 of Random123: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. */
 #include "core/random.h"
+#include "core/elementary.h"
 #include <Random123/philox.h>
 #include <math.h>
 
@@ -38,6 +39,29 @@ void kr_random_normal(kr_stream stream, uint64_t step, uint64_t entity, uint64_t
         double radius = sqrt(-2 * log(to_unit(word[i]))), angle = 6.283185307179586477 * to_unit(word[i + 1]);
         normal[i] = radius * cos(angle);
         normal[i + 1] = radius * sin(angle);
+    }
+}
+
+void kr_random_normals(kr_stream stream, int n, const uint64_t (*counter)[4], double *normal) {
+    enum { BLOCK = 32 };
+    const kr_elementary *functions = kr_elementary_fastest();
+    const uint64_t key[2] = {stream.seed, stream.purpose};
+    uint64_t a[2 * BLOCK], b[2 * BLOCK], word[4];
+    double first[2 * BLOCK], second[2 * BLOCK];
+    for (int from = 0; from < n; from += BLOCK) {
+        int some = n - from < BLOCK ? n - from : BLOCK;
+        for (int i = 0; i < some; i++) {
+            kr_random_block(counter[from + i], key, word);
+            a[2 * i] = word[0];
+            b[2 * i] = word[1];
+            a[2 * i + 1] = word[2];
+            b[2 * i + 1] = word[3];
+        }
+        functions->normals(2 * (size_t)some, a, b, first, second);
+        for (int i = 0; i < 2 * some; i++) {
+            normal[4 * (long)from + 2 * i] = first[i];
+            normal[4 * (long)from + 2 * i + 1] = second[i];
+        }
     }
 }
 

@@ -25,6 +25,9 @@ void kr_random_words(kr_stream stream, uint64_t step, uint64_t entity, uint64_t 
 double kr_random_uniform(kr_stream stream, uint64_t step, uint64_t entity, uint64_t draw);
 /* Four standard normals (Box–Muller; none beyond 8.6). */
 void kr_random_normal(kr_stream stream, uint64_t step, uint64_t entity, uint64_t draw, double normal[4]);
+/* The same for n draws at once, several times faster: normal [n][4] for counter [n] = {step, entity, draw, 0}. To the
+ * last digits as kr_random_normal; its own bits are those of any n, order, machine. */
+void kr_random_normals(kr_stream stream, int n, const uint64_t (*counter)[4], double *normal);
 /* Uniform integer in [0, n), without modulo bias. n = 0 gives 0. */
 uint64_t kr_random_below(kr_stream stream, uint64_t step, uint64_t entity, uint64_t draw, uint64_t n);
 

@@ -184,24 +184,54 @@ void kr_walkers_thermalize(const kr_mover *m, kr_walkers *w, long i) {
 }
 
 /* A Philox block has four normals. When a step needs one or two, one block serves four or two steps. */
-void kr_walkers_noise(const kr_mover *m, kr_walkers *w, long i, int which, int count, double *r) {
-    int total = m->integrator->noises * count;
-    if (total <= 2) {
-        uint64_t per = total == 1 ? 4 : 2, block = w->step[i] / per;
-        double *four = w->noise + 4 * i;
-        if (w->noise_block[i] != block + 1) {
-            kr_random_normal(m->stream, block, w->entity[i], 0, four);
-            w->noise_block[i] = block + 1;
-        }
-        const double *from = four + (w->step[i] % per) * (uint64_t)total + (uint64_t)(which * count);
-        for (int k = 0; k < count; k++) r[k] = from[k];
-        return;
+static void shared_noise(const kr_mover *m, kr_walkers *w, long first, int count, int which, int n, double *r) {
+    int total = m->integrator->noises * n, shift = total == 1 ? 2 : 1, stale = 0;
+    uint64_t counter[KR_WALKER_BLOCK][4];
+    double four[KR_WALKER_BLOCK * 4];
+    int of[KR_WALKER_BLOCK];
+    for (int i = 0; i < count; i++) {
+        uint64_t block = w->step[first + i] >> shift;
+        if (w->noise_block[first + i] == block + 1) continue;
+        w->noise_block[first + i] = block + 1;
+        counter[stale][0] = block;
+        counter[stale][1] = w->entity[first + i];
+        counter[stale][2] = counter[stale][3] = 0;
+        of[stale++] = i;
     }
-    int blocks = (count + 3) / 4;
+    kr_random_normals(m->stream, stale, (const uint64_t(*)[4])counter, four);
+    for (int i = 0; i < stale; i++)
+        for (int k = 0; k < 4; k++) w->noise[4 * (first + of[i]) + k] = four[4 * i + k];
+    for (int i = 0; i < count; i++) {
+        uint64_t part = w->step[first + i] & (((uint64_t)1 << shift) - 1);
+        const double *from = w->noise + 4 * (first + i) + part * (uint64_t)total + (uint64_t)(which * n);
+        for (int k = 0; k < n; k++) r[i * n + k] = from[k];
+    }
+}
+
+static void own_noise(const kr_mover *m, const kr_walkers *w, long first, int count, int which, int n, double *r) {
+    int blocks = (n + 3) / 4;
+    uint64_t counter[KR_WALKER_BLOCK][4];
+    double four[KR_WALKER_BLOCK * 4];
     for (int b = 0; b < blocks; b++) {
-        double four[4];
-        kr_random_normal(m->stream, w->step[i], w->entity[i], (uint64_t)(which * blocks + b), four);
-        for (int k = 0; k < 4 && 4 * b + k < count; k++) r[4 * b + k] = four[k];
+        for (int i = 0; i < count; i++) {
+            counter[i][0] = w->step[first + i];
+            counter[i][1] = w->entity[first + i];
+            counter[i][2] = (uint64_t)(which * blocks + b);
+            counter[i][3] = 0;
+        }
+        kr_random_normals(m->stream, count, (const uint64_t(*)[4])counter, four);
+        for (int i = 0; i < count; i++)
+            for (int k = 4 * b; k < 4 * b + 4 && k < n; k++) r[i * n + k] = four[4 * (i - b) + k];
+    }
+}
+
+void kr_walkers_noise(const kr_mover *m, kr_walkers *w, long first, int count, int which, int n, double *r) {
+    for (int from = 0; from < count; from += KR_WALKER_BLOCK) {
+        int some = count - from < KR_WALKER_BLOCK ? count - from : KR_WALKER_BLOCK;
+        if (m->integrator->noises * n <= 2)
+            shared_noise(m, w, first + from, some, which, n, r + (long)from * n);
+        else
+            own_noise(m, w, first + from, some, which, n, r + (long)from * n);
     }
 }
 

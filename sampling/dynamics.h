@@ -88,8 +88,8 @@ typedef kr_status (*kr_walkers_fn)(void *payload, kr_context *ctx, kr_walkers *w
 kr_status kr_walkers_run(kr_context *ctx, const kr_mover *mover, kr_walkers *walkers, long nsteps, long every,
                          kr_walkers_fn observe, void *payload);
 
-/* For integrators: r [count] normals, the which-th vector of this step. */
-void kr_walkers_noise(const kr_mover *mover, kr_walkers *walkers, long i, int which, int count, double *r);
+/* For integrators: r [count][n] normals of walkers first … first + count − 1, the which-th vector of this step. */
+void kr_walkers_noise(const kr_mover *mover, kr_walkers *walkers, long first, int count, int which, int n, double *r);
 /* Drift with bias [count][dim] at x [count][dim] (overdamped), or force −∇V (underdamped, positions of walkers). */
 kr_status kr_mover_drift(kr_context *ctx, const kr_mover *mover, int count, const double *x, double *f, double *work);
 kr_status kr_mover_force(kr_context *ctx, const kr_mover *mover, const double *x, double *force, double *work);

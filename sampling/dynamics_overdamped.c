@@ -12,11 +12,10 @@
 /* work ← s R for every walker of the range. */
 static void kicks(const kr_mover *m, kr_walkers *w, long first, int count) {
     int d = w->dim;
-    for (long i = first; i < first + count; i++) {
-        double *r = w->work + i * d;
-        kr_walkers_noise(m, w, i, 0, d, r);
-        for (int k = 0; k < d; k++) r[k] *= m->kick[k];
-    }
+    double *r = w->work + first * d;
+    kr_walkers_noise(m, w, first, count, 0, d, r);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < d; k++) r[i * d + k] *= m->kick[k];
 }
 
 static kr_status euler(kr_context *ctx, const kr_mover *m, kr_walkers *w, long first, int count) {

@@ -13,15 +13,22 @@
  */
 static kr_status forces(kr_context *ctx, const kr_mover *m, kr_walkers *w, long first, int count) {
     kr_status status = KR_OK;
-    int n = m->problem->positions, rows = 0, at = 0;
-    double *q = w->work + first * w->dim, *grad = q + (long)count * n;
-    for (long i = first; i < first + count; i++)
-        if (!w->fresh[i]) memcpy(q + (long)rows++ * n, w->x + i * w->dim, (size_t)n * sizeof *q);
+    int n = m->problem->positions, d = w->dim, rows = 0, at = 0;
+    double *q = w->work + first * d, *grad = q + (long)count * n;
+    const double *x = w->x + first * d;
+    double *force = w->force + first * d;
+    unsigned char *fresh = w->fresh + first;
+    for (int i = 0; i < count; i++) {
+        if (fresh[i]) continue;
+        for (int k = 0; k < n; k++) q[rows * n + k] = x[i * d + k];
+        rows++;
+    }
+    if (!rows) return KR_OK;
     KR_TRY(kr_problem_potential(ctx, m->problem, rows, q, NULL, grad));
-    for (long i = first; i < first + count; i++) {
-        if (w->fresh[i]) continue;
-        for (int k = 0; k < n; k++) w->force[i * w->dim + k] = -grad[at++];
-        w->fresh[i] = 1;
+    for (int i = 0; i < count; i++) {
+        if (fresh[i]) continue;
+        for (int k = 0; k < n; k++) force[i * d + k] = -grad[at++];
+        fresh[i] = 1;
     }
 done:
     return status;
@@ -29,35 +36,35 @@ done:
 
 static kr_status kick(kr_context *ctx, const kr_mover *m, kr_walkers *w, long first, int count, double h) {
     kr_status status = KR_OK;
-    int n = m->problem->positions;
+    int n = m->problem->positions, d = w->dim;
+    double *x = w->x + first * d, *force = w->force + first * d;
     if (!m->bias) KR_TRY(forces(ctx, m, w, first, count));
-    for (long i = first; i < first + count; i++) {
-        double *x = w->x + i * w->dim, *force = w->force + i * w->dim;
-        if (!w->fresh[i]) KR_TRY(kr_mover_force(ctx, m, x, force, w->work + i * w->dim));
-        w->fresh[i] = 1;
-        for (int k = 0; k < n; k++) x[n + k] += h * force[k];
+    for (int i = 0; i < count; i++) {
+        if (!w->fresh[first + i]) KR_TRY(kr_mover_force(ctx, m, x + i * d, force + i * d, w->work + (first + i) * d));
+        w->fresh[first + i] = 1;
+        for (int k = 0; k < n; k++) x[i * d + n + k] += h * force[i * d + k];
     }
 done:
     return status;
 }
 
 static void drift(const kr_mover *m, kr_walkers *w, long first, int count, double h) {
-    int n = m->problem->positions;
-    for (long i = first; i < first + count; i++) {
-        double *x = w->x + i * w->dim;
-        for (int k = 0; k < n; k++) x[k] += h * x[n + k] / (m->problem->mass ? m->problem->mass[k] : 1);
-        w->fresh[i] = 0;
-    }
+    int n = m->problem->positions, d = w->dim;
+    const double *mass = m->problem->mass;
+    double *x = w->x + first * d;
+    memset(w->fresh + first, 0, (size_t)count);
+    for (int i = 0; i < count; i++, x += d)
+        for (int k = 0; k < n; k++) x[k] += mass ? h * x[n + k] / mass[k] : h * x[n + k];
 }
 
 static void friction(const kr_mover *m, kr_walkers *w, long first, int count, double h, int which) {
-    int n = m->problem->positions;
+    int n = m->problem->positions, d = w->dim;
     double keep = exp(-m->problem->gamma * h), noise = sqrt(-expm1(-2 * m->problem->gamma * h));
-    for (long i = first; i < first + count; i++) {
-        double *p = w->x + i * w->dim + n, *r = w->work + i * w->dim;
-        kr_walkers_noise(m, w, i, which, n, r);
-        for (int k = 0; k < n; k++) p[k] = keep * p[k] + noise * m->kick[n + k] * r[k];
-    }
+    double *p = w->x + first * d + n, *r = w->work + first * d;
+    const double *size = m->kick + n;
+    kr_walkers_noise(m, w, first, count, which, n, r);
+    for (int i = 0; i < count; i++, p += d, r += n)
+        for (int k = 0; k < n; k++) p[k] = keep * p[k] + noise * size[k] * r[k];
 }
 
 static int occurrences(const char *word, char letter) {

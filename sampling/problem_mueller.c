@@ -5,6 +5,7 @@
  *       + Σ_{i≥3} x_i² / (2σ²)
  * The extra coordinates decouple: q in d dimensions is q(x1, x2) of two. A, B: discs (cylinders) of radius 0.1 at the
  * minima. Only minima and saddles of the four terms, ripples and units follow the literature; s scales all of it. */
+#include "core/elementary.h"
 #include "core/error.h"
 #include "sampling/problem.h"
 #include <math.h>
@@ -68,34 +69,64 @@ done:
     return status;
 }
 
+/* ROWS points at once, so that exponentials, sines and cosines are those of arrays. */
+enum { ROWS = 32 };
+
+/* The four terms: value, gx, gy [n]. */
+static void terms(const kr_elementary *functions, int n, int d, const double *x, double *value, double *gx,
+                  double *gy) {
+    double e[4 * ROWS];
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < n; i++) {
+            double u = x[i * d] - X[k], w = x[i * d + 1] - Y[k];
+            e[k * n + i] = a[k] * u * u + b[k] * u * w + c[k] * w * w;
+        }
+    functions->exp(4 * (size_t)n, e, e);
+    for (int k = 0; k < 4; k++)
+        for (int i = 0; i < n; i++) {
+            double u = x[i * d] - X[k], w = x[i * d + 1] - Y[k], height = D[k] * e[k * n + i];
+            value[i] += height;
+            gx[i] += height * (2 * a[k] * u + b[k] * w);
+            gy[i] += height * (b[k] * u + 2 * c[k] * w);
+        }
+}
+
+static void ripples(const kr_elementary *functions, const mueller *s, int n, const double *x, double *value, double *gx,
+                    double *gy) {
+    double waves = 2 * M_PI * s->waves, sine[2 * ROWS], cosine[2 * ROWS];
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < 2; k++) sine[2 * i + k] = waves * x[i * s->dim + k];
+    functions->sincos(2 * (size_t)n, sine, sine, cosine);
+    for (int i = 0; i < n; i++) {
+        value[i] += s->ripple * sine[2 * i] * sine[2 * i + 1];
+        gx[i] += s->ripple * waves * cosine[2 * i] * sine[2 * i + 1];
+        gy[i] += s->ripple * waves * sine[2 * i] * cosine[2 * i + 1];
+    }
+}
+
 static kr_status potential(kr_context *ctx, const kr_problem *problem, int n, const double *x, double *v,
                            double *grad) {
     (void)ctx;
     const mueller *s = problem->state;
+    const kr_elementary *functions = kr_elementary_fastest();
     int d = s->dim;
-    double waves = 2 * M_PI * s->waves, stiffness = 1 / (s->sigma * s->sigma);
-    for (int i = 0; i < n; i++, x += d) {
-        double value = 0, gx = 0, gy = 0, square = 0;
-        for (int k = 0; k < 4; k++) {
-            double u = x[0] - X[k], w = x[1] - Y[k];
-            double e = D[k] * exp(a[k] * u * u + b[k] * u * w + c[k] * w * w);
-            value += e;
-            gx += e * (2 * a[k] * u + b[k] * w);
-            gy += e * (b[k] * u + 2 * c[k] * w);
+    double stiffness = 1 / (s->sigma * s->sigma);
+    for (int from = 0; from < n; from += ROWS, x += (long)ROWS * d) {
+        int some = n - from < ROWS ? n - from : ROWS;
+        double value[ROWS] = {0}, gx[ROWS] = {0}, gy[ROWS] = {0};
+        terms(functions, some, d, x, value, gx, gy);
+        if (s->ripple != 0) ripples(functions, s, some, x, value, gx, gy);
+        for (int i = 0; v && i < some; i++) {
+            double square = 0;
+            for (int k = 2; k < d; k++) square += x[i * d + k] * x[i * d + k];
+            v[from + i] = s->scale * value[i] + 0.5 * stiffness * square;
         }
-        if (s->ripple != 0) {
-            double sx = sin(waves * x[0]), cx = cos(waves * x[0]), sy = sin(waves * x[1]), cy = cos(waves * x[1]);
-            value += s->ripple * sx * sy;
-            gx += s->ripple * waves * cx * sy;
-            gy += s->ripple * waves * sx * cy;
+        for (int i = 0; grad && i < some; i++) {
+            double *g = grad + (long)(from + i) * d;
+            g[0] = s->scale * gx[i];
+            g[1] = s->scale * gy[i];
+            for (int k = 2; k < d; k++) g[k] = stiffness * x[i * d + k];
         }
-        for (int k = 2; k < d; k++) square += x[k] * x[k];
-        if (v) v[i] = s->scale * value + 0.5 * stiffness * square;
-        if (!grad) continue;
-        double *g = grad + (long)i * d;
-        g[0] = s->scale * gx;
-        g[1] = s->scale * gy;
-        for (int k = 2; k < d; k++) g[k] = stiffness * x[k];
     }
     return KR_OK;
 }

@@ -64,11 +64,12 @@ static kr_status observe(void *payload, kr_context *ctx, kr_walkers *w, long fir
     (void)ctx;
     const job *j = payload;
     const kr_problem *p = j->rate->problem;
-    double dt = j->mover->dt;
+    double dt = j->mover->dt, a[KR_WALKER_BLOCK], b[KR_WALKER_BLOCK];
+    kr_region_levels(p->a, count, w->x + first * w->dim, a);
+    kr_region_levels(p->b, count, w->x + first * w->dim, b);
     for (long i = first; i < first + count; i++) {
         tally *t = &j->tally[i];
-        const double *x = w->x + i * w->dim;
-        int now = kr_region_level(p->a, x, NULL) <= j->margin ? 1 : kr_region_level(p->b, x, NULL) <= j->margin ? 2 : 0;
+        int now = a[i - first] <= j->margin ? 1 : b[i - first] <= j->margin ? 2 : 0;
         if (now && t->last && now != t->last && j->count) {
             double duration = (double)((long)w->step[i] - t->left) * dt;
             t->sum[now == 2 ? NAB : NBA] += 1;

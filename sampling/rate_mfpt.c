@@ -44,7 +44,8 @@ static const kr_parameter parameters[] = {{.name = "runs",
                                            .help = "give up a trajectory after this time; null: 1e9 steps"},
                                           {0}};
 
-enum { PIECES = 32, TIME = 0, SQUARE, NUMBER, LOST, PER_STEP };
+/* At the end of a piece threads run dry: it should be long. */
+enum { PIECES = 32, RUNS = 500, TIME = 0, SQUARE, NUMBER, LOST, PER_STEP };
 
 static kr_status prepare(kr_context *ctx, kr_rate *rate) {
     kr_status status = KR_OK;
@@ -52,7 +53,7 @@ static kr_status prepare(kr_context *ctx, kr_rate *rate) {
     if (s->start && s->start->count != rate->problem->dim)
         return kr_parameter_fail(ctx, "mfpt", "start", s->start, "%d numbers, the problem has %d dimensions",
                                  s->start->count, rate->problem->dim);
-    rate->pieces = s->runs < PIECES ? s->runs : PIECES;
+    rate->pieces = s->runs < 2 * RUNS ? 1 : s->runs < PIECES * RUNS ? s->runs / RUNS : PIECES;
     rate->width = PER_STEP * (s->extrapolate ? 2 : 1);
     return status;
 }

@@ -266,6 +266,24 @@ double kr_region_level(const kr_region *r, const double *x, double *gradient) {
     return gradient ? kr_region_level(r->part[best], x, gradient) : level;
 }
 
+void kr_region_levels(const kr_region *r, int n, const double *x, double *level) {
+    int used = r->used, d = r->dim, round = r->shape <= ELLIPSOID && !r->period;
+    const double *c = r->center, *radii = r->radii;
+    for (int i = 0; i < n; i++) {
+        const double *at = x + (long)i * d;
+        if (!round) {
+            level[i] = kr_region_level(r, at, NULL);
+            continue;
+        }
+        double square = 0;
+        for (int k = 0; k < used; k++) {
+            double u = radii ? (at[k] - c[k]) / radii[k] : at[k] - c[k];
+            square += u * u;
+        }
+        level[i] = radii ? r->radius * (sqrt(square) - 1) : sqrt(square) - r->radius;
+    }
+}
+
 int kr_region_center(const kr_region *r, double *x) {
     memset(x, 0, (size_t)r->dim * sizeof *x);
     if (r->shape == OUTSIDE) return 0;

@@ -24,6 +24,8 @@ void kr_region_destroy(kr_region **region);
 
 /* ≤ 0 inside; gradient [dim] may be NULL. */
 double kr_region_level(const kr_region *region, const double *x, double *gradient);
+/* level [n] of points x [n][dim]. */
+void kr_region_levels(const kr_region *region, int n, const double *x, double *level);
 /* A point inside, near `x` (in: start, out: the point), by Newton steps along the gradient; 0 when none is found. */
 int kr_region_project(const kr_region *region, double *x);
 /* A point of the region [dim] where the file gives one (a centre; 0 in the other coordinates); 0 when it does not. */

@@ -1,4 +1,5 @@
-/* Trials: a block of trials shares a few slots; a slot whose trial has ended takes the block's next one.
+/* Trials: every thread has a few slots; a slot whose trial has ended takes the next one that nobody has begun. Which
+ * thread that is changes nothing: a trial is a function of its number alone, and vectors of slots stay full.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "sampling/trials.h"
 #include "core/error.h"
@@ -10,19 +11,24 @@
 typedef struct job {
     const kr_mover *mover;
     const kr_trials *t;
-    long per_block;
+    long next;            /* trial to begin */
+    int stop;             /* a thread has failed */
     int slots;            /* per thread */
     kr_walkers **walkers; /* [threads] each with `slots` walkers */
     long *trial, *step;   /* [threads][slots] */
     int *code;            /* [threads][slots] */
 } job;
 
-static void load(const job *j, kr_walkers *w, int slot, long trial, long *of, long *step) {
+/* Begins the next trial in a slot; 0 when there is none. */
+static int load(job *j, kr_walkers *w, int slot, long *of, long *step) {
     const kr_trials *t = j->t;
+    long trial = __atomic_fetch_add(&j->next, 1, __ATOMIC_RELAXED);
+    if (trial >= t->n) return 0;
     const double *start = t->start + (t->one_start ? 0 : trial * w->dim);
     kr_walkers_set(w, slot, start, t->entity + (uint64_t)trial, 0);
     of[slot] = trial;
     step[slot] = 0;
+    return 1;
 }
 
 static void finish(const job *j, const kr_walkers *w, int slot, long trial, long steps, int code) {
@@ -32,16 +38,16 @@ static void finish(const job *j, const kr_walkers *w, int slot, long trial, long
     t->code[trial] = code;
 }
 
-static kr_status run_block(void *payload, kr_context *ctx, long block, int thread) {
+static kr_status run_thread(void *payload, kr_context *ctx, long number, int thread) {
+    (void)number;
     kr_status status = KR_OK;
-    const job *j = payload;
+    job *j = payload;
     const kr_trials *t = j->t;
     kr_walkers *w = j->walkers[thread];
     long *trial = j->trial + (long)thread * j->slots, *step = j->step + (long)thread * j->slots;
     int *code = j->code + (long)thread * j->slots, active = 0;
-    long next = block * j->per_block, last = next + j->per_block < t->n ? next + j->per_block : t->n;
-    while (active < j->slots && next < last) load(j, w, active++, next++, trial, step);
-    while (active) {
+    while (active < j->slots && load(j, w, active, trial, step)) active++;
+    while (active && !__atomic_load_n(&j->stop, __ATOMIC_RELAXED)) {
         KR_TRY(kr_mover_step(ctx, j->mover, w, 0, active));
         for (int s = 0; s < active; s++) {
             step[s]++;
@@ -54,8 +60,7 @@ static kr_status run_block(void *payload, kr_context *ctx, long block, int threa
                 continue;
             }
             finish(j, w, s, trial[s], step[s], code[s]);
-            if (next < last) {
-                load(j, w, s, next++, trial, step);
+            if (load(j, w, s, trial, step)) {
                 code[s++] = 0;
             } else { /* the last slot moves here and is looked at in its turn */
                 active--;
@@ -67,6 +72,7 @@ static kr_status run_block(void *payload, kr_context *ctx, long block, int threa
         }
     }
 done:
+    if (status != KR_OK) __atomic_store_n(&j->stop, 1, __ATOMIC_RELAXED);
     return status;
 }
 
@@ -75,15 +81,15 @@ kr_status kr_trials_run(kr_context *ctx, const kr_mover *mover, const kr_trials 
     int threads = kr_parallel_threads(ctx);
     job j = {.mover = mover, .t = t};
     if (t->n <= 0) return KR_OK;
-    /* Enough blocks for threads to share evenly, few enough that slots stay full. */
-    j.per_block = t->n / 64 < 1 ? 1 : t->n / 64 > 256 ? 256 : t->n / 64;
-    j.slots = j.per_block < KR_WALKER_BLOCK ? (int)j.per_block : KR_WALKER_BLOCK;
+    if (threads > t->n) threads = (int)t->n;
+    long share = (t->n + threads - 1) / threads;
+    j.slots = share < KR_WALKER_BLOCK ? (int)share : KR_WALKER_BLOCK;
     KR_NEW(ctx, j.walkers, (size_t)threads);
     KR_NEW(ctx, j.trial, (size_t)(threads * j.slots));
     KR_NEW(ctx, j.step, (size_t)(threads * j.slots));
     KR_NEW(ctx, j.code, (size_t)(threads * j.slots));
     for (int k = 0; k < threads; k++) KR_TRY(kr_walkers_create(ctx, mover, j.slots, &j.walkers[k]));
-    KR_TRY(kr_parallel_blocks(ctx, (t->n + j.per_block - 1) / j.per_block, run_block, NULL, &j));
+    KR_TRY(kr_parallel_blocks(ctx, threads, run_thread, NULL, &j));
 done:
     for (int k = 0; j.walkers && k < threads; k++) kr_walkers_destroy(&j.walkers[k]);
     kr_free(j.walkers);
@@ -100,11 +106,16 @@ kr_status kr_event_states(void *payload, kr_context *ctx, int n, const long *tri
     (void)step;
     const kr_states *s = payload;
     int d = s->problem->dim;
-    for (int i = 0; i < n; i++) {
-        if (!s->ignore_a && kr_region_level(s->problem->a, x + (long)i * d, NULL) <= s->margin_a)
-            code[i] = 1;
-        else if (kr_region_level(s->problem->b, x + (long)i * d, NULL) <= s->margin_b)
-            code[i] = 2;
+    double a[KR_WALKER_BLOCK], b[KR_WALKER_BLOCK];
+    for (int from = 0; from < n; from += KR_WALKER_BLOCK) {
+        int some = n - from < KR_WALKER_BLOCK ? n - from : KR_WALKER_BLOCK;
+        if (!s->ignore_a) kr_region_levels(s->problem->a, some, x + (long)from * d, a);
+        kr_region_levels(s->problem->b, some, x + (long)from * d, b);
+        for (int i = 0; i < some; i++)
+            if (!s->ignore_a && a[i] <= s->margin_a)
+                code[from + i] = 1;
+            else if (b[i] <= s->margin_b)
+                code[from + i] = 2;
     }
     return KR_OK;
 }

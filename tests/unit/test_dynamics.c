@@ -160,6 +160,46 @@ static void test_restart(void **state) {
     }
 }
 
+/* Every walker, step, vector and coordinate has a normal of its own: which one is fixed by the counters. */
+static void test_noise(void **state) {
+    kr_context *ctx = *state;
+    static const struct {
+        const char *problem, *integrator;
+        int n, vectors;
+    } cases[] = {{"{\"kind\": \"skew\", \"dim\": 10}", "euler", 10, 1},
+                 {"{\"kind\": \"mueller\", \"dim\": 5, \"dynamics\": \"underdamped\"}", "obabo", 5, 2},
+                 {"{\"kind\": \"mueller\"}", "euler", 2, 1},
+                 {"{\"kind\": \"duffing\"}", "obabo", 1, 2},
+                 {"{\"kind\": \"duffing\"}", "baoab", 1, 1}};
+    enum { WALKERS = 40, STEPS = 6 };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        kr_problem *p = NULL;
+        kr_mover *m = NULL;
+        kr_walkers *w = NULL;
+        double r[WALKERS * 10], four[4];
+        int n = cases[c].n, total = n * cases[c].vectors, per = total == 1 ? 4 : total == 2 ? 2 : 1;
+        kr_assert_ok(ctx, kr_problem_parse(ctx, cases[c].problem, &p));
+        kr_mover_options options = {.integrator = cases[c].integrator, .dt = 1e-5, .stream = {5, 1}};
+        kr_assert_ok(ctx, kr_mover_create(ctx, p, &options, &m));
+        kr_assert_ok(ctx, kr_walkers_create(ctx, m, WALKERS + 2, &w));
+        for (uint64_t step = 0; step < STEPS; step++)
+            for (int which = 0; which < cases[c].vectors; which++) {
+                for (long i = 0; i < WALKERS; i++) w->step[2 + i] = step + (uint64_t)i / 7;
+                kr_walkers_noise(m, w, 2, WALKERS, which, n, r);
+                for (int i = 0; i < WALKERS * n; i++) {
+                    uint64_t at = step + (uint64_t)(i / n) / 7;
+                    int k = per > 1 ? (int)(at % (uint64_t)per) * total + which * n + i % n : i % n;
+                    uint64_t draw = per > 1 ? 0 : (uint64_t)(which * ((n + 3) / 4) + k / 4);
+                    kr_random_normal(m->stream, at / (uint64_t)per, w->entity[2 + i / n], draw, four);
+                    kr_assert_near(r[i], four[k % 4], 1e-13, 0);
+                }
+            }
+        kr_walkers_destroy(&w);
+        kr_mover_destroy(&m);
+        kr_problem_destroy(&p);
+    }
+}
+
 static void test_mistakes(void **state) {
     kr_context *ctx = *state;
     kr_problem *p = NULL;
@@ -187,6 +227,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_bias, kr_test_setup, kr_test_teardown),
         cmocka_unit_test_setup_teardown(test_energy, kr_test_setup, kr_test_teardown),
         cmocka_unit_test_setup_teardown(test_restart, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_noise, kr_test_setup, kr_test_teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

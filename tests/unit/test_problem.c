@@ -181,6 +181,23 @@ static void test_mueller(void **state) {
     kr_problem_destroy(&p);
 }
 
+/* Many points at once are points one at a time, bit by bit. */
+static void test_mueller_rows(void **state) {
+    kr_context *ctx = *state;
+    enum { N = 75, DIM = 3 };
+    kr_problem *p = NULL;
+    double x[N * DIM], v[N], g[N * DIM], one, row[DIM];
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\": \"rugged_mueller\", \"dim\": 3}", &p));
+    for (int i = 0; i < N * DIM; i++) x[i] = 2 * kr_random_uniform((kr_stream){4, 4}, (uint64_t)i, 0, 0) - 0.8;
+    kr_assert_ok(ctx, kr_problem_potential(ctx, p, N, x, v, g));
+    for (int i = 0; i < N; i++) {
+        kr_assert_ok(ctx, kr_problem_potential(ctx, p, 1, x + i * DIM, &one, row));
+        assert_true(v[i] == one);
+        assert_memory_equal(g + i * DIM, row, sizeof row);
+    }
+    kr_problem_destroy(&p);
+}
+
 static kr_region *region(kr_context *ctx, const char *json, int dim, const double *period) {
     kr_tree *tree = NULL;
     kr_region *r = NULL;
@@ -218,11 +235,18 @@ static void test_regions(void **state) {
         }
         memcpy(at, x, sizeof at);
         assert_true(kr_region_project(r, at) && kr_region_level(r, at, NULL) <= 0);
+        const double rows[9] = {1, 2, 3, at[0], at[1], at[2], -0.3, 0.4, 7};
+        double level[3];
+        kr_region_levels(r, 3, rows, level);
+        for (int k = 0; k < 3; k++) assert_true(level[k] == kr_region_level(r, rows + 3 * k, NULL));
         kr_region_destroy(&r);
     }
     const double period[3] = {4, 0, 0};
     kr_region *r = region(ctx, "{\"ball\": {\"center\": [-1.5, 2, 3], \"radius\": 0.5}}", 3, period);
-    kr_assert_near(kr_region_level(r, x, NULL), 1, 1e-14, 0); /* 2.5 apart, 1.5 through the wall */
+    double level;
+    kr_region_levels(r, 1, x, &level);
+    kr_assert_near(level, 1, 1e-14, 0); /* 2.5 apart, 1.5 through the wall */
+    kr_assert_near(kr_region_level(r, x, NULL), 1, 1e-14, 0);
     kr_region_destroy(&r);
 }
 
@@ -251,6 +275,15 @@ static void test_mistakes(void **state) {
         assert_string_equal(kr_context_message(ctx), cases[i].message);
     }
     kr_problem *p = NULL;
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\": \"expression\", \"drift\": [\"log(x)\"]}", &p));
+    for (int n = 1; n < 10; n++) { /* whichever of the points it is */
+        double x[10], f[10];
+        for (int i = 0; i < 10; i++) x[i] = i == n - 1 ? 0 : 1;
+        assert_int_equal(kr_problem_drift(ctx, p, n, x, f), KR_ERR_NUMERIC);
+        assert_non_null(strstr(kr_context_message(ctx), "not finite at (0)"));
+        kr_assert_ok(ctx, kr_problem_drift(ctx, p, n - 1, x, f));
+    }
+    kr_problem_destroy(&p);
     kr_assert_ok(ctx, kr_problem_parse(ctx,
                                        "{\"kind\": \"double_well\", \"A\": {\"level\": \"x1\"}, "
                                        "\"B\": {\"level\": \"-x1 - 0.5\"}}",
@@ -265,6 +298,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_registry, kr_test_setup, kr_test_teardown),
         cmocka_unit_test_setup_teardown(test_memory, kr_test_setup, kr_test_teardown),
         cmocka_unit_test_setup_teardown(test_mueller, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_mueller_rows, kr_test_setup, kr_test_teardown),
         cmocka_unit_test_setup_teardown(test_regions, kr_test_setup, kr_test_teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, kr_test_setup, kr_test_teardown),
     };

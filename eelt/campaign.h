@@ -101,6 +101,8 @@ kr_status kr_campaign_previous(kr_context *ctx, kr_campaign *campaign, const kr_
 kr_status kr_plan_cells(kr_context *ctx, kr_campaign *campaign);
 /* What the iteration before decided. */
 kr_status kr_plan_load(kr_context *ctx, kr_campaign *campaign);
+/* Number of the start structure of a run of this iteration. */
+long kr_plan_start(const kr_campaign *campaign, int cell, int replica);
 
 /* Accurate samples of this iteration by cell (in a final exploration all samples are of that class); *weight by
  * kr_free. */

@@ -110,6 +110,16 @@ done:
     return status;
 }
 
+/* In turn over replicas, over the system's cells and over iterations: an iteration uses as many of the n starts as the
+ * runs of all cells can, and a cell meets all of them in n / replicas iterations. */
+long kr_plan_start(const kr_campaign *m, int cell, int replica) {
+    const kr_cell *own = &m->cell[cell];
+    int before = 0; /* cells of the same system and stage */
+    for (int k = 0; k < cell; k++) before += m->cell[k].system == own->system && m->cell[k].stage == own->stage;
+    long turn = ((long)m->iteration + before) * m->config.stage[own->stage].replicas + replica;
+    return turn % m->config.system[own->system].nstarts;
+}
+
 kr_status kr_campaign_populations(kr_context *ctx, kr_campaign *m, double **weight) {
     kr_status status = KR_OK;
     double share, samples;

@@ -74,13 +74,12 @@ done:
     return status;
 }
 
-/* Start structures are taken in turn, over replicas and iterations. Types become those of the models. */
+/* Types become those of the models. */
 static kr_status start_frame(kr_context *ctx, const kr_campaign *m, const run *r, start *s, kr_frame *frame) {
     kr_status status = KR_OK;
     const kr_config *c = &m->config;
-    const kr_cell *cell = &m->cell[r->cell];
-    const kr_config_system *system = &c->system[cell->system];
-    long which = ((long)m->iteration * c->stage[cell->stage].replicas + r->replica) % system->nstarts;
+    const kr_config_system *system = &c->system[m->cell[r->cell].system];
+    long which = kr_plan_start(m, r->cell, r->replica);
     int k = 0;
     memset(s, 0, sizeof *s);
     KR_TRY(read_last(ctx, m, r, s));
@@ -310,16 +309,14 @@ done:
 
 /* ---- the stage ---- */
 
-/* A run that was done before a rollback counts again when its folder still holds it; otherwise it is done again. */
+/* All runs of the iteration are hidden when the plan is made. One that is in it and was done, before a rollback
+ * perhaps, counts again when its folder still holds it; otherwise it is done again. */
 static kr_status add_task(kr_context *ctx, const exploring *e, const run *r) {
     kr_status status = KR_OK;
     kr_db *db = e->m->db;
-    int64_t id, counted, row;
+    int64_t id, row;
     int same;
     KR_TRY(kr_ledger_add_task(ctx, e->m->ledger, "explore", r->key, e->m->iteration, 0, &id, NULL));
-    KR_TRY(kr_db_int(ctx, db, &counted, "SELECT count(*) FROM run WHERE key = ? AND path = ? AND hidden = 0", "ss",
-                     r->key, r->folder));
-    if (counted) goto done;
     KR_TRY(kr_db_int(ctx, db, &row, "SELECT max(id) FROM run WHERE key = ? AND path = ?", "ss", r->key, r->folder));
     KR_TRY(kr_campaign_has_key(ctx, e->m, r->folder, "key", r->key, &same));
     if (row && same)
@@ -344,6 +341,8 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
                     m->config.examine.method == KR_NOVELTY_MAXVOL ? "" : " eV/A");
     KR_TRY(kr_db_begin(ctx, m->db));
     status = kr_ledger_plan(ctx, m->ledger, "explore");
+    if (status == KR_OK) /* the input may be another one than when they were done */
+        status = kr_db_run(ctx, m->db, "UPDATE run SET hidden = 1 WHERE iteration = ?", "i", (int64_t)m->iteration);
     for (int k = 0; k < e->nruns && status == KR_OK; k++) status = add_task(ctx, e, &e->run[k]);
     KR_TRY(kr_db_end(ctx, m->db, status));
     const kr_work queue = {"explore", e, prepare, collect, record_run, NULL};

@@ -39,6 +39,36 @@ static void read_input(kr_context *ctx, const char *text, kr_config *config) {
     kr_assert_ok(ctx, kr_config_read(ctx, path, config));
 }
 
+/* Seven start structures, two runs in each of four cells: the first iteration uses all of them, a cell in the course
+ * of time, too, and replicas of one cell differ. */
+static void test_starts(void **state) {
+    kr_context *ctx = *state;
+    kr_campaign m = {0};
+    int here[7] = {0}, cell[7] = {0};
+    read_input(ctx, input, &m.config);
+    kr_assert_ok(ctx, kr_plan_cells(ctx, &m));
+    m.config.stage[1].replicas = 2;
+    m.config.system[0].nstarts = 7; /* fcc.xyz, cells 4 and 5 */
+    m.cell[2] = m.cell[3] = m.cell[4];
+    for (int k = 2; k < 6; k++)
+        for (int r = 0; r < 2; r++) here[kr_plan_start(&m, k, r)]++;
+    for (m.iteration = 0; m.iteration < 7; m.iteration++) {
+        assert_int_not_equal(kr_plan_start(&m, 5, 0), kr_plan_start(&m, 5, 1));
+        for (int r = 0; r < 2; r++) cell[kr_plan_start(&m, 5, r)]++;
+    }
+    for (int s = 0; s < 7; s++) {
+        assert_true(here[s] == 1 || here[s] == 2);
+        assert_int_equal(cell[s], 2);
+    }
+    /* another system's cells do not count */
+    m.iteration = 3;
+    m.config.system[1].nstarts = m.config.system[2].nstarts = 5;
+    assert_int_equal(kr_plan_start(&m, 0, 0), 3);
+    assert_int_equal(kr_plan_start(&m, 1, 0), 3);
+    kr_free(m.cell);
+    kr_config_free(&m.config);
+}
+
 static void test_cells(void **state) {
     kr_context *ctx = *state;
     static const char *const names[] = {"slab_1.xyz 300 K",     "slab_2.xyz 300 K",    "slab_1.xyz 300-900 K",
@@ -132,6 +162,7 @@ static void test_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_cells, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_starts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_training, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),

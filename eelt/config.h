@@ -182,6 +182,8 @@ kr_status kr_config_starts(kr_context *ctx, kr_config *config);
 #define KR_CONFIG_RCUT 30.0
 /* Those of one system: could they be labelled, is there anything to learn from them? */
 kr_status kr_config_starts_check(kr_context *ctx, const kr_config *config, int system);
+/* The widest empty layer of structures from files that is narrower than the cutoff of the models, in A; 0 = none. */
+kr_status kr_config_starts_gap(kr_context *ctx, const kr_config *config, int system, double *gap);
 /* What fits key by key and not together; numbers of frames that cannot be reached: config_sense.c. */
 kr_status kr_config_sense(kr_context *ctx, const kr_config *config);
 kr_status kr_config_enough(kr_context *ctx, const kr_config *config);

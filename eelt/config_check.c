@@ -5,6 +5,7 @@
 #include "core/frames.h"
 #include "core/memory.h"
 #include "eelt/config_training.h"
+#include "eelt/lammps_lines.h"
 #include "eelt/printer.h"
 #include "eelt/spawn.h"
 #include "eelt/stage_certify.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 /* ---- data ---- */
 
@@ -148,14 +150,17 @@ done:
     return status;
 }
 
-/* The first word of a command must be a program of this machine when tasks run here. */
+static int is_local(const kr_config *c, int job) {
+    return c->job[job].runner && !strcmp(c->job[job].runner->name, "local");
+}
+
+/* The first word of a command must be a program of this machine when tasks run here; a LAMMPS knows its styles. */
 static kr_status check_command(kr_context *ctx, const kr_config *c) {
     kr_status status = KR_OK;
-    const kr_tree *command = kr_tree_get(c->top.label, "command");
-    const kr_runner_kind *runner = c->job[KR_CONFIG_LABEL].runner;
+    const kr_tree *command = kr_tree_get(c->top.label, "command"), *engine = kr_tree_get(c->top.label, "engine");
     char word[256], script[300], *text = NULL, *complaint = NULL;
     int code;
-    if (!command || command->kind != KR_TREE_STRING || !runner || strcmp(runner->name, "local")) return KR_OK;
+    if (!command || command->kind != KR_TREE_STRING || !is_local(c, KR_CONFIG_LABEL)) return KR_OK;
     if (sscanf(command->string, "%255[A-Za-z0-9_./+-]", word) != 1) return KR_OK;
     snprintf(script, sizeof script, "command -v '%s'", word);
     const char *const argument[] = {"/bin/sh", "-c", script, NULL};
@@ -163,6 +168,8 @@ static kr_status check_command(kr_context *ctx, const kr_config *c) {
     if (code != 0)
         KR_TRY(
             kr_config_told(ctx, kr_parameter_fail(ctx, "label", "command", command, "there is no program '%s'", word)));
+    else if (engine && engine->kind == KR_TREE_STRING && !strcmp(engine->string, "lammps"))
+        KR_TRY(kr_lammps_styles_check(ctx, kr_tree_get(c->top.label, "lines"), command->string));
 done:
     kr_free(text);
     kr_free(complaint);
@@ -183,12 +190,19 @@ static kr_status check_systems(kr_context *ctx, kr_config *c, const kr_printer *
     for (int i = 0; i < c->nsystems; i++) {
         const kr_config_system *s = &c->system[i];
         char where[64];
+        double gap;
         snprintf(where, sizeof where, "explore.systems[%d]", i);
         if (!s->nstarts) continue; /* was told */
         kr_print(p, "system %s: %ld start structures, %d atoms in the first%s", s->name, s->nstarts,
                  s->starts->system[0]->natoms, is_explored(c, i) ? "" : "; NO STAGE EXPLORES IT");
         KR_TRY(check_elements(ctx, c, s->starts, where, s->generate ? "generate" : "files", !s->generate, s->node));
         KR_TRY(kr_config_starts_check(ctx, c, i));
+        KR_TRY(kr_config_starts_gap(ctx, c, i, &gap));
+        if (gap > 0)
+            kr_print(p,
+                     "system %s: AN EMPTY LAYER OF %.3g A is narrower than the models' cutoff: its sides feel each "
+                     "other",
+                     s->name, gap);
         if (c->labeller) KR_TRY(dry_run_system(ctx, c, s, 0, &refused));
         some = s;
     }
@@ -211,6 +225,18 @@ static void count_runs(const kr_config *c, long *cells, long *runs, double *step
         *runs += here * s->replicas;
         *steps += (double)here * s->replicas * (double)s->steps;
         *samples += (double)here * s->replicas * (double)s->steps / s->sample_every;
+    }
+}
+
+/* Tasks of this machine that want more processors than it has take turns: told, not refused. */
+static void say_jobs(const kr_config *c, const kr_printer *p) {
+    const long have = sysconf(_SC_NPROCESSORS_ONLN);
+    for (int k = 0; k < KR_CONFIG_JOBS; k++) {
+        const kr_queue_options *q = &c->job[k].queue;
+        const int each = q->cpus > q->threads ? q->cpus : q->threads;
+        if (is_local(c, k) && (long)q->slots * each > have)
+            kr_print(p, "jobs.%s: %d SLOTS of %d processor%s, this machine has %ld", kr_config_job_name[k], q->slots,
+                     each, each == 1 ? "" : "s", have);
     }
 }
 
@@ -258,6 +284,7 @@ kr_status kr_config_check(kr_context *ctx, kr_config *c, void (*line)(const char
     KR_TRY(kr_config_training_check(ctx, c));
     KR_TRY(check_data(ctx, c, &p));
     KR_TRY(check_systems(ctx, c, &p));
+    say_jobs(c, &p);
     KR_TRY(say_numbers(ctx, c, &p));
 done:
     return status;

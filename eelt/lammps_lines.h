@@ -9,5 +9,8 @@
  * files refer to. A mistake is told to the context's function for mistakes; without one the first is the failure. */
 kr_status kr_lammps_lines_check(kr_context *ctx, const kr_tree *lines, const kr_tree *elements, const kr_tree *files,
                                 const char *base);
+/* The pair_style of the lines beside those that the LAMMPS of `command` says it has ("lmp -h"). Lines that load a
+ * plugin and programs that do not answer like a LAMMPS are not judged. */
+kr_status kr_lammps_styles_check(kr_context *ctx, const kr_tree *lines, const char *command);
 
 #endif

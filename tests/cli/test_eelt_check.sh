@@ -157,6 +157,34 @@ ok eelt check eelt.json
 has out 'system slab: .*; NO STAGE EXPLORES IT'
 has out 'certificate: IT CANNOT HOLD: at most 40 frames; a bound of 5 % at 95 % takes 59'
 
+# a vacuum that the cutoff bridges, made and in a file; a ladder is judged by its widest; slots beyond the machine
+alloy | sed 's/"vacuum_A": 9/"vacuum_A": 3/' >bad.json
+code 1 "explore.systems\[1\].vacuum_A: found 3 A, less than the cutoff of the models, 4 A (line 12" eelt check bad.json
+alloy | sed 's/"vacuum_A": 9/"vacuum_A": [3, 9]/' >eelt.json
+ok eelt check eelt.json
+printf '3\nLattice="9 0 0 0 9 0 0 0 8" Properties=species:S:1:pos:R:3\nO 0 0 0\nH 0 0.9 0.9\nH 4 4 7.8\n' >gap.xyz
+good | sed -e 's/start.xyz/gap.xyz/' -e 's/"rcut": 4.0/"rcut": 7.0/' -e 's/"label": {"slots": 2}/"label": {"slots": 4000, "threads": 2}/' >eelt.json
+ok eelt check eelt.json
+has out 'system gap.xyz: AN EMPTY LAYER OF 6.9 A is narrower'
+has out 'jobs.label: 4000 SLOTS of 2 processors, this machine has'
+hasnt out 'jobs.train:'
+good | sed -e 's/start.xyz/gap.xyz/' -e 's/"rcut": 4.0/"rcut": 6.8/' >eelt.json
+ok eelt check eelt.json
+hasnt out 'EMPTY LAYER'
+# the styles of the LAMMPS that labels; a program that lists none is not asked further
+printf '#!/bin/sh\nprintf "x\\n* Pair styles:\\n\\neam/alloy  eam/fs\\nsw\\n\\n* Bond styles:\\n\\nharmonic\\n"\n' >lmp
+chmod +x lmp
+with_style() { alloy | sed -e "s,\"command\": \"true\",\"command\": \"$work/lmp\"," -e "s,pair_style eam/fs,pair_style $1,"; }
+for style in eam/fs 'hybrid/overlay eam/fs sw' none; do
+    with_style "$style" >eelt.json
+    ok eelt check eelt.json
+done
+for style in eam/sf 'hybrid harmonic sw'; do
+    with_style "$style" >bad.json
+    code 1 "label.lines: this LAMMPS has no pair_style '[a-z/]*' (line 18" eelt check bad.json
+done
+has err "no pair_style 'harmonic'"
+
 good | sed 's/"builtin"/"buildin"/' >bad.json
 code 1 "engine is 'buildin', expected lammps or builtin (line 9" eelt check bad.json
 has err "did you mean 'builtin'"

@@ -16,7 +16,7 @@ typedef struct kr_dpa1_rows {
     const int *center, *partner; /* [n] types of both ends; partner ntypes = none (zero vector) */
     const kr_padding *padding;   /* runs of equal empty slots, by centre type */
     const int *padding_first;    /* [ntypes + 1] */
-    double *t, *w, *h, *norm;    /* [n][4], [n], [n][3] direction of t[1..3], [n] its length */
+    double *t, *w, *h, *norm;    /* [n][nmoment], [n], [n][3] direction of t[1..3], [n] its length */
     double *type_vector;         /* [ntypes + 1][tebd_dim], the last one zero */
     const double *type_rows;     /* [ntypes][in] what the type net sees */
     double *input;               /* [n][in] of the embedding net */
@@ -27,7 +27,7 @@ typedef struct kr_dpa1_rows {
 
 /* Adjoints or tangents of what a row holds. */
 typedef struct kr_dpa1_bar {
-    double *g, *t, *w, *h, *scratch; /* [n][ng], [n][4], [n], [n][3]; zero after kr_dpa1_bar_make */
+    double *g, *t, *w, *h, *scratch; /* [n][ng], [n][nmoment], [n], [n][3]; zero after kr_dpa1_bar_make */
 } kr_dpa1_bar;
 
 kr_status kr_dpa1_forward(kr_context *ctx, const kr_model *model, const kr_env *env, kr_dpa1_rows *rows,
@@ -46,14 +46,19 @@ kr_status kr_dpa1_tangent(kr_context *ctx, const kr_model *model, const kr_dpa1_
 /* [first, t_j, t_i] of row k (without `first` when it is NULL, without t_i when one-sided) to x; returns its end. */
 double *kr_dpa1_type_input(const kr_descriptor *d, const kr_dpa1_rows *rows, size_t k, const double *first, double *x);
 
-/* moment [ng][4] = (1/nnei) Σ g ⊗ t of centre i over its rows and its empty slots; g [n][ng]. */
+/* moment [ng][nmoment] = (1/nnei) Σ g ⊗ t of centre i over its rows and its empty slots; g [n][ng]. */
 void kr_dpa1_moment(const kr_descriptor *d, const kr_env *env, const kr_dpa1_rows *rows, int i, const double *g,
                     double *moment);
-/* moment [ng][4] += scale Σ g ⊗ t over rows begin … end − 1. */
+/* moment [ng][nmoment] += scale Σ g ⊗ t over rows begin … end − 1. */
 void kr_dpa1_add_rows(const kr_descriptor *d, int begin, int end, double scale, const double *g, const double *t,
                       double *moment);
 /* out [ng][axis]: D of a centre from its moment or, when dmoment is given, the tangent of D. */
-void kr_dpa1_square(const kr_descriptor *d, const double *moment, const double *dmoment, double *out);
+void kr_dpa1_square(const kr_model *model, const double *moment, const double *dmoment, double *out);
+/* mbar [ng][nmoment] += Σ x ∂D/∂moment; x [ng][axis]. */
+void kr_dpa1_square_adjoint(const kr_model *model, const double *moment, const double *x, double *mbar);
+/* dot->t and dot->w along v [npairs][3]. */
+void kr_dpa1_row_tangents(const kr_descriptor *d, const kr_env *env, const kr_dpa1_rows *rows, const double *v,
+                          kr_dpa1_bar *dot);
 /* gr of the block whose rows these are (kr_dpa1_forward), as `adjoint` of the kind. */
 kr_status kr_dpa1_pair_gradients(kr_context *ctx, const kr_model *model, const kr_env *env, const kr_dpa1_rows *rows,
                                  const double *gd, double *gr, kr_descriptor_workspace *ws);

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "potential/descriptor_dpa1.h"
 #include "potential/econf.h"
+#include "potential/harmonics.h"
 #include <math.h>
 #include <string.h>
 
@@ -116,19 +117,23 @@ static double switch_of_column(const kr_descriptor *d, int center_type, double t
 
 /* T, w and the direction of every row. */
 static void fill_rows(const kr_descriptor *d, const kr_env *env, kr_dpa1_rows *rows) {
+    const size_t nm = (size_t)d->nmoment;
     for (int k = 0; k < rows->npairs; k++) {
         double slope;
-        rows->w[k] = kr_env_row(d, env, rows->center[k], rows->pair[k], rows->t + (size_t)k * 4);
-        if (d->tensorflow) rows->w[k] = switch_of_column(d, rows->center[k], rows->t[(size_t)k * 4], &slope);
+        double *t = rows->t + (size_t)k * nm;
+        rows->w[k] = kr_env_row(d, env, rows->center[k], rows->pair[k], t);
+        kr_moments_row(d, env, rows->center[k], rows->pair[k], t);
+        if (d->tensorflow) rows->w[k] = switch_of_column(d, rows->center[k], t[0], &slope);
     }
     for (int t = 0; t < env->ntypes; t++)
         for (int k = rows->padding_first[t]; k < rows->padding_first[t + 1]; k++) {
             size_t row = (size_t)rows->padding[k].row;
-            kr_env_padding(d, t, rows->padding[k].begin, rows->t + row * 4);
+            memset(rows->t + row * nm, 0, nm * sizeof *rows->t);
+            kr_env_padding(d, t, rows->padding[k].begin, rows->t + row * nm);
             rows->w[row] = 0;
         }
     for (size_t k = 0; k < (size_t)rows->n; k++) {
-        const double *u = rows->t + k * 4 + 1;
+        const double *u = rows->t + k * nm + 1;
         double length = sqrt(u[0] * u[0] + u[1] * u[1] + u[2] * u[2]);
         rows->norm[k] = length > shortest(d) ? length : shortest(d);
         for (size_t c = 0; c < 3; c++) rows->h[k * 3 + c] = u[c] / rows->norm[k];
@@ -179,14 +184,14 @@ static kr_status embed(kr_context *ctx, const kr_model *model, kr_dpa1_rows *row
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
     const kr_net *net = d->embedding[0];
-    size_t n = (size_t)rows->n, in = (size_t)net->in, ng = (size_t)d->ng;
+    size_t n = (size_t)rows->n, in = (size_t)net->in, ng = (size_t)d->ng, nm = (size_t)d->nmoment;
     size_t expected = d->strip ? 1 : 1 + (size_t)d->tebd_dim * (d->type_one_side ? 1 : 2);
     if (in != expected) KR_FAIL(ctx, KR_ERR_FORMAT, "the embedding net takes %zu inputs instead of %zu", in, expected);
     for (size_t k = 0; k < n; k++)
         if (d->strip)
-            rows->input[k] = rows->t[k * 4];
+            rows->input[k] = rows->t[k * nm];
         else
-            kr_dpa1_type_input(d, rows, k, rows->t + k * 4, rows->input + k * in);
+            kr_dpa1_type_input(d, rows, k, rows->t + k * nm, rows->input + k * in);
     if (!n) goto done;
     KR_TRY(kr_net_value(ctx, net, model->theta, rows->n, rows->input, d->strip ? rows->gs : rows->g, &ws->net));
     if (!d->strip) goto done;
@@ -205,11 +210,11 @@ kr_status kr_dpa1_forward(kr_context *ctx, const kr_model *model, const kr_env *
     KR_TRY(make_type_vectors(ctx, model, rows, ws));
     KR_TRY(find_rows(ctx, d, env, rows, ws));
     size_t n = (size_t)rows->n, in = (size_t)d->embedding[0]->in, ng = (size_t)d->ng,
-           layers = (size_t)d->attn_layer + 1;
-    KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[2], n * (9 + in + (d->strip ? 2 * ng : 0)), sizeof(double)));
+           layers = (size_t)d->attn_layer + 1, nm = (size_t)d->nmoment;
+    KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[2], n * (nm + 5 + in + (d->strip ? 2 * ng : 0)), sizeof(double)));
     KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[3], n * ng * layers, sizeof(double)));
     rows->t = ws->buffer[2].data;
-    rows->w = rows->t + 4 * n;
+    rows->w = rows->t + nm * n;
     rows->h = rows->w + n;
     rows->norm = rows->h + 3 * n;
     rows->input = rows->norm + n;
@@ -228,14 +233,14 @@ done:
 kr_status kr_dpa1_bar_make(kr_context *ctx, const kr_descriptor *d, const kr_dpa1_rows *rows, kr_dpa1_bar *bar,
                            kr_descriptor_workspace *ws) {
     kr_status status = KR_OK;
-    size_t n = (size_t)rows->n, ng = (size_t)d->ng, in = (size_t)d->embedding[0]->in;
-    KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[4], n * (2 * ng + 8 + in), sizeof(double)));
+    size_t n = (size_t)rows->n, ng = (size_t)d->ng, in = (size_t)d->embedding[0]->in, nm = (size_t)d->nmoment;
+    KR_TRY(kr_buffer_reserve(ctx, &ws->buffer[4], n * (2 * ng + nm + 4 + in), sizeof(double)));
     bar->g = ws->buffer[4].data;
     bar->t = bar->g + n * ng;
-    bar->w = bar->t + 4 * n;
+    bar->w = bar->t + nm * n;
     bar->h = bar->w + n;
     bar->scratch = bar->h + 3 * n;
-    memset(bar->g, 0, n * (2 * ng + 8 + in) * sizeof(double));
+    memset(bar->g, 0, n * (2 * ng + nm + 4 + in) * sizeof(double));
 done:
     return status;
 }
@@ -244,13 +249,13 @@ kr_status kr_dpa1_adjoint(kr_context *ctx, const kr_model *model, const kr_dpa1_
                           kr_descriptor_workspace *ws) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
-    size_t n = (size_t)rows->n, ng = (size_t)d->ng, in = (size_t)d->embedding[0]->in;
+    size_t n = (size_t)rows->n, ng = (size_t)d->ng, in = (size_t)d->embedding[0]->in, nm = (size_t)d->nmoment;
     if (!n) return KR_OK;
     if (d->attn_layer) KR_TRY(kr_attention_adjoint(ctx, model, &rows->attention, rows->g, bar->g, bar->w, bar->h, ws));
     for (size_t k = 0; k < n; k++) { /* direction: h = u/|u| */
         const double *h = rows->h + 3 * k, *hb = bar->h + 3 * k;
         double along = rows->norm[k] > shortest(d) ? h[0] * hb[0] + h[1] * hb[1] + h[2] * hb[2] : 0;
-        for (size_t c = 0; c < 3; c++) bar->t[k * 4 + c + 1] += (hb[c] - along * h[c]) / rows->norm[k];
+        for (size_t c = 0; c < 3; c++) bar->t[k * nm + c + 1] += (hb[c] - along * h[c]) / rows->norm[k];
     }
     double *gx = bar->scratch;
     for (size_t k = 0; d->strip && k < n; k++)
@@ -260,11 +265,11 @@ kr_status kr_dpa1_adjoint(kr_context *ctx, const kr_model *model, const kr_dpa1_
             bar->g[x] *= 1 + strip_weight(d, rows, k) * rows->gt[x];
         }
     KR_TRY(kr_net_gradient(ctx, d->embedding[0], model->theta, rows->n, rows->input, bar->g, NULL, gx, &ws->net));
-    for (size_t k = 0; k < n; k++) bar->t[k * 4] += gx[k * in];
+    for (size_t k = 0; k < n; k++) bar->t[k * nm] += gx[k * in];
     for (size_t k = 0; d->tensorflow && k < (size_t)rows->npairs; k++) {
         double slope;
-        switch_of_column(d, rows->center[k], rows->t[k * 4], &slope);
-        bar->t[k * 4] += slope * bar->w[k];
+        switch_of_column(d, rows->center[k], rows->t[k * nm], &slope);
+        bar->t[k * nm] += slope * bar->w[k];
         bar->w[k] = 0;
     }
 done:
@@ -275,19 +280,19 @@ kr_status kr_dpa1_tangent_embedding(kr_context *ctx, const kr_model *model, cons
                                     kr_descriptor_workspace *ws) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
-    size_t n = (size_t)rows->n, ng = (size_t)d->ng, in = (size_t)d->embedding[0]->in;
+    size_t n = (size_t)rows->n, ng = (size_t)d->ng, in = (size_t)d->embedding[0]->in, nm = (size_t)d->nmoment;
     if (!n) return KR_OK;
     double *dx = dot->scratch;
     memset(dx, 0, n * in * sizeof *dx);
     for (size_t k = 0; k < n; k++) {
-        const double *h = rows->h + 3 * k, *du = dot->t + k * 4 + 1;
+        const double *h = rows->h + 3 * k, *du = dot->t + k * nm + 1;
         double along = rows->norm[k] > shortest(d) ? h[0] * du[0] + h[1] * du[1] + h[2] * du[2] : 0;
         for (size_t c = 0; c < 3; c++) dot->h[3 * k + c] = (du[c] - along * h[c]) / rows->norm[k];
-        dx[k * in] = dot->t[k * 4];
+        dx[k * in] = dot->t[k * nm];
         double slope;
         if (!d->tensorflow || k >= (size_t)rows->npairs) continue;
-        switch_of_column(d, rows->center[k], rows->t[k * 4], &slope);
-        dot->w[k] = slope * dot->t[k * 4];
+        switch_of_column(d, rows->center[k], rows->t[k * nm], &slope);
+        dot->w[k] = slope * dot->t[k * nm];
     }
     KR_TRY(kr_net_tangent(ctx, d->embedding[0], model->theta, rows->n, 1, rows->input, dx, NULL, dot->g, &ws->net));
     for (size_t k = 0; d->strip && k < n; k++)

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Names of the file and ours. The highest @version without a feature that we lack: 3 (4 for dpa1, whose lmax is
- * looked at) only adds the tables of compression, which the networks beside them make superfluous. */
+/* Names of the file and ours. The highest @version without a feature that we lack: 4 of dpa1 adds lmax, 3 only the
+ * tables of compression, which the networks beside them make superfluous. */
 static const struct {
     const char *name, *type;
     int version;
@@ -130,11 +130,12 @@ static kr_status read_se(kr_model_reader *reader, const kr_tree *tree, const cha
     const kr_tree *nets;
     char path[KR_AT_ROOM];
     int ndim, one_side;
-    d->ncolumns = 1;
+    d->ncolumns = d->nmoment = d->lmax = 1;
+    d->degree_gain = KR_NO_BLOCK;
     d->dim_out = d->ng;
     if (!strcmp(d->type, "se_e2_a")) {
         KR_TRY(kr_at(reader, at, kr_tree_get_int(ctx, tree, "axis_neuron", 1, d->ng, &d->axis_neuron)));
-        d->ncolumns = 4;
+        d->ncolumns = d->nmoment = 4;
         d->dim_out = d->ng * d->axis_neuron;
     }
     KR_TRY(find_embeddings(reader, tree, at, &nets));

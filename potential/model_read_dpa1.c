@@ -12,7 +12,6 @@ static kr_status read_switches(kr_model_reader *reader, const kr_tree *tree, con
     kr_status status = KR_OK;
     kr_descriptor *d = &reader->model->descriptor;
     const char *mode;
-    int lmax;
     const struct {
         const char *key;
         int value, *target;
@@ -29,9 +28,7 @@ static kr_status read_switches(kr_model_reader *reader, const kr_tree *tree, con
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         KR_TRY(
             kr_at(reader, at, kr_tree_get_bool_or(ctx, tree, switches[i].key, switches[i].value, switches[i].target)));
-    KR_TRY(kr_at(reader, at, kr_tree_get_int_or(ctx, tree, "lmax", 0, 100, 1, &lmax)));
-    if (lmax != 1)
-        KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s.lmax: angular moments of order %d are not supported, only 1", at, lmax);
+    KR_TRY(kr_at(reader, at, kr_tree_get_int_or(ctx, tree, "lmax", 1, 4, 1, &d->lmax)));
     KR_TRY(kr_at(reader, at, kr_tree_get_string_or(ctx, tree, "tebd_input_mode", "concat", &mode)));
     if (strcmp(mode, "concat") && strcmp(mode, "strip"))
         KR_FAIL(ctx, KR_ERR_UNSUPPORTED, "%s.tebd_input_mode: '%.40s' is neither concat nor strip", at, mode);
@@ -46,6 +43,7 @@ static kr_status read_switches(kr_model_reader *reader, const kr_tree *tree, con
     KR_TRY(kr_at(reader, at, kr_tree_get_real_or(ctx, tree, "ln_eps", 1e-5, &d->ln_eps)));
     d->has_temperature = !kr_tree_is_null(kr_tree_get(tree, "temperature"));
     d->ncolumns = 4;
+    d->nmoment = (d->lmax + 1) * (d->lmax + 1);
     d->dim_out = d->ng * d->axis_neuron + (d->concat_output_tebd ? d->tebd_dim : 0);
 done:
     return status;
@@ -148,6 +146,24 @@ done:
     return status;
 }
 
+/* Gains of the angular degrees above 1. */
+static kr_status read_gains(kr_model_reader *reader, const kr_tree *tree, const char *at) {
+    kr_status status = KR_OK;
+    kr_descriptor *d = &reader->model->descriptor;
+    size_t shape[1] = {(size_t)d->lmax - 1};
+    double *gain = NULL;
+    char path[KR_AT_ROOM];
+    d->degree_gain = KR_NO_BLOCK;
+    if (d->lmax == 1) return KR_OK;
+    kr_at_key(path, at, "@variables");
+    KR_TRY(kr_read_array(reader, kr_tree_get(tree, "@variables"), "degree_gain_raw", path, 1, shape, 1, 0, d->precision,
+                         &gain));
+    KR_TRY(kr_theta_append(reader, "descriptor.degree_gain", 1, d->lmax - 1, gain, &d->degree_gain));
+done:
+    kr_free(gain);
+    return status;
+}
+
 kr_status kr_read_dpa1(kr_model_reader *reader, const kr_tree *tree, const char *at) {
     kr_status status = KR_OK;
     kr_descriptor *d = &reader->model->descriptor;
@@ -170,6 +186,7 @@ kr_status kr_read_dpa1(kr_model_reader *reader, const kr_tree *tree, const char 
         if (!d->embedding_strip) KR_FAIL(reader->ctx, KR_ERR_FORMAT, "%s.networks[0]: the network is missing", path);
     }
     KR_TRY(read_attentions(reader, kr_tree_get(tree, "attention_layers"), kr_at_key(path, at, "attention_layers")));
+    KR_TRY(read_gains(reader, tree, at));
 done:
     if (nets) kr_net_destroy(&nets[0]);
     kr_free(nets);

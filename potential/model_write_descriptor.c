@@ -115,6 +115,7 @@ static void put_dpa1(kr_tree_maker *m, const kr_model *model, kr_tree *map) {
     kr_make_real(m, map, "ln_eps", d->ln_eps);
     if (!v2) kr_make_bool(m, map, "smooth_type_embedding", d->smooth_type_embedding);
     if (d->tensorflow) kr_make_bool(m, map, "tensorflow", 1);
+    if (d->lmax > 1) kr_make_int(m, map, "lmax", d->lmax);
     kr_make_bool(m, map, "concat_output_tebd", d->concat_output_tebd);
     kr_make_bool(m, map, "use_econf_tebd", d->use_econf_tebd);
     kr_make_bool(m, map, "use_tebd_bias", d->use_tebd_bias);
@@ -126,9 +127,9 @@ static void put_dpa1(kr_tree_maker *m, const kr_model *model, kr_tree *map) {
 
 kr_tree *kr_write_descriptor(kr_tree_maker *m, const kr_model *model) {
     const kr_descriptor *d = &model->descriptor;
-    kr_tree *map = kr_make_map(m, "Descriptor", 2), *env = kr_make_map(m, NULL, 0),
+    kr_tree *map = kr_make_map(m, "Descriptor", d->lmax > 1 ? 4 : 2), *env = kr_make_map(m, NULL, 0),
             *variables = kr_make_map(m, NULL, 0);
-    size_t shape[3] = {(size_t)model->ntypes, (size_t)d->nnei, (size_t)d->ncolumns};
+    size_t shape[3] = {(size_t)model->ntypes, (size_t)d->nnei, (size_t)d->ncolumns}, gains[1] = {(size_t)d->lmax - 1};
     kr_make_string(m, map, "type", d->type);
     kr_make_real(m, map, "rcut", d->rcut);
     kr_make_real(m, map, "rcut_smth", d->rcut_smth);
@@ -153,6 +154,8 @@ kr_tree *kr_write_descriptor(kr_tree_maker *m, const kr_model *model) {
     kr_make_real(m, map, "env_protection", d->env_protection);
     kr_make_array(m, variables, "davg", KR_FLOAT64, 3, shape, d->davg);
     kr_make_array(m, variables, "dstd", KR_FLOAT64, 3, shape, d->dstd);
+    if (d->lmax > 1)
+        kr_make_array(m, variables, "degree_gain_raw", d->precision, 1, gains, model->theta + d->degree_gain);
     kr_make_set(m, map, "@variables", variables);
     kr_make_strings(m, map, "type_map", model->ntypes, model->type_map);
     kr_make_bool(m, map, "trainable", d->trainable);

@@ -7,6 +7,7 @@
 #include "potential/econf.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 uint64_t kr_test_word(kr_test_random *random) {
@@ -175,8 +176,9 @@ static kr_status make_common(maker *k, const kr_random_model_options *o) {
     kr_status status = KR_OK;
     kr_descriptor *d = &k->m->descriptor;
     int nt = k->m->ntypes;
-    snprintf(d->type, sizeof d->type, "%s", strcmp(o->descriptor, "se_e2_r") ? o->descriptor : "se_r");
-    d->kind = kr_descriptor_find(o->descriptor);
+    d->lmax = kr_random_model_kind(o->descriptor, d->type);
+    if (!strcmp(d->type, "se_e2_r")) snprintf(d->type, sizeof d->type, "se_r");
+    d->kind = kr_descriptor_find(d->type);
     if (!d->kind) KR_FAIL(k->ctx, KR_ERR_UNSUPPORTED, "no descriptor kind %s", o->descriptor);
     d->rcut = o->rcut > 0 ? o->rcut : kr_test_uniform(&k->random, 3.5, 4.5);
     d->rcut_smth = kr_test_uniform(&k->random, 0.3, 0.6) * d->rcut;
@@ -192,6 +194,8 @@ static kr_status make_common(maker *k, const kr_random_model_options *o) {
     d->ng = d->neuron[d->nneuron - 1];
     d->axis_neuron = strcmp(d->kind->name, "se_e2_r") ? 2 + kr_test_below(&k->random, 2) : 0;
     d->ncolumns = d->axis_neuron ? 4 : 1;
+    d->nmoment = d->axis_neuron ? (d->lmax + 1) * (d->lmax + 1) : 1;
+    d->degree_gain = KR_NO_BLOCK;
     d->dim_out = d->axis_neuron ? d->ng * d->axis_neuron : d->ng;
     d->resnet_dt = maybe(k, 40);
     d->type_one_side = kr_test_below(&k->random, 2) || !d->axis_neuron;
@@ -264,6 +268,12 @@ done:
     return status;
 }
 
+int kr_random_model_kind(const char *descriptor, char kind[24]) {
+    snprintf(kind, 24, "%.*s", (int)strcspn(descriptor, "/"), descriptor);
+    const char *degree = strchr(descriptor, '/');
+    return degree ? atoi(degree + 1) : 1;
+}
+
 static kr_status make_dpa1(maker *k) {
     kr_status status = KR_OK;
     kr_descriptor *d = &k->m->descriptor;
@@ -300,6 +310,11 @@ static kr_status make_dpa1(maker *k) {
                         &d->embedding_strip));
     }
     KR_TRY(make_attention(k));
+    if (d->lmax > 1) {
+        d->degree_gain = k->m->ntheta;
+        KR_TRY(add_theta(k, (size_t)d->lmax - 1, 0.8, 0.5));
+        KR_TRY(add_block(k, "descriptor.degree_gain", "", d->degree_gain, 1, d->lmax - 1));
+    }
 done:
     return status;
 }

@@ -19,7 +19,7 @@ double kr_test_normal(kr_test_random *random);
 int kr_test_below(kr_test_random *random, int n);
 
 typedef struct kr_random_model_options {
-    const char *descriptor; /* "se_e2_a", "se_r", "dpa1", "se_atten_v2" */
+    const char *descriptor; /* "se_e2_a", "se_r", "dpa1", "dpa1/4" (lmax 4), "se_atten_v2" */
     uint64_t seed;          /* decides everything that is left open */
     int ntypes;             /* 0 = 1 … 3 */
     double rcut;            /* Å; 0 = 3.5 … 4.5 */
@@ -32,6 +32,8 @@ typedef struct kr_random_model_options {
 /* Options left open: number of types, one or two sides, activations, resnet_dt, widths, axis, env_protection, davg zero
  * or not, statistics per slot, exclude_types, pair and atom exclusion, fparam, aparam, default_fparam, atom_ener, and
  * for dpa1: concat or strip, smooth or not, attention layers, tebd sizes, electron configurations … */
+/* Name of the kind, without lmax; returns lmax. */
+int kr_random_model_kind(const char *descriptor, char kind[24]);
 kr_status kr_random_model(kr_context *ctx, const kr_random_model_options *options, kr_model **model);
 
 typedef struct kr_random_frame {

@@ -2,25 +2,28 @@
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * Rows as in potential/descriptor_dpa1_rows.c; T, w, h and their tangents do not depend on θ. Per centre, n = nnei:
- *   M = Σ G ⊗ T/n,  Ṁ = Σ (Ġ ⊗ T + G ⊗ Ṫ)/n,  D_ab = M_a · M_b,  Ḋ_ab = Ṁ_a · M_b + M_a · Ṁ_b   [ng][4]
+ *   M = Σ G ⊗ T/n,  Ṁ = Σ (Ġ ⊗ T + G ⊗ Ṫ)/n,  D_ab = M_a · M_b,  Ḋ_ab = Ṁ_a · M_b + M_a · Ṁ_b
  * and back, with A(M, X)_a = Σ_b X_ab M_b,  A(M, X)_b += Σ_a X_ab M_a:
  *   Ṁ̄ = A(M, gd),  M̄ = A(M, D̄) + A(Ṁ, gd),  Ḡ = (M̄ T + Ṁ̄ Ṫ)/n,  Ġ̄ = Ṁ̄ T/n
+ * M [ng][nmoment]; with lmax above 1 the scalar products have weights g_c, the squares of gains γ of degrees, and
+ *   ḡ_c = Σ_ab D̄_ab M_ac M_bc + gd_ab (Ṁ_ac M_bc + M_ac Ṁ_bc),  γ̄_l = 2 γ_l Σ_(c of l) ḡ_c
  * then the attention layers (attention_gradient.c), then the embedding
  *   concat: G = net(s, t_j, t_i)     strip: G = G_s (1 + w G_t),  Ġ = Ġ_s (1 + w G_t) + G_s G_t ẇ
  * and what type vectors receive (also from the end of D) goes through the type net. Empty slots do not move. */
 #include "core/error.h"
+#include "potential/harmonics.h"
 #include "training/descriptor_gradient.h"
 #include <string.h>
 
 /* tape->keep: moments of all centres and tangents of G through the layers. */
 typedef struct arrays {
-    double *moment, *dmoment; /* [natoms][ng][4] */
+    double *moment, *dmoment; /* [natoms][ng][nmoment] */
     double *dg;               /* [attn_layer + 1][n][ng] */
 } arrays;
 
 static kr_status reserve(kr_context *ctx, const kr_descriptor *d, const kr_env *env, kr_descriptor_tape *tape,
                          arrays *a) {
-    size_t moments = (size_t)env->natoms * (size_t)d->ng * 4;
+    size_t moments = (size_t)env->natoms * (size_t)d->ng * (size_t)d->nmoment;
     size_t layers = (size_t)tape->dpa1.n * (size_t)d->ng * ((size_t)d->attn_layer + 1);
     kr_status status = kr_buffer_reserve(ctx, &tape->keep, 2 * moments + layers, sizeof(double));
     a->moment = tape->keep.data;
@@ -43,10 +46,7 @@ static kr_status row_tangents(kr_context *ctx, const kr_model *model, const kr_e
     const kr_dpa1_rows *rows = &tape->dpa1;
     size_t count = (size_t)rows->n * (size_t)d->ng;
     KR_TRY(kr_dpa1_bar_make(ctx, d, rows, &tape->dot, &tape->ws));
-    for (int i = 0; i < env->natoms; i++)
-        for (int k = rows->first[i]; k < rows->first[i + 1]; k++)
-            tape->dot.w[k] = kr_env_row_tangent(d, env, env->center_type[i], rows->pair[k],
-                                                v + 3 * (size_t)rows->pair[k], tape->dot.t + 4 * (size_t)k);
+    kr_dpa1_row_tangents(d, env, rows, v, &tape->dot);
     KR_TRY(kr_dpa1_tangent_embedding(ctx, model, rows, &tape->dot, &tape->ws));
     memcpy(a->dg, tape->dot.g, count * sizeof *a->dg);
     for (int l = 0; l < d->attn_layer; l++) {
@@ -63,7 +63,7 @@ static kr_status forward(kr_context *ctx, const kr_model *model, const kr_env *e
     kr_status status = KR_OK;
     const kr_descriptor *d = &model->descriptor;
     const kr_dpa1_rows *rows = &tape->dpa1;
-    size_t size = (size_t)d->ng * 4, dim = (size_t)d->dim_out, tail = (size_t)(d->ng * d->axis_neuron);
+    size_t size = (size_t)(d->ng * d->nmoment), dim = (size_t)d->dim_out, tail = (size_t)(d->ng * d->axis_neuron);
     arrays a;
     KR_TRY(kr_dpa1_forward(ctx, model, env, &tape->dpa1, &tape->ws));
     KR_TRY(reserve(ctx, d, env, tape, &a));
@@ -73,7 +73,7 @@ static kr_status forward(kr_context *ctx, const kr_model *model, const kr_env *e
     for (int i = 0; i < env->natoms; i++) {
         double *m = a.moment + (size_t)i * size, *dm = a.dmoment + (size_t)i * size, scale = 1.0 / d->nnei;
         kr_dpa1_moment(d, env, rows, i, rows->last, m);
-        kr_dpa1_square(d, m, NULL, out + (size_t)i * dim);
+        kr_dpa1_square(model, m, NULL, out + (size_t)i * dim);
         if (d->concat_output_tebd)
             memcpy(out + (size_t)i * dim + tail, rows->type_vector + (size_t)env->center_type[i] * (size_t)d->tebd_dim,
                    (size_t)d->tebd_dim * sizeof *out);
@@ -81,7 +81,7 @@ static kr_status forward(kr_context *ctx, const kr_model *model, const kr_env *e
         if (!v) continue;
         kr_dpa1_add_rows(d, rows->first[i], rows->first[i + 1], scale, dlast, rows->t, dm);
         kr_dpa1_add_rows(d, rows->first[i], rows->first[i + 1], scale, rows->last, tape->dot.t, dm);
-        kr_dpa1_square(d, m, dm, dout + (size_t)i * dim);
+        kr_dpa1_square(model, m, dm, dout + (size_t)i * dim);
     }
 done:
     return status;
@@ -92,45 +92,51 @@ static kr_status adjoint(kr_context *ctx, const kr_model *model, const kr_env *e
     return kr_dpa1_pair_gradients(ctx, model, env, &tape->dpa1, gd, gr, &tape->ws);
 }
 
-/* mbar [ng][4] += A(m, x) */
-static void add_moment_adjoint(const kr_descriptor *d, const double *m, const double *x, double *mbar) {
-    for (size_t a = 0; a < (size_t)d->ng; a++)
-        for (size_t b = 0; b < (size_t)d->axis_neuron; b++) {
-            double xab = x[a * (size_t)d->axis_neuron + b];
-            for (size_t c = 0; c < 4; c++) {
-                mbar[a * 4 + c] += xab * m[b * 4 + c];
-                mbar[b * 4 + c] += xab * m[a * 4 + c];
+/* γ̄ += what D̄ and gd of a centre give; dm NULL: nothing moves. */
+static void gain_gradient(const kr_model *model, const double *m, const double *dm, const double *dbar,
+                          const double *gd, double *gtheta) {
+    const kr_descriptor *d = &model->descriptor;
+    const size_t nm = (size_t)d->nmoment;
+    for (size_t c = 4; c < nm; c++) {
+        const size_t at = d->degree_gain + (size_t)kr_moments_degree((int)c) - 2;
+        double sum = 0;
+        for (size_t a = 0, ab = 0; a < (size_t)d->ng; a++)
+            for (size_t b = 0; b < (size_t)d->axis_neuron; b++, ab++) {
+                const size_t ac = a * nm + c, bc = b * nm + c;
+                sum += dbar[ab] * m[ac] * m[bc] + (dm ? gd[ab] * (dm[ac] * m[bc] + m[ac] * dm[bc]) : 0);
             }
-        }
+        gtheta[at] += 2 * model->theta[at] * sum;
+    }
 }
 
-/* g [ng] += scale · mbar [ng][4] t [4] */
-static void add_row(size_t ng, double scale, const double *mbar, const double *t, double *g) {
+/* g [ng] += scale · mbar [ng][nm] t [nm] */
+static void add_row(size_t ng, size_t nm, double scale, const double *mbar, const double *t, double *g) {
     for (size_t a = 0; a < ng; a++)
-        for (size_t c = 0; c < 4; c++) g[a] += scale * mbar[a * 4 + c] * t[c];
+        for (size_t c = 0; c < nm; c++) g[a] += scale * mbar[a * nm + c] * t[c];
 }
 
-/* Ḡ and Ġ̄ of the last layer from D̄ and gd. mbar [2][ng][4] is scratch. */
-static void spread(const kr_descriptor *d, const kr_env *env, const kr_descriptor_tape *tape, const arrays *a,
+/* Ḡ and Ġ̄ of the last layer from D̄ and gd. mbar [2][ng][nmoment] is scratch. */
+static void spread(const kr_model *model, const kr_env *env, const kr_descriptor_tape *tape, const arrays *a,
                    int moving, const double *dbar, const double *gd, double *mbar, double *gbar, double *dgbar) {
+    const kr_descriptor *d = &model->descriptor;
     const kr_dpa1_rows *rows = &tape->dpa1;
-    size_t ng = (size_t)d->ng, size = 4 * ng, nt = (size_t)env->ntypes;
+    size_t ng = (size_t)d->ng, nm = (size_t)d->nmoment, size = nm * ng, nt = (size_t)env->ntypes;
     double scale = 1.0 / d->nnei, *dmbar = mbar + size;
     for (size_t i = 0; i < (size_t)env->natoms; i++) {
         int ti = env->center_type[i], used = env->first[(i + 1) * nt] - env->first[i * nt];
         memset(mbar, 0, 2 * size * sizeof *mbar);
-        add_moment_adjoint(d, a->moment + i * size, dbar + i * (size_t)d->dim_out, mbar);
-        if (moving) add_moment_adjoint(d, a->dmoment + i * size, gd + i * (size_t)d->dim_out, mbar);
-        if (moving) add_moment_adjoint(d, a->moment + i * size, gd + i * (size_t)d->dim_out, dmbar);
+        kr_dpa1_square_adjoint(model, a->moment + i * size, dbar + i * (size_t)d->dim_out, mbar);
+        if (moving) kr_dpa1_square_adjoint(model, a->dmoment + i * size, gd + i * (size_t)d->dim_out, mbar);
+        if (moving) kr_dpa1_square_adjoint(model, a->moment + i * size, gd + i * (size_t)d->dim_out, dmbar);
         for (size_t k = (size_t)rows->first[i]; k < (size_t)rows->first[i + 1]; k++) {
-            add_row(ng, scale, mbar, rows->t + 4 * k, gbar + k * ng);
-            if (moving) add_row(ng, scale, dmbar, tape->dot.t + 4 * k, gbar + k * ng);
-            if (moving) add_row(ng, scale, dmbar, rows->t + 4 * k, dgbar + k * ng);
+            add_row(ng, nm, scale, mbar, rows->t + nm * k, gbar + k * ng);
+            if (moving) add_row(ng, nm, scale, dmbar, tape->dot.t + nm * k, gbar + k * ng);
+            if (moving) add_row(ng, nm, scale, dmbar, rows->t + nm * k, dgbar + k * ng);
         }
         for (int k = rows->padding_first[ti]; k < rows->padding_first[ti + 1]; k++) {
             size_t row = (size_t)rows->padding[k].row;
             int count = kr_padding_count(&rows->padding[k], used);
-            if (count) add_row(ng, count * scale, mbar, rows->t + 4 * row, gbar + row * ng);
+            if (count) add_row(ng, nm, count * scale, mbar, rows->t + nm * row, gbar + row * ng);
         }
     }
 }
@@ -156,7 +162,7 @@ static kr_status embedding_concat(kr_context *ctx, const kr_model *model, kr_des
     KR_TRY(kr_buffer_reserve(ctx, &tape->spare2, 2 * n * in, sizeof(double)));
     double *dx = tape->spare2.data, *xbar = dx + n * in;
     memset(dx, 0, 2 * n * in * sizeof *dx);
-    for (size_t k = 0; k < n; k++) dx[k * in] = tape->dot.t[4 * k];
+    for (size_t k = 0; k < n; k++) dx[k * in] = tape->dot.t[(size_t)d->nmoment * k];
     KR_TRY(kr_net_backprop(ctx, d->embedding[0], model->theta, rows->n, rows->input, gbar, dx, dgbar, gtheta, xbar,
                            &tape->ws.net));
     for (size_t k = 0; k < n; k++) add_type_adjoint(d, rows, k, xbar + k * in + 1, typebar);
@@ -176,7 +182,7 @@ static kr_status embedding_strip(kr_context *ctx, const kr_model *model, kr_desc
     double *dgs = tape->spare2.data, *ds = dgs + n * ng, *ybar = ds + n, *x = ybar + nt1 * nt1 * ng;
     double *xbar = x + nt1 * nt1 * in;
     int *row_of = (int *)(void *)(xbar + nt1 * nt1 * in), *place = row_of + nt1 * nt1, npairs = 0;
-    for (size_t k = 0; k < n; k++) ds[k] = tape->dot.t[4 * k];
+    for (size_t k = 0; k < n; k++) ds[k] = tape->dot.t[(size_t)d->nmoment * k];
     KR_TRY(kr_net_tangent(ctx, d->embedding[0], model->theta, rows->n, 1, rows->input, ds, NULL, dgs, &tape->ws.net));
     memset(ybar, 0, nt1 * nt1 * (ng + 2 * in) * sizeof *ybar);
     for (size_t p = 0; p < nt1 * nt1; p++) place[p] = -1;
@@ -211,17 +217,21 @@ static kr_status backprop(kr_context *ctx, const kr_model *model, const kr_env *
     const kr_descriptor *d = &model->descriptor;
     const kr_dpa1_rows *rows = &tape->dpa1;
     size_t ng = (size_t)d->ng, count = (size_t)rows->n * ng, dim = (size_t)d->tebd_dim;
-    size_t types = ((size_t)model->ntypes + 1) * dim, tail = (size_t)(d->ng * d->axis_neuron);
+    size_t size = (size_t)d->nmoment * ng, types = ((size_t)model->ntypes + 1) * dim,
+           tail = (size_t)(d->ng * d->axis_neuron);
     arrays a;
     KR_TRY(reserve(ctx, d, env, tape, &a));
-    KR_TRY(kr_buffer_reserve(ctx, &tape->spare, 8 * ng + 2 * count + types, sizeof(double)));
-    double *mbar = tape->spare.data, *gbar = mbar + 8 * ng, *dgbar = gbar + count, *typebar = dgbar + count;
+    KR_TRY(kr_buffer_reserve(ctx, &tape->spare, 2 * size + 2 * count + types, sizeof(double)));
+    double *mbar = tape->spare.data, *gbar = mbar + 2 * size, *dgbar = gbar + count, *typebar = dgbar + count;
     memset(gbar, 0, (2 * count + types) * sizeof *gbar);
     if (!v) { /* nothing moves */
         KR_TRY(kr_dpa1_bar_make(ctx, d, rows, &tape->dot, &tape->ws));
         memset(a.dg, 0, count * ((size_t)d->attn_layer + 1) * sizeof *a.dg);
     }
-    spread(d, env, tape, &a, v != NULL, dbar, gd, mbar, gbar, dgbar);
+    spread(model, env, tape, &a, v != NULL, dbar, gd, mbar, gbar, dgbar);
+    for (size_t i = 0; d->lmax > 1 && i < (size_t)env->natoms; i++)
+        gain_gradient(model, a.moment + i * size, v ? a.dmoment + i * size : NULL, dbar + i * (size_t)d->dim_out,
+                      gd + i * (size_t)d->dim_out, gtheta);
     for (int l = d->attn_layer - 1; l >= 0; l--) {
         kr_attention_tangents t = tangents_of(d, tape, &a, l);
         KR_TRY(kr_attention_layer_backprop(ctx, model, l, &rows->attention, rows->g + (size_t)l * count, &t, gbar,

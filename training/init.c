@@ -14,7 +14,7 @@
 /* Purposes of the streams; never change: seeds would mean other models. */
 enum { PURPOSE_DESCRIPTOR = 0x6b01, PURPOSE_FITTING = 0x6b02 };
 /* Numbers of the networks within a purpose. */
-enum { NET_EMBEDDING = 0, NET_STRIP = 1 << 20, NET_TYPE = 1 << 21, NET_ATTENTION = 1 << 22 };
+enum { NET_EMBEDDING = 0, NET_STRIP = 1 << 20, NET_TYPE = 1 << 21, NET_ATTENTION = 1 << 22, NET_GAIN = 1 << 23 };
 
 typedef struct maker {
     kr_tree_maker m;
@@ -188,6 +188,7 @@ static void put_dpa1(maker *k, kr_tree *map, int ng) {
     if (!isnan(d->temperature)) kr_make_real(&k->m, map, "temperature", d->temperature);
     kr_make_bool(&k->m, map, "trainable_ln", d->trainable_ln && d->trainable);
     kr_make_real(&k->m, map, "ln_eps", isnan(d->ln_eps) ? 1e-5 : d->ln_eps);
+    if (d->lmax > 1) kr_make_int(&k->m, map, "lmax", d->lmax);
     kr_make_bool(&k->m, map, "concat_output_tebd", d->concat_output_tebd);
     kr_make_bool(&k->m, map, "use_econf_tebd", d->use_econf_tebd);
     kr_make_bool(&k->m, map, "use_tebd_bias", d->use_tebd_bias);
@@ -200,7 +201,7 @@ static void put_dpa1(maker *k, kr_tree *map, int ng) {
     kr_make_set(&k->m, map, "type_embedding", make_type_embedding(k));
 }
 
-/* davg = 0, dstd = 1 [nt][nnei][columns] */
+/* davg = 0, dstd = 1 [nt][nnei][columns]; gains of angular degrees above 1. */
 static void put_statistics(maker *k, kr_tree *map, int nnei, int columns) {
     size_t shape[3] = {(size_t)k->ntypes, (size_t)nnei, (size_t)columns}, n = shape[0] * shape[1] * shape[2];
     kr_tree *variables = kr_make_map(&k->m, NULL, 0);
@@ -210,12 +211,17 @@ static void put_statistics(maker *k, kr_tree *map, int nnei, int columns) {
     for (size_t i = 0; values && i < n; i++) values[i] = 1.0;
     if (values) kr_make_array(&k->m, variables, "dstd", KR_FLOAT64, 3, shape, values);
     kr_free(values);
+    if (k->input->model.descriptor.lmax > 1) {
+        size_t gains[1] = {(size_t)k->input->model.descriptor.lmax - 1};
+        k->net = NET_GAIN;
+        put_random(k, variables, "degree_gain_raw", 1, gains, 0, 0.0, 0.1);
+    }
     kr_make_set(&k->m, map, "@variables", variables);
 }
 
 static kr_tree *make_descriptor(maker *k, int nsel, const int *sel, int64_t seed) {
     const kr_input_descriptor *d = &k->input->model.descriptor;
-    kr_tree *map = kr_make_map(&k->m, "Descriptor", 2);
+    kr_tree *map = kr_make_map(&k->m, "Descriptor", d->lmax > 1 ? 4 : 2);
     int mixed = d->type == KR_INPUT_SE_ATTEN || d->type == KR_INPUT_SE_ATTEN_V2, nnei = 0;
     int ng = (int)d->neuron->child[d->neuron->count - 1]->integer;
     for (int i = 0; i < nsel; i++) nnei += sel[i];
@@ -364,6 +370,7 @@ kr_status kr_training_mask(kr_context *ctx, const kr_model *model, unsigned char
     for (int e = 0; e < d->nembedding; e++) mark_net(*mask, d->embedding[e], d->trainable);
     mark_net(*mask, d->embedding_strip, d->trainable);
     mark_net(*mask, d->type_embedding, d->trainable);
+    mark(*mask, d->degree_gain, (size_t)d->lmax - 1, d->trainable);
     for (int l = 0; d->attention && l < d->attn_layer; l++) {
         const kr_attention *a = &d->attention[l];
         mark_net(*mask, a->in_proj, d->trainable);

@@ -23,7 +23,7 @@ typedef struct kr_input_descriptor {
     double env_protection; /* Å */
     /* se_atten, se_atten_v2 */
     int attn, attn_layer, attn_dotr, attn_mask, smooth_type_embedding, strip, tebd_dim, use_econf_tebd, use_tebd_bias;
-    int normalize, concat_output_tebd, trainable_ln, stripped_type_embedding;
+    int normalize, concat_output_tebd, trainable_ln, stripped_type_embedding, lmax;
     double scaling_factor, temperature, ln_eps; /* the last two NaN: absent */
 } kr_input_descriptor;
 enum { KR_INPUT_SE_E2_A, KR_INPUT_SE_E2_R, KR_INPUT_SE_ATTEN, KR_INPUT_SE_ATTEN_V2 };

@@ -135,7 +135,7 @@ static const kr_parameter se_atten[] = {
          .help = "attention and type factors go to zero at rcut"),
     CHOICE(T, "tebd_input_mode", strip, "\"concat\"", .allowed = "concat|strip",
            .help = "how types enter the embedding net"),
-    NONE("lmax", "1", "higher angular moments (lmax > 1) are not supported"),
+    INT(T, "lmax", lmax, "1", .range = "[1, 4]", .help = "degree of the angular moments (DeePMD-kit: PyTorch alone)"),
     SE_TAIL("true"),
     {0}};
 static const kr_parameter se_atten_v2[] = {SE_HEAD("se_atten_v2"), SE_ATTEN, SE_TAIL("false"), {0}};

@@ -11,8 +11,8 @@
 #include "potential/gather.h"
 #include "random_model.h"
 
-enum { SEEDS = 5, ATOMS = 9, VARIANTS = 4 };
-static const char *const variants[VARIANTS] = {"se_e2_a", "se_e2_r", "dpa1", "se_atten_v2"};
+enum { SEEDS = 5, ATOMS = 9, VARIANTS = 5 };
+static const char *const variants[VARIANTS] = {"se_e2_a", "se_e2_r", "dpa1", "dpa1/3", "se_atten_v2"};
 
 /* A random model, its potential and a random frame with results. */
 typedef struct fixture {
@@ -40,7 +40,7 @@ static fixture open_case(const char *descriptor, uint64_t seed, int periodic) {
     assert_int_equal(kr_context_create(&f.ctx), KR_OK);
     kr_assert_ok(f.ctx, kr_random_model(f.ctx, &options, &f.model));
     kr_descriptor *d = &f.model->descriptor; /* TensorFlow's form takes the statistics of slot 0 for all */
-    d->tensorflow = d->mixed_types && seed % 2 && !kr_descriptor_slot_dependent(d, f.model->ntypes);
+    d->tensorflow = d->mixed_types && d->lmax == 1 && seed % 2 && !kr_descriptor_slot_dependent(d, f.model->ntypes);
     for (int k = 0; d->tensorflow && k < d->attn_layer; k++) d->attention[k].shortest = 1e-6;
     kr_assert_ok(f.ctx, kr_potential_create(f.ctx, 1, (const kr_model *const *)&f.model, &exact, &f.p));
     kr_assert_ok(f.ctx, kr_workspace_create(f.ctx, f.p, &f.w));

@@ -31,10 +31,14 @@ static void close_case(fixture *t) {
     kr_context_destroy(&t->ctx);
 }
 
-static const char *const variants[] = {"se_e2_a", "se_e2_r", "dpa1", "se_atten_v2"};
-enum { VARIANTS = 4 };
+static const char *const variants[] = {"se_e2_a", "se_e2_r", "dpa1", "dpa1/4", "se_atten_v2"};
+enum { VARIANTS = 5 };
 
-static int trainable(const char *variant) { return kr_descriptor_gradient_find(kr_descriptor_find(variant)) != NULL; }
+static int trainable(const char *variant) {
+    char kind[24];
+    kr_random_model_kind(variant, kind);
+    return kr_descriptor_gradient_find(kr_descriptor_find(kind)) != NULL;
+}
 
 /* E_i, F and W of every frame as from kr_reference_block, whose pairs are summed here. */
 static void test_values(void **state) {

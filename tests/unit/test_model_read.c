@@ -41,7 +41,7 @@ static void every_reference_model_loads(void **state) {
     assert_int_equal(load_all(KR_TEST_DATA "/deepmd_kit/models_tf", ".dp"), 7);
     assert_int_equal(load_all(KR_TEST_DATA "/deepmd_kit/overflow", ".dp"), 4);
     assert_int_equal(load_all(KR_TEST_DATA "/deepmd_kit/model_devi", ".dp"), 4);
-    assert_int_equal(load_all(KR_TEST_DATA "/deepmd", ".dp"), 8);
+    assert_int_equal(load_all(KR_TEST_DATA "/deepmd", ".dp"), 11);
     assert_int_equal(load_all(KR_SOURCE_DIR "/examples/models", ".dp"), 2);
     assert_int_equal(kr_memory_live(), live);
 }
@@ -169,6 +169,8 @@ static void broken_models_are_named(void **state) {
          KR_ERR_UNSUPPORTED},
         {"dpa1_strip_attn1_smooth", "model.descriptor", "attn_layer", "2", "attention_layers: 1 entries",
          KR_ERR_FORMAT},
+        {"dpa1_strip_attn1_smooth", "model.descriptor", "lmax", "5", "lmax", KR_ERR_FORMAT},
+        {"dpa1_strip_attn1_smooth", "model.descriptor", "lmax", "3", "degree_gain_raw", KR_ERR_FORMAT},
         {"dpa1_strip_attn1_smooth", "model.descriptor", "tebd_dim", "9", "type_embedding.embedding", KR_ERR_FORMAT},
         {"dpa1_strip_attn1_smooth", "model.descriptor", "embeddings_strip", "null", "embeddings_strip", KR_ERR_FORMAT},
         {"dpa1_strip_attn1_smooth", "model.descriptor.attention_layers.attention_layers[0].attention_layer",

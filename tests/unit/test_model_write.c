@@ -53,7 +53,7 @@ static void every_model_survives_a_round_trip(void **state) {
         }
         kr_names_free(n, names);
     }
-    assert_int_equal(done, 58);
+    assert_int_equal(done, 61);
     assert_int_equal(kr_memory_live(), live);
 }
 

@@ -9,6 +9,7 @@
 #include "training/engine_moment.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "potential/harmonics.h"
 #include <math.h>
 #include <string.h>
 
@@ -60,12 +61,32 @@ static kr_status parameters_block(void *payload, kr_context *ctx, long block, in
                          : pack_block(payload, ctx, block - pairs, thread);
 }
 
+/* Gains of angular degrees, by column. */
+static void set_gains(kr_moment *m) {
+    const kr_model *model = m->model;
+    for (int c = 0; c < m->columns; c++)
+        m->gain[c] = c < 4 ? 1
+                     : c < model->descriptor.nmoment
+                         ? model->theta[model->descriptor.degree_gain + (size_t)kr_moments_degree(c) - 2]
+                         : 0;
+}
+
+/* At γ = 0 the weight γ² has no slope. */
+static void gain_gradients(const kr_moment *m, double *gtheta) {
+    for (int l = 2; l <= m->lmax; l++) {
+        double sum = 0, gain = m->gain[l * l];
+        for (int b = 0; b < m->nblocks; b++) sum += m->degree_bar[3 * b + l - 2];
+        if (gain != 0) gtheta[m->model->descriptor.degree_gain + (size_t)l - 2] += sum / gain;
+    }
+}
+
 /* Matrices and coefficients of this step. */
 static kr_status parameters(kr_context *ctx, run *r) {
     kr_status status = KR_OK;
     kr_moment *m = r->m;
     long tasks = (long)m->nt * m->nt;
     KR_TRY(kr_moment_nodes_types(ctx, m));
+    set_gains(m);
     for (int n = 0; n < m->nnets; n++) {
         kr_moment_net *net = &m->net[n];
         if (!net->nblocks) continue;
@@ -300,6 +321,7 @@ static kr_status gradient(kr_context *ctx, void *state, const kr_batch *batch, c
     r.set = set && clear_rest(m, gtheta);
     KR_TRY(kr_parallel_blocks(ctx, m->ngroups, backward_block, NULL, &r));
     KR_TRY(kr_parallel_blocks(ctx, theta_piece(&r, 0, NULL), theta_block, NULL, &r));
+    gain_gradients(m, gtheta);
     kr_moment_nodes_clear(m);
     KR_TRY(kr_parallel_blocks(ctx, m->model->descriptor.nembedding + kr_moment_basis_parts(m), rest_block, NULL, &r));
     KR_TRY(kr_moment_nodes_types_gradient(ctx, m, gtheta));

@@ -187,31 +187,33 @@ static kr_status make_arrays(kr_context *ctx, kr_moment *m) {
     kr_status status = KR_OK;
     size_t lanes = (size_t)m->lanes, nb = (size_t)m->nblocks, rows = nb * lanes, n = (size_t)m->grid.n, widest = 0;
     m->stride_in = kr_moment_stride(m->nin);
-    m->stride_t = 4 * kr_round_up(m->ng, KR_MOMENT_ROWS) + 1;
-    m->stride_m = (4 * m->grid.n * m->nslots) | 1;
+    const size_t columns = (size_t)m->columns;
+    m->stride_t = m->columns * kr_round_up(m->ng, KR_MOMENT_ROWS) + 1;
+    m->stride_m = (m->columns * m->grid.n * m->nslots) | 1;
     size_t channels = (size_t)kr_round_up(m->ng, m->kernels->wide);
     for (int pass = 0; pass < 2; pass++) {
         kr_moment_carver c = {pass ? m->floats.data : NULL, 0};
         void **in[] = {&m->x, &m->xd, &m->gd}, **t[] = {&m->t, &m->td, &m->gt};
         for (int k = 0; k < 3; k++) *in[k] = kr_moment_carve(&c, rows * (size_t)m->stride_in, m->word);
         for (int k = 0; k < 3; k++) *t[k] = kr_moment_carve(&c, rows * (size_t)m->stride_t, m->word);
-        m->moment = kr_moment_carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * 4 * lanes, m->word);
-        m->moment_dot = kr_moment_carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * 4 * lanes, m->word);
-        m->gt_rows = kr_moment_carve(&c, 4 * rows * channels, m->word);
-        m->tb_rows = kr_moment_carve(&c, 4 * rows * channels, m->word);
+        m->moment = kr_moment_carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * columns * lanes, m->word);
+        m->moment_dot = kr_moment_carve(&c, rows * (size_t)m->stride_m + KR_MOMENT_ROWS * columns * lanes, m->word);
+        m->gt_rows = kr_moment_carve(&c, columns * rows * channels, m->word);
+        m->tb_rows = kr_moment_carve(&c, columns * rows * channels, m->word);
         m->gr = kr_moment_carve(&c, 3 * m->pair_first[m->batch->nframes], m->word);
         m->row_energy = kr_moment_carve(&c, rows, sizeof(double));
         m->row_ebar = kr_moment_carve(&c, rows, m->word);
         m->tebd_bar = kr_moment_carve(&c, nb * (size_t)m->ntebd, sizeof(double));
+        m->degree_bar = kr_moment_carve(&c, nb * 3, sizeof(double));
         carve_layers(m, &c, rows);
         /* what a full vector may read beyond the last array */
-        kr_moment_carve(&c, 4 * KR_MOMENT_ROWS * lanes, sizeof(double));
+        kr_moment_carve(&c, columns * KR_MOMENT_ROWS * lanes, sizeof(double));
         if (!pass) KR_TRY(kr_buffer_reserve(ctx, &m->floats, c.at, 1));
     }
     for (int l = 0; l < m->nlayers; l++)
         if ((size_t)m->array[l].stride > widest) widest = (size_t)m->array[l].stride;
     /* see scratch_of in moment.inl */
-    m->scratch_bytes = (4 * n + 4 * (n + KR_MOMENT_ROWS) + (size_t)m->stride_t +
+    m->scratch_bytes = (columns * n + columns * (n + KR_MOMENT_ROWS) + (size_t)m->stride_t +
                         KR_MOMENT_GROUP * ((size_t)m->stride_in + 2 * widest)) *
                        lanes * m->word;
     widest = (size_t)kr_round_up((int)widest > m->ng ? (int)widest : m->ng, m->kernels->wide);

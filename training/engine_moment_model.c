@@ -67,6 +67,7 @@ static const char *refuses_fitting(const kr_model *model) {
 const char *kr_moment_refuses(const kr_model *model) {
     const kr_descriptor *d = &model->descriptor;
     if (d->mixed_types && d->attn_layer > 0) return "it has attention layers";
+    if (d->lmax > 1 && d->env_protection != 0) return "it has angular moments and protected distances";
     if (d->mixed_types && d->tensorflow) return "it has TensorFlow's own form";
     if (d->activation.kind == KR_ACT_RELU || d->activation.kind == KR_ACT_RELU6)
         return "its embedding has kinks (relu)";
@@ -227,6 +228,8 @@ kr_status kr_moment_create(kr_context *ctx, const kr_model *model, const kr_engi
     m->axis = d->axis_neuron;
     m->radial = m->linear = d->ncolumns == 1;
     m->mixed = d->mixed_types;
+    m->lmax = d->lmax;
+    m->columns = m->radial ? 4 : kr_round_up(d->nmoment, 4);
     m->ncoupled = m->linear ? m->ng : m->ng * m->axis;
     m->ntebd = d->mixed_types && d->concat_output_tebd ? d->tebd_dim : 0;
     m->nfparam = f->numb_fparam;

@@ -10,6 +10,8 @@
  *     T = Σ_t Cᵀ M,   D[ab] = Σ_c T[a][c] T[b][c],   E = fitting net(D)
  * and the gradient of the loss is Ṫ = Σ_t Cᵀ Ṁ, tangent and adjoint of D and of the net, then
  *     C̄ = M T̄ᵀ + Ṁ gTᵀ,   A⁻ᵀ C̄ enters the nets at the nodes.
+ * Columns c are four, or those of harmonics.h with the gains of their degrees in R: then D has no weights, and
+ *     γ̄_l = Σ_(a, c of l) (T̄ T + gT Ṫ)/γ_l
  * Rows of a batch are its atoms by type, in blocks of as many atoms as a vector has lanes; arrays of a block are
  * [feature][lane], so all sweeps run over vectors and all products read and write streams. Empty lanes have M = 0
  * and ē = 0 and add nothing to any gradient. Features of a block are padded to an odd number of rows: with a power
@@ -27,8 +29,9 @@ enum {
     KR_MOMENT_LAYERS = 16, /* hidden layers, at most */
     KR_MOMENT_PIECE = 48,  /* rows of a weight gradient that are worked on together */
     KR_MOMENT_MOST_KNOTS = KR_FAST_MAX_COEFFICIENTS - 12,
-    KR_MOMENT_GROUP = 8,          /* blocks that are worked on together, at most */
-    KR_MOMENT_MOST_CHANNELS = 512 /* for a basis of fewer ones */
+    KR_MOMENT_GROUP = 8,           /* blocks that are worked on together, at most */
+    KR_MOMENT_MOST_CHANNELS = 512, /* for a basis of fewer ones */
+    KR_MOMENT_MOST_COLUMNS = 28    /* of M and T: (lmax + 1)² rounded up to a multiple of four */
 };
 
 /* ---- spline (engine_moment_grid.c) ---- */
@@ -170,6 +173,9 @@ struct kr_moment {
     int raised; /* times that knots were raised */
 
     int nt, ng, axis, linear, radial, mixed;
+    int lmax, columns;                       /* of M and T, a multiple of four */
+    double gain[KR_MOMENT_MOST_COLUMNS];     /* γ of this step, by column */
+    double *degree_bar;                      /* [nblocks][3] γ γ̄ of degrees 2 to 4 */
     int ncoupled;                            /* inputs of the fitting net that depend on the positions */
     int ntebd, nfparam, naparam, ncase, nin; /* the others, in their order, and all */
     kr_moment_pair *pair;                    /* [nt][nt], index ti nt + tj */
@@ -195,11 +201,11 @@ struct kr_moment {
     int *slot, nslots;                    /* [nt] place of a neighbour type's moments, −1: none in the batch */
     kr_buffer plan, floats, scratch, own; /* own: packed frames that are not kept */
     /* arrays of reals, [nblocks][…][lanes] */
-    int stride_in, stride_t, stride_m; /* rows of a block of x, T (4 per channel), M (4 per coefficient and type) */
+    int stride_in, stride_t, stride_m; /* rows of a block of x, T (`columns` per channel), M (per coefficient, type) */
     void *x, *xd, *gd;                 /* inputs of the first layer, their tangents, ∂E/∂D */
     void *t, *td, *gt;                 /* T, Ṫ, ∂E/∂T */
     void *moment, *moment_dot;
-    void *gt_rows, *tb_rows; /* [panels][nblocks 4 lanes][wide] */
+    void *gt_rows, *tb_rows; /* [panels][nblocks columns lanes][wide] */
     void *gr;                /* [npairs][3] */
     double *row_energy;      /* [nblocks lanes] */
     void *row_ebar;          /* [nblocks lanes] */

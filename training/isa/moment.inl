@@ -12,8 +12,8 @@ static void block_t(const kr_moment *m, int b, const real *moment, real *t) {
     for (int tj = 0; tj < m->nt; tj++) {
         const int lowest = m->block[b].lowest[tj];
         if (lowest >= m->grid.n) continue;
-        const ptrdiff_t quad = 4 * KR_LANES;
-        streams s = {4, moment + m->slot[tj] * m->grid.n * quad, quad, KR_LANES, t, quad, KR_LANES};
+        const ptrdiff_t quad = m->columns * KR_LANES;
+        streams s = {m->columns, moment + m->slot[tj] * m->grid.n * quad, quad, KR_LANES, t, quad, KR_LANES};
         product_forward(&m->pair[m->block[b].type * m->nt + tj].c, lowest, m->grid.n, &s, NULL, accumulate);
         accumulate = 1;
     }
@@ -22,11 +22,11 @@ static void block_t(const kr_moment *m, int b, const real *moment, real *t) {
 
 /* From gT to the gradients of the block's pairs. */
 static void block_reverse(const kr_moment *m, int b, const scratch *s) {
-    const ptrdiff_t quad = 4 * KR_LANES;
+    const ptrdiff_t quad = m->columns * KR_LANES;
     for (int tj = 0; tj < m->nt; tj++) {
         const int lowest = m->block[b].lowest[tj];
         if (lowest >= m->grid.n) continue;
-        streams v = {4, at_block(m->gt, m->stride_t, b), quad, KR_LANES, s->gm, quad, KR_LANES};
+        streams v = {m->columns, at_block(m->gt, m->stride_t, b), quad, KR_LANES, s->gm, quad, KR_LANES};
         product_reverse(&m->pair[m->block[b].type * m->nt + tj].c, lowest, m->grid.n, &v, 0);
         block_gradients(m, b, tj, s->gm, s->local);
     }
@@ -53,8 +53,26 @@ static void forward(const kr_moment *m, const kr_moment_group *g, int want_gradi
     }
 }
 
+/* γ γ̄ of every degree above 1, from a block: Σ T̄ T + gT Ṫ. */
+static void degree_gradient(const kr_moment *m, int b, const real *tbar) {
+    const real *t = at_block(m->t, m->stride_t, b), *td = at_block(m->td, m->stride_t, b),
+               *gt = at_block(m->gt, m->stride_t, b);
+    for (int l = 2; l <= m->lmax; l++) {
+        kr_vec sum = kr_splat(0);
+        double total = 0;
+        for (int a = 0; a < m->ng; a++)
+            for (int c = l * l; c < (l + 1) * (l + 1); c++) {
+                const ptrdiff_t at = ((ptrdiff_t)a * m->columns + c) * KR_LANES;
+                sum += kr_load(tbar + at) * kr_load(t + at) + kr_load(gt + at) * kr_load(td + at);
+            }
+        for (int k = 0; k < KR_LANES; k++) total += (double)sum[k];
+        m->degree_bar[3 * b + l - 2] = total;
+    }
+}
+
 static void backward(const kr_moment *m, const kr_moment_group *g, void *memory) {
     const scratch s = scratch_of(m, memory);
+    const ptrdiff_t quad = m->columns * KR_LANES;
     const kr_moment_net *net = &m->net[m->block[g->first].net];
     for (int b = g->first; b < g->first + g->count; b++) {
         real *moment = at_block(m->moment_dot, m->stride_m, b), *td = at_block(m->td, m->stride_t, b);
@@ -68,13 +86,13 @@ static void backward(const kr_moment *m, const kr_moment_group *g, void *memory)
         const real *dbar = at_block(s.dbar, m->stride_in, b - g->first);
         inputs_reverse(m, dbar, at_block(m->t, m->stride_t, b), s.tbar, 0);
         inputs_reverse(m, at_block(m->gd, m->stride_in, b), at_block(m->td, m->stride_t, b), s.tbar, 1);
-        /* [channel][4][lanes] → [4 lanes][channel]: rows for the products with the moments */
+        degree_gradient(m, b, s.tbar);
+        /* [channel][columns][lanes] → [columns lanes][channel]: rows for the products with the moments */
         for (int pass = 0; pass < 2; pass++) {
             const real *from = pass ? at_block(m->gt, m->stride_t, b) : s.tbar;
-            real *to = (real *)(pass ? m->gt_rows : m->tb_rows) + (ptrdiff_t)b * 4 * KR_LANES * WIDE;
-            for (int c = 0; c < 4; c++)
-                transpose_rows(m->ng, from + c * KR_LANES, 4 * KR_LANES, to + c * KR_LANES * WIDE,
-                               (ptrdiff_t)m->nblocks * 4 * KR_LANES * WIDE);
+            real *to = (real *)(pass ? m->gt_rows : m->tb_rows) + b * quad * WIDE;
+            for (int c = 0; c < m->columns; c++)
+                transpose_rows(m->ng, from + c * KR_LANES, quad, to + c * KR_LANES * WIDE, m->nblocks * quad * WIDE);
         }
         for (int k = 0; k < m->ntebd; k++) {
             const real *row = dbar + (ptrdiff_t)(m->ncoupled + k) * KR_LANES;
@@ -126,7 +144,7 @@ static void weights(const kr_moment *m, const kr_moment_net *net, int l, int beg
 #include "training/isa/moment_basis.inl"
 
 static void coefficients(const kr_moment *m, int first, int count, int tj, int begin, int end, double *to, void *c) {
-    const ptrdiff_t quad = 4 * KR_LANES, ldc = (m->ng + WIDE - 1) / WIDE * WIDE;
+    const ptrdiff_t quad = m->columns * KR_LANES, ldc = (m->ng + WIDE - 1) / WIDE * WIDE;
     int clear = 1;
     for (int b = first; b < first + count;) {
         /* blocks that have these rows, as one sweep over neighbours in memory */

@@ -1,4 +1,4 @@
-/* Inputs of the fitting net from T, and the ways back: everything in vectors of lanes, T as [channel][4][lanes].
+/* Inputs of the fitting net from T, and the ways back: everything in vectors of lanes, T as [channel][columns][lanes].
  * SPDX-License-Identifier: BSD-3-Clause
  *
  *   D[a·axis + b] = Σ_c T[a][c] T[b][c], b < axis          Ḋ = Σ_c Ṫ[a][c] T[b][c] + T[a][c] Ṫ[b][c]
@@ -16,28 +16,32 @@ enum { AXIS_STEP = 2 };
 
 /* D of the basis' channels, in their order. */
 static void inputs_forward(const kr_moment *m, const kr_moment_basis *basis, const real *t, real *d) {
-    const int axis = m->axis;
+    const int axis = m->axis, columns = m->columns, row = columns * KR_LANES;
     if (m->linear) {
-        for (int a = 0; a < m->ng; a++) kr_store(d + a * KR_LANES, kr_load(t + 4 * a * KR_LANES));
+        for (int a = 0; a < m->ng; a++) kr_store(d + a * KR_LANES, kr_load(t + m->columns * a * KR_LANES));
         return;
     }
     for (int j = 0; j < basis->q; j += 2) {
         const int two = j + 1 < basis->q;
-        const real *pa = t + 4 * basis->channel[j] * KR_LANES, *pa2 = t + 4 * basis->channel[j + two] * KR_LANES,
-                   *pb = t;
+        const real *pa = t + basis->channel[j] * row, *pa2 = t + basis->channel[j + two] * row, *pb = t;
         real *out = d + j * axis * KR_LANES, *out2 = two ? out + axis * KR_LANES : out;
         kr_vec x[4], y[4];
         for (int c = 0; c < 4; c++) {
             x[c] = kr_load(pa + c * KR_LANES);
             y[c] = kr_load(pa2 + c * KR_LANES);
         }
-        for (int b = 0; b < axis; b++, pb += 4 * KR_LANES, out += KR_LANES, out2 += KR_LANES) {
+        for (int b = 0; b < axis; b++, pb += row, out += KR_LANES, out2 += KR_LANES) {
             kr_vec s = kr_splat(0), s2 = kr_splat(0);
 #pragma GCC unroll 4
             for (int c = 0; c < 4; c++) {
                 kr_vec q = kr_load(pb + c * KR_LANES);
                 s += x[c] * q;
                 s2 += y[c] * q;
+            }
+            for (int c = 4 * KR_LANES; c < row; c += KR_LANES) {
+                kr_vec q = kr_load(pb + c);
+                s += kr_load(pa + c) * q;
+                s2 += kr_load(pa2 + c) * q;
             }
             kr_store(out, s);
             kr_store(out2, s2);
@@ -46,7 +50,7 @@ static void inputs_forward(const kr_moment *m, const kr_moment_basis *basis, con
 }
 
 static void inputs_tangent(const kr_moment *m, const kr_moment_basis *basis, const real *t, const real *td, real *d) {
-    const int axis = m->axis;
+    const int axis = m->axis, row = m->columns * KR_LANES;
     if (m->linear) {
         inputs_forward(m, basis, td, d);
         return;
@@ -54,35 +58,39 @@ static void inputs_tangent(const kr_moment *m, const kr_moment_basis *basis, con
     for (int j = 0; j < basis->q; j++) {
         const int a = basis->channel[j];
         real *out = d + j * axis * KR_LANES;
-        const real *pb = t, *pd = td;
+        const real *pb = t, *pd = td, *ta = t + a * row, *tda = td + a * row;
         kr_vec x[4], y[4];
         for (int c = 0; c < 4; c++) {
-            x[c] = kr_load(t + (4 * a + c) * KR_LANES);
-            y[c] = kr_load(td + (4 * a + c) * KR_LANES);
+            x[c] = kr_load(ta + c * KR_LANES);
+            y[c] = kr_load(tda + c * KR_LANES);
         }
-        for (int b = 0; b < axis; b++, pb += 4 * KR_LANES, pd += 4 * KR_LANES, out += KR_LANES) {
+        for (int b = 0; b < axis; b++, pb += row, pd += row, out += KR_LANES) {
             kr_vec s = kr_splat(0), s2 = kr_splat(0);
 #pragma GCC unroll 4
             for (int c = 0; c < 4; c++) {
                 s += y[c] * kr_load(pb + c * KR_LANES);
                 s2 += x[c] * kr_load(pd + c * KR_LANES);
             }
+            for (int c = 4 * KR_LANES; c < row; c += KR_LANES) {
+                s += kr_load(tda + c) * kr_load(pb + c);
+                s2 += kr_load(ta + c) * kr_load(pd + c);
+            }
             kr_store(out, s + s2);
         }
     }
 }
 
-/* out += for columns b … b + nb − 1; nb is a constant of the caller. */
+/* out += for channels b … b + nb − 1 of the second factor, in four of the columns; nb is a constant of the caller. */
 KR_INLINE void reverse_columns(const kr_moment *m, const real *g, const real *t, int b, int nb, real *out) {
-    const int axis = m->axis;
+    const int axis = m->axis, row = m->columns * KR_LANES;
     kr_vec sum[AXIS_STEP][4];
-    const real *pb = t + 4 * b * KR_LANES;
+    const real *pb = t + b * row;
     for (int k = 0; k < nb; k++)
         for (int c = 0; c < 4; c++) sum[k][c] = kr_splat(0);
     const real *pa = t;
     real *o = out;
     g += b * KR_LANES;
-    for (int a = 0; a < m->ng; a++, pa += 4 * KR_LANES, o += 4 * KR_LANES, g += axis * KR_LANES) {
+    for (int a = 0; a < m->ng; a++, pa += row, o += row, g += axis * KR_LANES) {
         kr_vec x[4], y[4];
 #pragma GCC unroll 4
         for (int c = 0; c < 4; c++) {
@@ -94,7 +102,7 @@ KR_INLINE void reverse_columns(const kr_moment *m, const real *g, const real *t,
             kr_vec q = kr_load(g + k * KR_LANES);
 #pragma GCC unroll 4
             for (int c = 0; c < 4; c++) {
-                x[c] += q * kr_load(pb + (4 * k + c) * KR_LANES);
+                x[c] += q * kr_load(pb + k * row + c * KR_LANES);
                 sum[k][c] += q * y[c];
             }
         }
@@ -103,20 +111,22 @@ KR_INLINE void reverse_columns(const kr_moment *m, const real *g, const real *t,
     }
     for (int k = 0; k < nb; k++)
         for (int c = 0; c < 4; c++) {
-            real *to = out + (4 * (b + k) + c) * KR_LANES;
+            real *to = out + (b + k) * row + c * KR_LANES;
             kr_store(to, kr_load(to) + sum[k][c]);
         }
 }
 
-/* out [ng][4][lanes] (+)= reverse(g, t) */
+/* out [ng][columns][lanes] (+)= reverse(g, t) */
 static void inputs_reverse(const kr_moment *m, const real *g, const real *t, real *out, int accumulate) {
-    if (!accumulate) memset(out, 0, 4 * (size_t)m->ng * KR_LANES * sizeof(real));
+    if (!accumulate) memset(out, 0, (size_t)(m->columns * m->ng) * KR_LANES * sizeof(real));
     if (m->linear) {
         if (accumulate) return; /* D is linear in T: the second term has nothing to say */
-        for (int a = 0; a < m->ng; a++) kr_store(out + 4 * a * KR_LANES, kr_load(g + a * KR_LANES));
+        for (int a = 0; a < m->ng; a++) kr_store(out + m->columns * a * KR_LANES, kr_load(g + a * KR_LANES));
         return;
     }
-    int b = 0;
-    for (; b + AXIS_STEP <= m->axis; b += AXIS_STEP) reverse_columns(m, g, t, b, AXIS_STEP, out);
-    for (; b < m->axis; b++) reverse_columns(m, g, t, b, 1, out);
+    for (int c = 0; c < m->columns; c += 4, t += 4 * KR_LANES, out += 4 * KR_LANES) {
+        int b = 0;
+        for (; b + AXIS_STEP <= m->axis; b += AXIS_STEP) reverse_columns(m, g, t, b, AXIS_STEP, out);
+        for (; b < m->axis; b++) reverse_columns(m, g, t, b, 1, out);
+    }
 }

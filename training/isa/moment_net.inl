@@ -19,8 +19,8 @@ static scratch scratch_of(const kr_moment *m, void *memory) {
     const ptrdiff_t n = m->grid.n, lanes = KR_LANES, most = m->array[0].stride;
     scratch s;
     s.local = memory;
-    s.gm = s.local + 4 * n * lanes;
-    s.tbar = s.gm + 4 * (n + KR_MOMENT_ROWS) * lanes;
+    s.gm = s.local + m->columns * n * lanes;
+    s.tbar = s.gm + m->columns * (n + KR_MOMENT_ROWS) * lanes;
     s.dbar = s.tbar + m->stride_t * lanes;
     s.ybar[0] = s.dbar + (ptrdiff_t)KR_MOMENT_GROUP * m->stride_in * lanes;
     ptrdiff_t widest = most;

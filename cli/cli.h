@@ -95,6 +95,9 @@ int cli_program(char *path, size_t room);
 
 /* SIGINT and SIGTERM are caught from here on; a second one ends the program at once. */
 void cli_catch_interrupts(void);
+/* `most` of them are caught, the next one ends the program. */
+void cli_catch_more_interrupts(int most);
+/* How many came. */
 int cli_interrupted(void);
 
 /* Progress on stderr: rate and time left, rewritten on a terminal, a plain line every ten seconds otherwise. */

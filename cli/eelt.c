@@ -79,7 +79,7 @@ static int label_frames(kr_context *ctx, const label_settings *s, const kr_label
     kr_stress_check stress;
     cli_progress shown;
     int result = CLI_DONE;
-    cli_catch_interrupts();
+    cli_catch_more_interrupts(2);
     cli_progress_begin(&shown, "labels", -1, cli_count_frames(data));
     kr_context_set_progress(ctx, cli_eelt_progress, &shown);
     kr_status status = s->check_stress ? kr_label_check_stress(ctx, options, data, 0.002, &report, &stress)

@@ -65,7 +65,7 @@ static int run(const void *values, int nargs, char **args) {
     o.line = say;
     o.payload = &r;
     if (s->kill_at) o.point = point;
-    cli_catch_interrupts();
+    cli_catch_more_interrupts(2);
     kr_context_set_progress(ctx, progress, &r);
     kr_status status = kr_campaign_run(ctx, &o);
     int result = CLI_DONE;
@@ -91,9 +91,10 @@ const cli_command cli_eelt_run = {
     .text = "Runs the campaign that the file describes, or goes on with it where it was stopped or killed. Every stage "
             "leaves its results in the campaign's folder: models, runs, data sets, report.html.\n"
             "\n"
-            "The first SIGINT or SIGTERM lets running tasks come to their ends and starts no others. Exit codes: 0 "
-            "converged (with a certificate, when one is asked for), 3 stopped before (budget, iterations, disk, too "
-            "many failures of one kind, interrupted), 1 failed, 2 wrong usage.",
+            "The first SIGINT or SIGTERM lets running tasks come to their ends and starts no others; the second ends "
+            "them, to be done again; the third ends this program alone. Exit codes: 0 converged (with a certificate, "
+            "when one is asked for), 3 stopped before (budget, iterations, disk, too many failures of one kind, "
+            "interrupted), 1 failed, 2 wrong usage.",
     .least = 1,
     .most = 1,
     .options = options,

@@ -88,22 +88,27 @@ kr_context *cli_context(int threads) {
 
 /* ---- interrupts ---- */
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, caught;
 
+/* The signal behind the last one that is caught has its usual effect, so that a user is never locked in. */
 static void on_signal(int number) {
     (void)number;
-    interrupted = 1;
+    if (++interrupted < caught) return;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
 }
 
-void cli_catch_interrupts(void) {
-    /* SA_RESETHAND: the second signal has its usual effect, so that a user is never locked in. */
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+void cli_catch_more_interrupts(int most) {
+    struct sigaction action = {.sa_handler = on_signal};
+    caught = most;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
 
-int cli_interrupted(void) { return interrupted != 0; }
+void cli_catch_interrupts(void) { cli_catch_more_interrupts(1); }
+
+int cli_interrupted(void) { return interrupted; }
 
 /* ---- progress ---- */
 

@@ -292,7 +292,7 @@ typedef struct listening {
 static int progress(const char *what, long done, long total, void *payload) {
     const listening *l = payload;
     int asked = l->outer ? l->outer(what, done, total, l->payload) : 0;
-    return asked || access(l->stop, F_OK) == 0;
+    return asked ? asked : access(l->stop, F_OK) == 0;
 }
 
 static void listen(kr_context *ctx, const kr_campaign *m, listening *l) {

@@ -28,9 +28,9 @@ typedef struct queue {
     kr_queue_result *result;
     char root[PATH_MAX];          /* absolute folder of the ledger */
     char example[PATH_MAX + 160]; /* folder of the last failure */
-    int stopping;
-    int64_t ended; /* tasks of this call */
-    int64_t past;  /* attempts that a full disk had ended before this call */
+    int stopping, ended_all;      /* nothing new is started; what ran was told to end */
+    int64_t ended;                /* tasks of this call */
+    int64_t past;                 /* attempts that a full disk had ended before this call */
 } queue;
 
 void kr_queue_defaults(kr_queue_options *options) {
@@ -143,8 +143,8 @@ static kr_status settle(kr_context *ctx, queue *q, kr_task *task, const kr_job *
     return KR_OK;
 }
 
-/* All attempts in one state: asks the runner once, then settles each. */
-static kr_status look(kr_context *ctx, queue *q, kr_task_state state, int *count) {
+/* All attempts in one state: asks the runner once, then settles each. end: they are told to end, and settled later. */
+static kr_status look_or_end(kr_context *ctx, queue *q, kr_task_state state, int end, int *count) {
     kr_status status = KR_OK;
     kr_task *tasks = NULL;
     kr_job *jobs = NULL;
@@ -154,12 +154,34 @@ static kr_status look(kr_context *ctx, queue *q, kr_task_state state, int *count
     KR_NEW(ctx, jobs, (size_t)*count);
     KR_NEW(ctx, folders, (size_t)*count);
     for (int i = 0; i < *count; i++) job_of(q, &tasks[i], folders[i], sizeof folders[i], &jobs[i]);
+    if (end) KR_TRY(q->runner->cancel(ctx, q->runner_state, *count, jobs));
+    if (end) goto done;
     KR_TRY(q->runner->poll(ctx, q->runner_state, *count, jobs));
     for (int i = 0; i < *count; i++) KR_TRY(settle(ctx, q, &tasks[i], &jobs[i]));
 done:
     kr_free(tasks);
     kr_free(jobs);
     kr_free(folders);
+    return status;
+}
+
+static kr_status look(kr_context *ctx, queue *q, kr_task_state state, int *count) {
+    return look_or_end(ctx, q, state, 0, count);
+}
+
+/* Asked once to stop: what runs comes to its end. Asked again, by a progress function that returns 2: it is ended. */
+static kr_status ask(kr_context *ctx, queue *q, long ended, long all) {
+    kr_status status = KR_OK;
+    void *payload;
+    kr_progress_fn progress = kr_context_get_progress(ctx, &payload);
+    const int asked = progress ? progress(q->work->kind, ended, all, payload) : 0;
+    int n;
+    q->stopping |= asked != 0;
+    if (asked < 2 || q->ended_all) return KR_OK;
+    q->ended_all = 1;
+    KR_TRY(look_or_end(ctx, q, KR_TASK_QUEUED, 1, &n));
+    KR_TRY(look_or_end(ctx, q, KR_TASK_RUNNING, 1, &n));
+done:
     return status;
 }
 
@@ -283,10 +305,8 @@ kr_status kr_queue_run(kr_context *ctx, kr_ledger *ledger, const kr_runner_kind 
         KR_TRY(kr_ledger_count(ctx, ledger, work->kind, count));
         int64_t busy = count[KR_TASK_SUBMITTING] + count[KR_TASK_QUEUED] + count[KR_TASK_RUNNING];
         int64_t ended = count[KR_TASK_DONE] + count[KR_TASK_GIVEN_UP] + count[KR_TASK_HELD];
-        if (kr_progress(ctx, work->kind, (long)ended, (long)(ended + busy + count[KR_TASK_NEW])) != KR_OK) {
-            q.stopping = 1;
-            if (verdict == KR_OK) verdict = KR_CANCELLED;
-        }
+        KR_TRY(ask(ctx, &q, (long)ended, (long)(ended + busy + count[KR_TASK_NEW])));
+        if (q.stopping && verdict == KR_OK) verdict = KR_CANCELLED;
         if (!busy && (verdict != KR_OK || !count[KR_TASK_NEW])) break;
         if (verdict == KR_OK && count[KR_TASK_NEW] && busy < options->slots) {
             KR_TRY(submit(ctx, &q, options->slots - (int)busy));

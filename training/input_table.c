@@ -320,6 +320,8 @@ const kr_parameter kr_input_own_table[] = {
         .help = "moment: steps between checks of the error"),
     REAL(T, "embedding_sharpness", embedding_sharpness, "1", .range = "> 0",
          .help = "factor of the first weights of s(r) in embedding nets; DeePMD-kit has 1"),
+    REAL(T, "degree_gain", degree_gain, "0", .range = "[0, 100]",
+         .help = "lmax: mean of the first gains of angular degrees, +- 0.1; DeePMD-kit has 0"),
     CHOICE(T, "order", order, "\"epoch\"", .allowed = "epoch|random|given",
            .help = "frames: every one once per epoch, shuffled; drawn with replacement; or as they stand"),
     REAL(T, "min_distance", min_distance, "0.4", .unit = "A", .range = ">= 0",

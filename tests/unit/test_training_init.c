@@ -72,6 +72,10 @@ static void test_gains(void **state) {
         assert_memory_equal(model->theta, plain->theta, model->descriptor.degree_gain * sizeof *gain);
         kr_assert_ok(ctx, kr_training_mask(ctx, model, &mask));
         for (int k = 0; k < 2; k++) assert_int_equal(mask[model->descriptor.degree_gain + (size_t)k], trainable);
+        kr_model *large = make(ctx, text, "\"degree_gain\": 1");
+        for (int k = 0; k < 2; k++)
+            assert_float_equal(large->theta[large->descriptor.degree_gain + (size_t)k], gain[k] + 1, 1e-12);
+        kr_model_destroy(&large);
         kr_free(mask);
         kr_model_destroy(&model);
     }

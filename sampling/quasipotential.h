@@ -67,6 +67,8 @@ typedef struct kr_quasi_training {
 
 kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nhidden, const int *hidden,
                               const char *activation, kr_stream stream, kr_quasi_net **model);
+/* The first weights of a new network times `factor`, its units spread over the box: structure that much finer. */
+void kr_quasi_net_sharpen(kr_quasi_net *model, double factor, kr_stream stream);
 void kr_quasi_net_destroy(kr_quasi_net **model);
 /* The polynomial from points [n][dim] with −a∇V, or what is near it, in f [n][dim]: the network learns the rest. */
 kr_status kr_quasi_net_fit_polynomial(kr_context *ctx, kr_quasi_net *model, long n, const double *x, const double *f);
@@ -151,7 +153,11 @@ typedef struct kr_quasi_cells {
     double *x; /* [n][KR_QUASI_CELL][3] */
     double *v; /* [n] up to a constant */
 } kr_quasi_cells;
-/* The cells with counts enough (KR_ERR_NUMERIC: fewer than ten) of `steps` steps of length dt in all, a tenth more
+/* One step of n ≤ 32 walks x [n][dim] between the walls of the box, by Heun; work [3][n][dim]. The noise is that of
+ * entities first … first + n − 1. */
+kr_status kr_quasi_walk_step(kr_context *ctx, const kr_problem *problem, double dt, kr_stream stream, uint64_t step,
+                             uint64_t first, int n, double *x, double *work);
+/* The cells with counts enough (KR_ERR_NUMERIC: fewer than ten) of `steps` steps of length dt in all, a fifth more
  * before them, begun evenly in the box; the same for any number of threads. */
 kr_status kr_quasi_walk(kr_context *ctx, const kr_problem *problem, double dt, long steps, kr_stream stream,
                         kr_quasi_cells *cells);

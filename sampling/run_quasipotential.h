@@ -17,6 +17,7 @@ typedef struct kr_quasi_settings {
     struct {
         const kr_tree *hidden;
         const char *activation;
+        double sharpness;
     } net;
     struct {
         int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics, drift_steps,

@@ -32,15 +32,7 @@ static kr_status make_trajectories(kr_context *ctx, kr_quasi_run *r) {
             if (!stochastic) {
                 KR_TRY(kr_flow_step(ctx, p, h, x, work));
             } else {
-                KR_TRY(kr_problem_drift(ctx, p, 1, x, work));
-                for (size_t k = 0; k < d; k++) {
-                    double normal[4], a = p->mobility ? p->mobility[k] : 1;
-                    kr_random_normal(stream, (uint64_t)(step + steps), (uint64_t)t, 200 + k, normal);
-                    x[k] += h * work[k] + sqrt(2 * p->epsilon * a * h) * normal[0];
-                    /* Walls reflect, as those of the grid do. */
-                    if (x[k] < p->low[k]) x[k] = fmin(2 * p->low[k] - x[k], p->high[k]);
-                    if (x[k] > p->high[k]) x[k] = fmax(2 * p->high[k] - x[k], p->low[k]);
-                }
+                KR_TRY(kr_quasi_walk_step(ctx, p, h, stream, (uint64_t)(step + steps), (uint64_t)t, 1, x, work));
             }
             if (step < 0 || step % every) continue;
             double *to = r->x + (size_t)r->n * d, *drift = r->f + (size_t)r->n * d;

@@ -1,18 +1,19 @@
 /* Quasipotentials at finite noise: V against the density of a grid and the counts of walks.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/memory.h"
+#include "core/net.h"
 #include "kr_test.h"
 #include "sampling/quasipotential.h"
 
 static kr_context *ctx;
 static const kr_stream STREAM = {11, 3};
 
-/* The functions below are shifted: V has no zero of its own. */
+/* The functions below are shifted: V has no zero of its own. payload: the stiffness of V, or NULL for 1. */
 static kr_status spherical_v(kr_context *c, const void *payload, long n, const double *x, double *v) {
     (void)c;
-    (void)payload;
+    double stiffness = payload ? *(const double *)payload : 1;
     for (long i = 0; i < n; i++)
-        v[i] = 7 + 0.5 * (x[3 * i] * x[3 * i] + x[3 * i + 1] * x[3 * i + 1] + x[3 * i + 2] * x[3 * i + 2]);
+        v[i] = 7 + 0.5 * stiffness * (x[3 * i] * x[3 * i] + x[3 * i + 1] * x[3 * i + 1] + x[3 * i + 2] * x[3 * i + 2]);
     return KR_OK;
 }
 
@@ -55,6 +56,50 @@ static void test_counted(void **unused) {
     kr_problem_destroy(&p);
     free(g);
     free(scratch);
+}
+
+/* Steps a fifth as long as the drift's own time: those of Euler make V softer by 10 %. */
+static void test_long_steps(void **unused) {
+    (void)unused;
+    kr_problem *p = NULL;
+    const double stiffness = 10;
+    double error;
+    long count;
+    kr_assert_ok(ctx, kr_problem_parse(ctx,
+                                       "{\"kind\":\"expression\",\"drift\":[\"-10*x1\",\"-10*x2\",\"-10*x3\"],"
+                                       "\"epsilon\":0.01,\"low\":[-0.2,-0.2,-0.2],\"high\":[0.2,0.2,0.2]}",
+                                       &p));
+    kr_assert_ok(ctx, kr_quasi_compare_walks(ctx, p, 0.02, 7000000, STREAM, spherical_v, &stiffness, &error, &count));
+    print_message("long steps: %.4f in %ld cells\n", error, count);
+    assert_true(error < 0.07);
+    kr_problem_destroy(&p);
+}
+
+/* A sharper network: first weights times the factor, the middle of every unit, −b/w, within the box. */
+static void test_sharpness(void **unused) {
+    (void)unused;
+    enum { UNITS = 8 };
+    static const int hidden[2] = {UNITS, 3};
+    kr_problem *p = NULL;
+    kr_quasi_net *m[2] = {0};
+    int moved = 0;
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"expression\",\"drift\":[\"-x\"]}", &p));
+    for (int i = 0; i < 2; i++) kr_assert_ok(ctx, kr_quasi_net_create(ctx, p, 2, hidden, "tanh", STREAM, &m[i]));
+    kr_quasi_net_sharpen(m[0], 1, STREAM);
+    assert_memory_equal(m[0]->theta, m[1]->theta, m[0]->nparams * sizeof(double));
+    kr_quasi_net_sharpen(m[0], 4, STREAM);
+    const kr_layer *first = &m[0]->v->layer[0];
+    for (int k = 0; k < UNITS; k++) {
+        double w = m[0]->theta[first->w + (size_t)k], middle = -m[0]->theta[first->b + (size_t)k] / w;
+        kr_assert_near(w, 4 * m[1]->theta[first->w + (size_t)k], 1e-15, 0);
+        assert_true(fabs(middle) <= 1.5);
+        moved += fabs(middle) > 0.1;
+    }
+    assert_true(moved > UNITS / 2);
+    const double *rest = m[0]->theta + m[0]->v->layer[1].w, *old = m[1]->theta + m[1]->v->layer[1].w;
+    assert_memory_equal(rest, old, 3 * UNITS * sizeof(double));
+    for (int i = 0; i < 2; i++) kr_quasi_net_destroy(&m[i]);
+    kr_problem_destroy(&p);
 }
 
 /* V of a problem with a known one, and that of another stationary density of the same drift: in front of the walls
@@ -106,7 +151,8 @@ static void test_cells(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells), cmocka_unit_test(test_counted)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells), cmocka_unit_test(test_counted),
+                                       cmocka_unit_test(test_long_steps), cmocka_unit_test(test_sharpness)};
     if (kr_context_create(&ctx) != KR_OK) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kr_context_destroy(&ctx);

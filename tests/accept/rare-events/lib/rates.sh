@@ -1,24 +1,25 @@
 #!/usr/bin/env bash
 # Read by the checks of this part: get FILE PATH… prints a number of a JSON file, rate NAME [ARGUMENT…] runs kramers rate.
 # SPDX-License-Identifier: BSD-3-Clause
+. tests/accept/rare-events/lib/statistics.sh
 # Threads that wait sleep: beside other programs spinning costs twice the CPU time.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 get() { python3 -c 'import functools, json, sys
 v = functools.reduce(lambda a, k: (a or {}).get(k), sys.argv[2:], json.load(open(sys.argv[1])))
 print("" if v is None else f"{v:.6g}")' "$@"; }
-# relative A B: |A/B − 1|; nothing of a number that is not there
-relative() { [ -z "$1" ] || awk -v a="$1" -v b="$2" 'BEGIN { d = a / b - 1; printf "%.4g", d < 0 ? -d : d }'; }
-# rate NAME FACTOR: runs rates/NAME.json; with KRAMERS_QUICK=1 the keys that count work are divided by FACTOR.
+# errors VALUE EXACT ERROR: |VALUE − EXACT| in standard errors
+errors() { [ -z "$1" ] || awk -v k="$1" -v x="$2" -v e="$3" 'BEGIN { d = (k - x) / e; printf "%.3g", d < 0 ? -d : d }'; }
+# rate NAME FACTOR [SEED]: runs rates/NAME.json; with KRAMERS_QUICK=1 the keys that count work are divided by FACTOR.
 # $results is the file, $seconds the wall time.
 rate() {
     local name=$1 factor=$2 run=$KRAMERS_WORK/$1.json started
     [ "$KRAMERS_QUICK" = 1 ] || factor=1
     python3 -c 'import json, sys
-run = json.load(open(sys.argv[1])); f = int(sys.argv[2])
+run = json.load(open(sys.argv[1])); f = int(sys.argv[2]); run["seed"] = int(sys.argv[3])
 for m in run["methods"]:
     for key, least in (("runs", 64), ("time", 1000), ("replicas", 3)):
         if key in m: m[key] = max(least, m[key] / f if key == "time" else m[key] // f)
-json.dump(run, sys.stdout, indent=1)' "tests/accept/rare-events/rates/$name.json" "$factor" >"$run"
+json.dump(run, sys.stdout, indent=1)' "tests/accept/rare-events/rates/$name.json" "$factor" "${3:-1}" >"$run"
     results=$KRAMERS_WORK/$name/results.json
     rm -rf "${KRAMERS_WORK:?}/$name" # no numbers of an earlier run
     started=$(date +%s.%N)
@@ -26,4 +27,10 @@ json.dump(run, sys.stdout, indent=1)' "tests/accept/rare-events/rates/$name.json
     code=$?
     seconds=$(awk -v a="$started" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }')
     [ $code -eq 0 ] || [ $code -eq 3 ]
+}
+# lists NAME: where `note` keeps the lists of these checks, empty at first
+lists() {
+    work=$KRAMERS_WORK/$1
+    mkdir -p "$work"
+    rm -f "$work"/*.list
 }

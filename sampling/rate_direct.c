@@ -43,7 +43,8 @@ static const kr_parameter parameters[] = {
      .help = "first-passage correction of the edges"},
     {0}};
 
-enum { PIECES = 32, NAB = 0, NBA, TA, TB, PATH_AB, PATH_BA, PATH2, TALLIES, BOTH = TALLIES, TIME, WIDTH };
+/* Sets of walkers: enough for an error bar, few enough that threads have blocks to share. */
+enum { MANY = 32, FEW = 16, NAB = 0, NBA, TA, TB, PATH_AB, PATH_BA, PATH2, TALLIES, BOTH = TALLIES, TIME, WIDTH };
 
 /* What is counted for one walker. */
 typedef struct tally {
@@ -87,7 +88,7 @@ static kr_status observe(void *payload, kr_context *ctx, kr_walkers *w, long fir
 
 static kr_status prepare(kr_context *ctx, kr_rate *rate) {
     const direct *s = rate->state;
-    rate->pieces = PIECES;
+    rate->pieces = s->walkers >= 2 * MANY * KR_WALKER_BLOCK ? MANY : FEW;
     rate->width = WIDTH;
     if (s->time / s->walkers < 10 * rate->dt)
         return KR_ERROR(ctx, KR_ERR_FORMAT, "direct.time: %g shared by %d walkers is less than 10 steps each", s->time,
@@ -101,7 +102,7 @@ static kr_status piece(kr_context *ctx, kr_rate *rate, int i, double *out) {
     kr_walkers *w = NULL;
     double *x = NULL;
     job j = {.rate = rate};
-    long n = s->walkers / PIECES, steps = (long)ceil(s->time / s->walkers / rate->dt);
+    long n = s->walkers / rate->pieces, steps = (long)ceil(s->time / s->walkers / rate->dt);
     double warm = isnan(s->warm_up) ? 0.2 * s->time / s->walkers : s->warm_up;
     KR_NEW(ctx, x, 2 * (size_t)rate->problem->dim);
     KR_NEW(ctx, j.tally, (size_t)n);
@@ -137,7 +138,8 @@ static kr_status combine(kr_context *ctx, kr_rate *rate) {
         for (int c = 0; c < WIDTH; c++) sum[c] += out[c];
     }
     double time = sum[TA] + sum[TB], n = sum[NAB] + sum[NBA];
-    rate->error_from = "jackknife over 32 independent sets of walkers";
+    rate->error_from = rate->pieces == MANY ? "jackknife over 32 independent sets of walkers"
+                                            : "jackknife over 16 independent sets of walkers";
     KR_TRY(kr_run_set_real(ctx, rate->results, "time", time));
     KR_TRY(kr_run_set_real(ctx, rate->results, "transitions_ab", sum[NAB]));
     KR_TRY(kr_run_set_real(ctx, rate->results, "transitions_ba", sum[NBA]));

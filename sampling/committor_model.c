@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "sampling/network.h"
 #include "sampling/run_committor.h"
 #include <math.h>
 #include <stdio.h>
@@ -44,6 +45,8 @@ kr_status kr_committor_model_create(kr_context *ctx, const kr_problem *problem, 
         KR_TRY(kr_committor_net_create(ctx, problem, nhidden, hidden, s.net.activation,
                                        s.net.boundary ? s.net.width : 0, m ? &none : &expression,
                                        (kr_stream){seed, 0xc001 + (uint64_t)m * 0x10000}, &model->net));
+        kr_network_sharpen(model->net->net, model->net->theta, s.net.sharpness,
+                           (kr_stream){seed, 0xc001 + (uint64_t)m * 0x10000});
         KR_NEW(ctx, model->theta[m], model->net->nparams);
         memcpy(model->theta[m], model->net->theta, model->net->nparams * sizeof(double));
     }

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "sampling/committor_net_parts.h"
+#include "sampling/network.h"
 #include <math.h>
 #include <string.h>
 
@@ -11,16 +12,6 @@ static int count_features(const kr_problem *problem) {
     int n = problem->dim;
     for (int k = 0; k < problem->dim; k++) n += problem->wrap && problem->wrap[k];
     return n;
-}
-
-/* Uniform in ±sqrt(6/(in + out)); biases 0. */
-static void initialize(kr_committor_net *m, kr_stream stream) {
-    for (int l = 0; l < m->net->nlayers; l++) {
-        const kr_layer *layer = &m->net->layer[l];
-        double range = sqrt(6.0 / (layer->in + layer->out));
-        for (long i = 0; i < (long)layer->in * layer->out; i++)
-            m->theta[layer->w + (size_t)i] = range * (2 * kr_random_uniform(stream, 0, (uint64_t)i, (uint64_t)l) - 1);
-    }
 }
 
 kr_status kr_committor_net_create(kr_context *ctx, const kr_problem *problem, int nhidden, const int *hidden,
@@ -55,7 +46,7 @@ kr_status kr_committor_net_create(kr_context *ctx, const kr_problem *problem, in
     KR_NEW(ctx, m->scratch, (size_t)m->threads * m->scratch_size);
     KR_NEW(ctx, m->slots, ((size_t)m->threads + 1) * (m->nparams + 3));
     KR_NEW(ctx, m->workspace, (size_t)m->threads);
-    initialize(m, stream);
+    kr_network_initialize(m->net, m->theta, stream, 0);
     if (expression) {
         m->expression = *expression;
         *expression = NULL;

@@ -67,8 +67,6 @@ typedef struct kr_quasi_training {
 
 kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nhidden, const int *hidden,
                               const char *activation, kr_stream stream, kr_quasi_net **model);
-/* The first weights of a new network times `factor`, its units spread over the box: structure that much finer. */
-void kr_quasi_net_sharpen(kr_quasi_net *model, double factor, kr_stream stream);
 void kr_quasi_net_destroy(kr_quasi_net **model);
 /* The polynomial from points [n][dim] with −a∇V, or what is near it, in f [n][dim]: the network learns the rest. */
 kr_status kr_quasi_net_fit_polynomial(kr_context *ctx, kr_quasi_net *model, long n, const double *x, const double *f);

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/parallel.h"
+#include "sampling/network.h"
 #include "sampling/quasipotential_net_parts.h"
 #include <math.h>
 #include <string.h>
@@ -142,7 +143,7 @@ kr_status kr_drift_net_create(kr_context *ctx, const kr_problem *problem, int de
     KR_NEW(ctx, m->scratch, (size_t)m->threads * m->scratch_size);
     KR_NEW(ctx, m->slots, ((size_t)m->threads + 1) * (m->nparams + 1));
     KR_NEW(ctx, m->workspace, (size_t)m->threads);
-    kr_quasi_initialize(m->net, m->theta, stream, 0);
+    kr_network_initialize(m->net, m->theta, stream, 0);
     /* It begins as nothing: where the polynomial is enough it stays so. */
     const kr_layer *last = &m->net->layer[m->net->nlayers - 1];
     memset(m->theta + last->w, 0, (size_t)last->in * (size_t)last->out * sizeof *m->theta);

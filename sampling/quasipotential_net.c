@@ -13,20 +13,12 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/parallel.h"
+#include "sampling/network.h"
 #include "sampling/quasipotential_net_parts.h"
 #include <math.h>
 #include <string.h>
 
 enum { ROWS = KR_QUASI_ROWS };
-
-void kr_quasi_initialize(const kr_net *net, double *theta, kr_stream stream, uint64_t which) {
-    for (int l = 0; l < net->nlayers; l++) {
-        const kr_layer *layer = &net->layer[l];
-        double range = sqrt(6.0 / (layer->in + layer->out));
-        for (long i = 0; i < (long)layer->in * layer->out; i++)
-            theta[layer->w + (size_t)i] = range * (2 * kr_random_uniform(stream, which, (uint64_t)i, (uint64_t)l) - 1);
-    }
-}
 
 kr_status kr_quasi_make_net(kr_context *ctx, int dim, int nhidden, const int *hidden, int out, const char *activation,
                             size_t *nparams, kr_net **net) {
@@ -61,7 +53,7 @@ kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nh
     KR_NEW(ctx, m->scratch, (size_t)m->threads * m->scratch_size);
     KR_NEW(ctx, m->slots, ((size_t)m->threads + 1) * (m->nparams + 3));
     KR_NEW(ctx, m->workspace, (size_t)m->threads);
-    kr_quasi_initialize(m->v, m->theta, stream, 0);
+    kr_network_initialize(m->v, m->theta, stream, 0);
     for (size_t k = 0; k < d; k++) m->scale[k] = m->quadratic[k * d + k] = 1;
     m->factor_v = 1;
     *model = m;
@@ -69,20 +61,6 @@ kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nh
 done:
     kr_quasi_net_destroy(&m);
     return status;
-}
-
-void kr_quasi_net_sharpen(kr_quasi_net *m, double factor, kr_stream stream) {
-    const kr_layer *first = &m->v->layer[0];
-    double *w = m->theta + first->w, *bias = m->theta + first->b;
-    if (factor == 1) return;
-    for (int k = 0; k < first->out; k++) bias[k] = 0;
-    for (int i = 0; i < first->in; i++)
-        for (int k = 0; k < first->out; k++) {
-            double *one = &w[i * first->out + k];
-            *one *= factor;
-            /* The slope of tanh lies somewhere where points are: −1.5 … 1.5 in each input. */
-            bias[k] -= *one * 3 * (kr_random_uniform(stream, 1, (uint64_t)k, (uint64_t)i) - 0.5);
-        }
 }
 
 void kr_quasi_net_destroy(kr_quasi_net **model) {

@@ -24,7 +24,5 @@ void kr_quasi_sum_add(void *payload, long block, int thread);
 /* A network from `dim` inputs to `out` outputs, 1 ≤ nhidden ≤ 14. */
 kr_status kr_quasi_make_net(kr_context *ctx, int dim, int nhidden, const int *hidden, int out, const char *activation,
                             size_t *nparams, kr_net **net);
-/* Uniform in ±sqrt(6/(in + out)); biases 0. */
-void kr_quasi_initialize(const kr_net *net, double *theta, kr_stream stream, uint64_t which);
 
 #endif

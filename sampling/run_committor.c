@@ -63,6 +63,8 @@ const kr_parameter kr_committor_network_table[] = {
      .range = "[1, 4096]",
      .help = "widths of the hidden layers"},
     {.name = "activation", .type = KR_PARAMETER_TEXT, AT(net.activation), .initial = "\"tanh\"", .help = "of them"},
+    REAL("sharpness", net.sharpness, "2", ">= 0",
+         "factor of the first weights, units spread over the points; 0: all begin at their mean"),
     {.name = "features",
      .type = KR_PARAMETER_TEXTS,
      AT(net.features),

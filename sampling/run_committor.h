@@ -25,7 +25,7 @@ typedef struct kr_committor_settings {
         const kr_tree *hidden, *features;
         const char *activation;
         int boundary;
-        double width;
+        double width, sharpness;
     } net;
     struct {
         int method, walkers, stride, count, test_count, boundary_count, burn, rounds, windows;

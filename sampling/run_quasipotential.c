@@ -36,8 +36,8 @@ static const kr_parameter network_table[] = {
      .range = "[1, 4096]",
      .help = "widths of the hidden layers"},
     {.name = "activation", .type = KR_PARAMETER_TEXT, AT(net.activation), .initial = "\"tanh\"", .help = "of them"},
-    REAL("sharpness", net.sharpness, "1", "> 0",
-         "factor of the first weights: above 1 for V that changes over little of the box"),
+    REAL("sharpness", net.sharpness, "0", ">= 0",
+         "factor of the first weights, units spread over the points; 0: all begin at their mean"),
     {0}};
 
 static const kr_parameter training_table[] = {

@@ -6,6 +6,7 @@
 #include "sampling/run_quasipotential_network.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "sampling/network.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -310,7 +311,7 @@ static kr_status prepare(kr_context *ctx, kr_quasi_run *r) {
     KR_TRY(kr_parameter_ints(ctx, s->net.hidden, &nhidden, &hidden));
     KR_TRY(kr_quasi_net_create(ctx, r->run->problem, nhidden, hidden, s->net.activation,
                                (kr_stream){r->run->seed, 0x9a3}, &r->model));
-    kr_quasi_net_sharpen(r->model, s->net.sharpness, (kr_stream){r->run->seed, 0x9ab});
+    kr_network_sharpen(r->model->v, r->model->theta, s->net.sharpness, (kr_stream){r->run->seed, 0x9ab});
     KR_TRY(kr_quasi_make_points(ctx, r));
     if (s->train.loss == KR_QUASI_EPR) KR_TRY(kr_quasi_measure_depths(ctx, r));
     if (!r->attractors->n && r->run->problem->dim == 3)

@@ -1,8 +1,8 @@
 /* Quasipotentials at finite noise: V against the density of a grid and the counts of walks.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/memory.h"
-#include "core/net.h"
 #include "kr_test.h"
+#include "sampling/network.h"
 #include "sampling/quasipotential.h"
 
 static kr_context *ctx;
@@ -85,9 +85,9 @@ static void test_sharpness(void **unused) {
     int moved = 0;
     kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"expression\",\"drift\":[\"-x\"]}", &p));
     for (int i = 0; i < 2; i++) kr_assert_ok(ctx, kr_quasi_net_create(ctx, p, 2, hidden, "tanh", STREAM, &m[i]));
-    kr_quasi_net_sharpen(m[0], 1, STREAM);
+    kr_network_sharpen(m[0]->v, m[0]->theta, 0, STREAM);
     assert_memory_equal(m[0]->theta, m[1]->theta, m[0]->nparams * sizeof(double));
-    kr_quasi_net_sharpen(m[0], 4, STREAM);
+    kr_network_sharpen(m[0]->v, m[0]->theta, 4, STREAM);
     const kr_layer *first = &m[0]->v->layer[0];
     for (int k = 0; k < UNITS; k++) {
         double w = m[0]->theta[first->w + (size_t)k], middle = -m[0]->theta[first->b + (size_t)k] / w;

@@ -8,7 +8,7 @@ test=1000000
 [ "$KRAMERS_QUICK" = 0 ] || test=300000
 rugged='{"kind": "rugged_mueller", "dim": 10}'
 for seed in $(seq "$KRAMERS_SEEDS"); do
-    solve rugged "{\"problem\": $rugged, \"seed\": $seed, \"sampling\": {\"epsilon\": 40, \"coordinates\": [1, 2], \"count\": 1000000, \"stride\": 10, \"test_count\": $test}, \"validation\": {\"dt\": 1e-5, \"direct\": 0}}"
+    solve rugged "{\"problem\": $rugged, \"seed\": $seed, \"sampling\": {\"epsilon\": 40, \"coordinates\": [1, 2], \"count\": 1000000, \"stride\": 10, \"test_count\": $test}, \"training\": {\"steps\": 12000}, \"validation\": {\"dt\": 1e-5, \"direct\": 0}}"
     "$KRAMERS_BUILD/accept/accept_committor" mueller "$work/rugged" "$rugged" >"$work/rugged.errors"
     for key in rmse relative_l2 transition_l2; do note $key "$(value "$work/rugged.errors" $key)"; done
     note rate "$(relative "$(result rugged k_AB)" 4.7266e-3)"
@@ -49,6 +49,16 @@ for seed in $(seq "$KRAMERS_SEEDS"); do
 done
 both "C11 spheres, 10-D: relative L2" sphere 0.02 ""
 at_most "C11 time" $seconds 30 "$(busy)"
+
+# Other dimensions, noise and radii, validated by the program itself.
+solve other '{"problem": {"kind": "double_well", "dim": 4, "epsilon": 0.1}, "sampling": {"epsilon": 1, "coordinates": [1], "count": 200000, "test_count": 400000}, "validation": {"dt": 1e-3, "direct": 0}}'
+at_most "double well, 4-D, epsilon 0.1: nu" "$(relative "$(result other nu)" 1.9587034e-5)" 0.02 relative
+exactly "double well, 4-D, epsilon 0.1: exit code" "$(cat "$work/other.exit")" 0
+five='{"kind": "spheres", "dim": 5, "inner": 0.7, "outer": 1.6, "stiffness": 6}'
+solve five "{\"problem\": $five, \"network\": {\"hidden\": [20, 20], \"features\": [\"sqrt(sum(i, 1, 5, x[i]^2))\"]}, \"sampling\": {\"epsilon\": 4, \"count\": 200000, \"test_count\": 200000}, \"training\": {\"hinge\": 0}, \"validation\": {\"dt\": 1e-4, \"direct\": 0}}"
+"$KRAMERS_BUILD/accept/accept_committor" spheres "$work/five" "$five" >"$work/five.errors"
+at_most "spheres, 5-D, other radii: relative L2" "$(value "$work/five.errors" relative_l2)" 0.02 ""
+exactly "spheres, 5-D, other radii: exit code" "$(cat "$work/five.exit")" 0
 
 # Rates along a learned committor: splitting and forward flux are right for any coordinate, this is a good one.
 cat >"$work/along.json" <<JSON

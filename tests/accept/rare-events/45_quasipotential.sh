@@ -75,7 +75,7 @@ done
 # A limit cycle in three dimensions has no fixed point to begin at: V from the counts of walks, against other walks.
 cycle=100000000
 [ "$KRAMERS_QUICK" = 0 ] || cycle=20000000
-solve cycle "{\"problem\": {\"kind\": \"cell_cycle\"}, \"network\": {\"hidden\": [50, 50]}, \"training\": {\"loss\": \"epr\", \"residual\": 5, \"time\": 10, \"dt\": 0.004, \"trajectories\": 500, \"points\": 100, \"warm_steps\": 0, \"steps\": 2000, \"polish\": 2500, \"polish_batch\": 1000, \"batch\": 256, \"walks\": $cycle, \"cells\": 0.05}}"
+solve cycle "{\"problem\": {\"kind\": \"cell_cycle\"}, \"network\": {\"hidden\": [50, 50, 50], \"sharpness\": 4}, \"training\": {\"loss\": \"epr\", \"residual\": 2, \"time\": 10, \"dt\": 0.002, \"trajectories\": 500, \"points\": 100, \"warm_steps\": 0, \"steps\": 15000, \"polish\": 3000, \"polish_batch\": 1500, \"batch\": 256, \"walks\": $cycle, \"cells\": 0.05}}"
 at_most "Q9 cell cycle: V at finite noise against walks" "$(result cycle cells_error)" 0.05 "relative, 3-D"
 at_most "Q9 time" $seconds 600 "$(busy)"
 

@@ -148,6 +148,7 @@ static kr_status branch(kr_context *ctx, swarm *w, const kr_mover *mover, const 
                         .start = q->start,
                         .entity = ((uint64_t)round + 2) << 40,
                         .most_steps = 1000000000,
+                        .look_first = 1, /* a step may be longer than a bin */
                         .event = event,
                         .payload = w,
                         .code = q->code};
@@ -169,6 +170,7 @@ static kr_status first_generation(kr_context *ctx, swarm *w, const kr_mover *mov
                         .start = q->start,
                         .entity = 1ull << 40,
                         .most_steps = 1000000000,
+                        .look_first = 1, /* a step may be longer than a bin */
                         .event = event,
                         .payload = w,
                         .code = q->code};

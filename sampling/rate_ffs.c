@@ -77,7 +77,8 @@ done:
     return status;
 }
 
-/* n trials from random rows of `from`; the ends of those that reach the target (or B) are put to the front of `end`. */
+/* n trials from random rows of `from`; the ends of those that reach the target (or B) are put to the front of `end`.
+ * A row that lies beyond the target already, a step may be longer than from level to level, is there without a step. */
 static kr_status shoot(kr_context *ctx, const kr_rate *rate, const kr_mover *mover, int which, long nfrom,
                        const double *from, long n, double target, double *highest, double *end, long *reached,
                        long *in_b) {
@@ -96,6 +97,7 @@ static kr_status shoot(kr_context *ctx, const kr_rate *rate, const kr_mover *mov
                         .start = start,
                         .entity = ((uint64_t)which + 1) << 40,
                         .most_steps = 1000000000,
+                        .look_first = 1,
                         .event = event,
                         .payload = &s,
                         .end = end,

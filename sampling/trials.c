@@ -19,23 +19,45 @@ typedef struct job {
     int *code;            /* [threads][slots] */
 } job;
 
-/* Begins the next trial in a slot; 0 when there is none. */
-static int load(job *j, kr_walkers *w, int slot, long *of, long *step) {
-    const kr_trials *t = j->t;
-    long trial = __atomic_fetch_add(&j->next, 1, __ATOMIC_RELAXED);
-    if (trial >= t->n) return 0;
-    const double *start = t->start + (t->one_start ? 0 : trial * w->dim);
-    kr_walkers_set(w, slot, start, t->entity + (uint64_t)trial, 0);
-    of[slot] = trial;
-    step[slot] = 0;
-    return 1;
-}
-
 static void finish(const job *j, const kr_walkers *w, int slot, long trial, long steps, int code) {
     const kr_trials *t = j->t;
     if (t->end) memcpy(t->end + trial * w->dim, w->x + (long)slot * w->dim, (size_t)w->dim * sizeof *t->end);
     if (t->steps) t->steps[trial] = steps;
     t->code[trial] = code;
+}
+
+/* Begins the next trial in a slot, past those that ended where they began; 0 when there is none. */
+static int load(job *j, kr_walkers *w, int slot, long *of, long *step) {
+    const kr_trials *t = j->t;
+    for (long trial; (trial = __atomic_fetch_add(&j->next, 1, __ATOMIC_RELAXED)) < t->n;) {
+        const double *start = t->start + (t->one_start ? 0 : trial * w->dim);
+        kr_walkers_set(w, slot, start, t->entity + (uint64_t)trial, 0);
+        if (t->look_first && t->code[trial]) {
+            finish(j, w, slot, trial, 0, t->code[trial]);
+            continue;
+        }
+        of[slot] = trial;
+        step[slot] = 0;
+        return 1;
+    }
+    return 0;
+}
+
+/* The codes of the starts. */
+static kr_status look(kr_context *ctx, const kr_trials *t, int dim) {
+    kr_status status = KR_OK;
+    const long step[KR_WALKER_BLOCK] = {0};
+    for (long from = 0; from < t->n; from += KR_WALKER_BLOCK) {
+        int some = t->n - from < KR_WALKER_BLOCK ? (int)(t->n - from) : KR_WALKER_BLOCK;
+        long trial[KR_WALKER_BLOCK];
+        for (int i = 0; i < some; i++) {
+            trial[i] = from + i;
+            t->code[from + i] = 0;
+        }
+        KR_TRY(t->event(t->payload, ctx, some, trial, t->start + from * dim, step, t->code + from));
+    }
+done:
+    return status;
 }
 
 static kr_status run_thread(void *payload, kr_context *ctx, long number, int thread) {
@@ -81,6 +103,9 @@ kr_status kr_trials_run(kr_context *ctx, const kr_mover *mover, const kr_trials 
     int threads = kr_parallel_threads(ctx);
     job j = {.mover = mover, .t = t};
     if (t->n <= 0) return KR_OK;
+    if (t->look_first && t->one_start)
+        return KR_ERROR(ctx, KR_ERR_ARGUMENT, "look_first with one_start, expected a start for each trial");
+    if (t->look_first) KR_TRY(look(ctx, t, mover->problem->dim));
     if (threads > t->n) threads = (int)t->n;
     long share = (t->n + threads - 1) / threads;
     j.slots = share < KR_WALKER_BLOCK ? (int)share : KR_WALKER_BLOCK;

@@ -16,7 +16,7 @@ typedef struct kr_coordinate {
 } kr_coordinate;
 
 /* Called once after every step with all trials that one thread is moving: code [n] starts as 0, anything else ends the
- * trial. step counts from 1. Trials of one call belong to this thread alone. */
+ * trial. step counts from 1; 0 with `look_first`. Trials of one call belong to this thread alone. */
 typedef kr_status (*kr_event_fn)(void *payload, kr_context *ctx, int n, const long *trial,
                                  const double *x /* [n][dim] */, const long *step, int *code);
 
@@ -26,6 +26,7 @@ typedef struct kr_trials {
     int one_start;
     uint64_t entity; /* of trial 0 */
     long most_steps; /* a trial that is still running then ends with code 0 */
+    int look_first;  /* the event looks at the starts, too: trials may end there */
     kr_event_fn event;
     void *payload;
     double *end; /* [n][dim] last states, or NULL */

@@ -76,6 +76,36 @@ static void test_exact(void **state) {
     kr_tree_destroy(&r);
 }
 
+/* Steps longer than bins, and than from level to level: a state that lies beyond the next level has passed it (without
+ * that, −12 % by forward flux here). Brute force makes the same errors of its large step, so routes agree with each
+ * other, not with the formula. */
+static void test_long_steps(void **state) {
+    enum { LEVELS = 60 };
+    kr_context *ctx = *state;
+    kr_tree *r;
+    char text[1200], levels[LEVELS * 6 + 1] = "";
+    for (int k = 0; k < LEVELS; k++) snprintf(levels + 6 * k, 7, ",%.3f", 0.1 + 0.01 * k);
+    snprintf(text, sizeof text,
+             "{\"problem\": {\"kind\": \"double_well\", \"epsilon\": 0.5}, \"dt\": 0.03, \"methods\": [\n"
+             "{\"kind\": \"direct\", \"time\": 600000, \"walkers\": 1024},\n"
+             "{\"kind\": \"ffs\", \"basin_time\": 20, \"trials\": 300, \"replicas\": 128, \"levels\": [%s]},\n"
+             "{\"kind\": \"ams\", \"basin_time\": 20, \"walkers\": 100, \"bins\": 5000, \"replicas\": 128}]}",
+             levels + 1);
+    write_input(text);
+    kr_assert_ok(ctx, run(ctx, 0, &r));
+    double exact = number(r, "methods.direct.k_ab"), error = number(r, "methods.direct.k_ab_error");
+    static const char *const methods[] = {"methods.ffs.", "methods.ams."};
+    for (int k = 0; k < 2; k++) {
+        char value[64], bar[64];
+        snprintf(value, sizeof value, "%sk_ab", methods[k]);
+        snprintf(bar, sizeof bar, "%sk_ab_error", methods[k]);
+        double both = hypot(error, number(r, bar));
+        assert_true(both < 0.03 * exact);
+        kr_assert_near(number(r, value), exact, 3.5 * both, 0);
+    }
+    kr_tree_destroy(&r);
+}
+
 /* A few replicas that lie close together by chance (seed 2: eight times too close) do not make an error bar smaller
  * than possible. */
 static void test_few_replicas(void **state) {
@@ -193,6 +223,7 @@ static void test_mistakes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_exact, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_steps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_few_replicas, setup, teardown),
         cmocka_unit_test_setup_teardown(test_first_passage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),

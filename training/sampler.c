@@ -68,7 +68,7 @@ done:
 
 static kr_status word_sizes(kr_context *ctx, kr_data_set *d, const kr_tree *given, const char *where) {
     char word[16];
-    int number;
+    int number = 0;
     if (!kr_sampler_word(given->string))
         return kr_parameter_fail(ctx, where, "batch_size", given,
                                  "found \"%.30s\", expected a number, a list, auto, auto:N, max:N, filter:N or mixed:N",

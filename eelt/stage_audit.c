@@ -81,19 +81,31 @@ done:
     return status;
 }
 
-/* Too few pairs for a calibration, but an audit that found more wrong frames than allowed: frames like those must
- * become candidates, or nothing new is labelled. lo falls to the smallest deviation of a wrong one. */
-static void lower_level(const kr_campaign *m, const auditing *a, int unit_free, kr_levels *levels) {
-    double lowest = levels->f_lo;
-    if (!a->report || !(a->report->all.rate.value > m->config.audit.bound)) return;
-    for (long k = 0; k < a->scored.set.n; k++) {
-        const kr_scored *f = &a->scored.scored[k];
-        if (f->e > m->config.audit.e_target && f->u > 0 && f->u < lowest) lowest = f->u;
+/* The pairs decide nothing, they are too few. When the audit found more wrong frames than allowed, frames like those
+ * must become candidates, or nothing new is labelled: lo falls to the smallest deviation of a wrong one. Otherwise a lo
+ * that lies below the first one, of models that have learned since, rises by half at a time: what it lets through is
+ * audited next. */
+static void move_level(const kr_campaign *m, const auditing *a, long n, const kr_error_pair *pairs, kr_levels *levels) {
+    const int grade = m->config.examine.method == KR_NOVELTY_MAXVOL;
+    const double first = grade ? m->config.trust.gamma_lo : m->config.trust.f_lo;
+    const char *unit = grade ? "" : " eV/A", *indicator = grade ? "grade" : "deviation";
+    double wrong = INFINITY, lo = levels->f_lo;
+    if (!a->report) return;
+    for (long k = 0; k < n; k++)
+        if (pairs[k].e > m->config.audit.e_target && pairs[k].u > 0) wrong = fmin(wrong, pairs[k].u);
+    if (a->report->all.rate.value > m->config.audit.bound) {
+        if (!(wrong < lo)) return;
+        levels->f_lo = wrong;
+        kr_campaign_say(m, "    levels: f_lo falls to %.4g%s, the smallest %s of an accurate frame that was wrong",
+                        wrong, unit, indicator);
+    } else {
+        double to = fmin(fmin(1.5 * lo, first), wrong);
+        if (!(to > lo)) return;
+        levels->f_lo = to;
+        levels->f_hi = fmax(levels->f_hi, 2 * to);
+        kr_campaign_say(m, "    levels: f_lo rises to %.4g%s, no labelled frame of a smaller %s was wrong", to, unit,
+                        indicator);
     }
-    if (lowest == levels->f_lo) return;
-    levels->f_lo = lowest;
-    kr_campaign_say(m, "    levels: f_lo falls to %.4g%s, the smallest %s of an accurate frame that was wrong", lowest,
-                    unit_free ? "" : " eV/A", unit_free ? "grade" : "deviation");
 }
 
 static kr_status next_levels(kr_context *ctx, kr_campaign *m, auditing *a) {
@@ -118,7 +130,7 @@ static kr_status next_levels(kr_context *ctx, kr_campaign *m, auditing *a) {
     KR_TRY(kr_levels_calibrate(ctx, &options, n, pairs, &calibrated, &a->calibration));
     a->calibrated = 1;
     kr_campaign_say(m, "    levels: %s", a->calibration.note);
-    if (n < options.least_pairs) lower_level(m, a, options.unit_free, &calibrated);
+    if (!a->calibration.lo_changed) move_level(m, a, n, pairs, &calibrated);
     if (mode == KR_LEVELS_CALIBRATED) a->next = calibrated;
 done:
     kr_free(pairs);

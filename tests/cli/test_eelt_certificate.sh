@@ -41,10 +41,16 @@ absent wrong/final
 absent wrong/iter.000002/02.label/certificate.000
 
 # too few pairs to calibrate by, but every audited frame is wrong: the level falls to where such frames are
-sed -e 's/"folder": "wrong"/"folder": "low"/' -e 's/"max_iterations": 4/"max_iterations": 2/' -e 's/"levels": "fixed"/"levels": "calibrated"/' wrong.json >low.json
+sed -e 's/"folder": "wrong"/"folder": "low"/' -e 's/"max_iterations": 4/"max_iterations": 2/' -e 's/"levels": "fixed"/"levels": "calibrated"/' \
+    -e 's/"rmse_target_eV_per_A": 10/"rmse_target_eV_per_A": 1e-6/' wrong.json >low.json
 code 3 'stopped after 2 iterations' eelt run low.json --iterations 2
 has err 'f_lo falls to'
 awk -F'\t' '$1 == 1 && $2 == "next" && $3 == "f_lo" && $4 < 9 { good = 1 } END { exit !good }' low/report.tsv || fail "the level did not fall"
+# nothing is wrong any more: it rises by half
+sed -i -e 's/"e_target_eV_per_A": 1e-9/"e_target_eV_per_A": 10/' -e 's/"max_iterations": 2/"max_iterations": 4/' low.json
+code 3 'stopped after 1 iteration' eelt run low.json --iterations 1
+has err 'f_lo rises to'
+awk -F'\t' '$2 == "next" && $3 == "f_lo" { lo[$1] = $4 } END { r = lo[2] / lo[1]; exit !(r > 1.49 && r < 1.51) }' low/report.tsv || fail "the level did not rise by half"
 
 # the second campaign again, killed at its durable steps
 list() { (cd "$1" && cut -f 2- report_frames.tsv && cut -f 2-6 report.tsv | sort && sha256sum iter.*/00.train/*.dp iter.*/02.label/*/set.000/*.npy); }

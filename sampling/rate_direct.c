@@ -144,8 +144,10 @@ static kr_status combine(kr_context *ctx, kr_rate *rate) {
     KR_TRY(kr_run_set_real(ctx, rate->results, "transitions_ab", sum[NAB]));
     KR_TRY(kr_run_set_real(ctx, rate->results, "transitions_ba", sum[NBA]));
     KR_TRY(kr_run_set_real(ctx, rate->results, "rho_a", sum[TA] / time));
-    if (!(sum[TB] > 0) || !(sum[TA] > 0)) {
-        kr_rate_doubt(rate, "state %s was never visited", sum[TA] > 0 ? "B" : "A");
+    if (!(n > 0)) { /* walkers begin in both, so that being there tells nothing */
+        int from_a = sum[TA] > 0;
+        kr_rate_doubt(rate, "state %s was never reached from %s in a time of %g", from_a ? "B" : "A",
+                      from_a ? "A" : "B", time);
         return KR_OK;
     }
     if (n < 20) kr_rate_doubt(rate, "only %.0f transitions were seen, 20 are needed for an error bar", n);

@@ -186,7 +186,7 @@ static void test_doubts(void **state) {
         "{\"problem\": {\"kind\": \"double_well\", \"epsilon\": 0.02, \"B\": {\"level\": \"3 - x\"}}, \"dt\": 0.01,\n"
         "\"methods\": [{\"kind\": \"direct\", \"time\": 100, \"walkers\": 32, \"warm_up\": 10}]}");
     assert_int_equal(run(ctx, 0, &r), KR_NOT_CONVERGED);
-    assert_string_equal(kr_tree_at(r, "methods.direct.doubt")->string, "state B was never visited");
+    assert_non_null(strstr(kr_tree_at(r, "methods.direct.doubt")->string, "state B was never reached from A"));
     kr_tree_destroy(&r);
 }
 

@@ -14,7 +14,7 @@ control() {
 }
 well='"problem": {"kind": "double_well", "epsilon": 0.05'
 control "overlapping A and B" 1 'A and B overlap' "{$well, \"B\": {\"level\": \"-x - 1\"}, \"A\": {\"level\": \"x + 0.9\"}}, \"dt\": 0.01, \"methods\": [{\"kind\": \"kramers\"}]}"
-control "a state that is never visited" 3 'B was never visited' "{$well}, \"dt\": 0.01, \"methods\": [{\"kind\": \"direct\", \"time\": 2000, \"walkers\": 32, \"warm_up\": 0, \"label\": \"d\"}]}"
+control "a state that is never reached" 3 'B was never reached' "{$well}, \"dt\": 0.01, \"methods\": [{\"kind\": \"direct\", \"time\": 2000, \"walkers\": 32, \"warm_up\": 0, \"label\": \"d\"}]}"
 control "trials too few to reach B" 3 'died out' "{$well}, \"dt\": 0.01, \"methods\": [{\"kind\": \"ffs\", \"basin_time\": 5, \"trials\": 20, \"replicas\": 4, \"levels\": [0.05, 0.4, 0.9]}]}"
 control "a barrier below epsilon" 3 'barrier is only' '{"problem": {"kind": "double_well", "epsilon": 2}, "dt": 0.01, "methods": [{"kind": "kramers"}]}'
 control "routes that disagree" 3 'DISAGREE' '{"problem": {"kind": "double_well", "epsilon": 0.5}, "dt": 0.01, "methods": [{"kind": "mfpt", "runs": 2000}, {"kind": "mfpt", "label": "large steps", "dt": 0.12, "runs": 2000, "correct_boundary": false}]}'

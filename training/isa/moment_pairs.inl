@@ -11,6 +11,7 @@
  * descriptors have R = (1, 0, 0, 0) and Ṙ = 0. Columns from the fourth on, with k = γ_l σ0 and u = d (no protection):
  *   R_c = k s Y_c(d),  Ṙ_c = k ((s' − l q) ṙ Y_c + q ∇Y_c·v),  ∂E/∂r += k g_Rc ((s' − l q) Y_c d + q ∇Y_c) */
 #include "core/isa/simd.h"
+#include "potential/harmonics.h"
 #include "training/engine_moment.h"
 
 #define HARMONIC_NUMBER kr_vec
@@ -78,9 +79,6 @@ KR_INLINE void run_columns(const kr_moment *m, int n, const pair_run *run, real 
             transpose4(&run->column[c][j], RUN, row + j * m->columns + c, m->columns);
 }
 
-/* Degree of a column from the fourth on. */
-KR_INLINE int degree_of(int c) { return c < 9 ? 2 : c < 16 ? 3 : 4; }
-
 /* What the columns from the fourth on need of KR_LANES pairs: Y, ∇Y, and s' − l q by degree. */
 typedef struct pair_harmonics {
     kr_vec y[HARMONICS], slope[HARMONICS][3], radial[5], d[3], q;
@@ -120,7 +118,7 @@ static void higher_tangents(const kr_moment *m, const kr_moment_pair *pair, cons
             kr_vec sum = kr_splat(0);
             if (c < used) {
                 for (int k = 0; k < 3; k++) sum += h.slope[c - 4][k] * kr_load(&v[k][j]);
-                sum = h.q * sum + h.radial[degree_of(c)] * rdot * h.y[c - 4];
+                sum = h.q * sum + h.radial[kr_moments_degree(c)] * rdot * h.y[c - 4];
             }
             kr_store(&run->column[c][j], kr_splat((real)(m->gain[c] * pair->inv_std[0])) * sum);
         }
@@ -140,7 +138,7 @@ static void higher_gradients(const kr_moment *m, const kr_moment_pair *pair, con
         harmonics_of(m, p, begin + j, 1, &h);
         for (int c = 4; c < used; c++) {
             const kr_vec g = kr_splat((real)(m->gain[c] * pair->inv_std[0])) * kr_load(&run->column[c][j]);
-            along += g * h.radial[degree_of(c)] * h.y[c - 4];
+            along += g * h.radial[kr_moments_degree(c)] * h.y[c - 4];
             for (int k = 0; k < 3; k++) side[k] += g * h.slope[c - 4][k];
         }
         for (int k = 0; k < 3; k++) kr_store(&run->higher[k][j], along * h.d[k] + h.q * side[k]);

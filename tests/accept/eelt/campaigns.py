@@ -25,7 +25,8 @@ EXAMPLE = f"{ROOT}/examples/al_eam"
 PAIR = f"pair_style eam/fs\npair_coeff * * {EXAMPLE}/Al-Mg.eam.fs Al\nmass 1 26.9815\nneigh_modify every 1 delay 0\n"
 TARGET = 0.15  # eV/A: the largest force error of a frame that counts as accurate
 
-# What differs from examples/al_eam. "small" differs in size alone. "default" and "random" have the same budget in every
+# What differs from examples/al_eam. "small" is smaller, and its models may be poorer: two instead of four, fixed levels, a
+# larger share of wrong frames and of candidates is allowed. Whether its bound holds is as good a question. "default" and "random" have the same budget in every
 # iteration, no audit (its frames would be learned, too), and differ in the rule; "random" is DP-GEN's: any candidate,
 # no look at duplicates or correlations.
 SMALL = {"T_K": [100, 300, 600], "P_GPa": [0], "steps": 500}

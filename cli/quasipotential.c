@@ -23,8 +23,8 @@ const cli_command cli_command_quasipotential = {
     .text =
         "Finds the attractors and V with rho ~ exp(-V/epsilon): by a network in any dimension, for a known drift or "
         "from trajectories, by ordered line integrals on a grid in two dimensions, or by the Lyapunov equation at "
-        "the attractors alone. A network whose curvature at an attractor is wrong has collapsed: exit code 3, not "
-        "validated. U = 2V is what quasipotential papers print.",
+        "the attractors alone. A network whose curvature at an attractor is wrong, or whose V is not the action of "
+        "its paths, has collapsed: exit code 3, not validated. U = 2V is what quasipotential papers print.",
     .most = 1,
     .options = options,
     .size = sizeof(settings),

@@ -38,8 +38,8 @@ kr_status kr_characteristics_trace(kr_context *ctx, const kr_problem *problem, c
 /* ---- neural decomposition (quasipotential_net.c) ---- */
 
 typedef enum kr_quasi_loss {
-    KR_QUASI_COSINE,     /* (∇V·g)²/(|∇V|²|g|²), obtuse angles count `weight`: the default */
-    KR_QUASI_NORMALIZED, /* (∇V·g)²/(|∇V|² + |g|²)²: where g may vanish */
+    KR_QUASI_COSINE,     /* (∇V·g)²/(|∇V|²|g|²), obtuse angles count `weight` */
+    KR_QUASI_NORMALIZED, /* (∇V·g)²/(|∇V|² + |g|²)²: also where g vanishes; the default */
     KR_QUASI_HJ,         /* (∇V·g)²/|f|²: collapses; for comparison */
     KR_QUASI_EPR         /* |f + a∇V|² over stationary samples: finite noise, convex in V */
 } kr_quasi_loss;
@@ -120,6 +120,18 @@ kr_status kr_drift_net_fit_scales(kr_context *ctx, kr_drift_net *model, long n, 
 /* Mean squared relative error (noisy: in units of ⟨|f|²⟩), gradient [nparams] overwritten, NULL: not wanted. */
 kr_status kr_drift_net_loss(kr_context *ctx, const kr_drift_net *model, int noisy, const double *theta, long n,
                             const double *x, const double *f, double *gradient, double *loss);
+
+/* ---- actions along paths (quasipotential_actions.c) ---- */
+
+/* Follows the optimal paths of V backwards, ẋ = −(f + 2a∇V), from x [n][dim] until they come near an attractor, leave
+ * the box enlarged by a factor, or never end. home [n]: the attractor, −1: none; ends [n][dim]; action [n] of the way.
+ */
+kr_status kr_quasi_follow_back(kr_context *ctx, const kr_quasi_net *model, const double *theta,
+                               const kr_attractors *attractors, double enlarge, int n, const double *x, int *home,
+                               double *ends, double *action);
+/* V of the minimum action path between two points that begins as the straight line. KR_NOT_CONVERGED: none found. */
+kr_status kr_quasi_least_action(kr_context *ctx, const kr_problem *problem, int images, const double *from,
+                                const double *to, double *v);
 
 /* ---- ordered line integral method (quasipotential_olim.c) ---- */
 

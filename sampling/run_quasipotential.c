@@ -41,8 +41,9 @@ static const kr_parameter network_table[] = {
     {0}};
 
 static const kr_parameter training_table[] = {
-    CHOICE("loss", train.loss, "\"cosine\"", "cosine|normalized|hj|epr|trajectories",
-           "cosine, normalized: known drift, small noise; epr: at the noise of the problem; trajectories: drift from "
+    CHOICE("loss", train.loss, "\"normalized\"", "cosine|normalized|hj|epr|trajectories",
+           "normalized, cosine (not where g vanishes): known drift, small noise; epr: at the noise of the problem; "
+           "trajectories: drift from "
            "data; hj collapses, for comparison"),
     REAL("weight", train.weight, "0.3", "(0, 1]", "of obtuse angles between grad V and g; 1 collapses"),
     INT("degree", train.degree, "3", "[1, 8]", "of the polynomial under the network for the drift, trajectories only"),
@@ -52,17 +53,18 @@ static const kr_parameter training_table[] = {
          "allowed relative error of the drift on pairs not trained on, trajectories only"),
     REAL("residual", train.residual, "100", ">= 0",
          "epr: weight of the stationary equation at uniform points, a share \"uniform\" of a batch"),
-    INT("steps", train.steps, "1000", "[1, 100000000]",
-        "after the warm-up; none when epr goes on from characteristics"),
+    INT("steps", train.steps, "null", "[1, 100000000]",
+        "after the warm-up, none when epr goes on from characteristics; null: 1000, in four dimensions and more 3000"),
     INT("warm_steps", train.warm_steps, "1000", "[0, 100000000]", "that fit the best gradient to the drift first"),
     INT("polish", train.polish, "1500", "[0, 100000000]", "steps of L-BFGS after those of Adam, on one large batch"),
-    INT("polish_batch", train.polish_batch, "2048", "[1, 10000000]", "its points"),
-    INT("batch", train.batch, "1024", "[1, 1000000]", "points of a step"),
+    INT("polish_batch", train.polish_batch, "null", "[1, 10000000]", "its points; null: twice the batch"),
+    INT("batch", train.batch, "null", "[1, 1000000]", "points of a step; null: 1024, in four dimensions and more 2048"),
     REAL("learning_rate", train.lr_start, "5e-3", "> 0", "of Adam, at first"),
     REAL("learning_rate_stop", train.lr_stop, "2e-5", "> 0", "at last"),
     REAL("clip", train.clip, "10", ">= 0", "largest norm of the gradient; 0: none"),
     REAL("average", train.average, "0.1", "[0, 1]", "share of the steps whose parameters are averaged"),
-    REAL("uniform", train.uniform, "0.5", "[0, 1]", "share of points uniform in the box, the rest along paths"),
+    REAL("uniform", train.uniform, "null", "[0, 1]",
+         "share of points uniform in the box, the rest along paths; null: 0.5, in four dimensions and more 0.8"),
     REAL("enlarge", train.enlarge, "1.1", ">= 1",
          "of the box for them: V at its edge comes along paths that leave it; 1 where the drift ends at the edge"),
     INT("characteristics", train.characteristics, "20000", "[0, 100000000]",
@@ -74,6 +76,8 @@ static const kr_parameter training_table[] = {
     INT("points", train.points, "50", "[1, 100000]", "kept of each"),
     REAL("spread", train.spread, "0.05", ">= 0", "noise added to them, in units of the sides of the box (the tube)"),
     REAL("gradient", train.gradient, "0.1", "> 0", "allowed relative error of grad V along other characteristics"),
+    REAL("actions", train.actions, "0.002", "[0, 1]",
+         "allowed share of the box where V differs from the actions of paths by more than \"gradient\""),
     REAL("cells", train.cells, "0.03", "> 0",
          "epr: allowed relative error of V on the cells of a grid (one and two dimensions) or of walks (three)"),
     INT("walks", train.walks, "20000000", "[100000, 2000000000]",
@@ -102,12 +106,22 @@ static const kr_run_section sections[] = {
     {"olim", olim_table, offsetof(kr_quasi_settings, olim), offsetof(kr_quasi_settings, owned[2])}};
 enum { SECTIONS = sizeof sections / sizeof *sections, MAP_POINTS = 200 };
 
+/* Paths from the attractors leave more of a box aside the more dimensions it has. Finite noise has no such corners. */
+static void complete(kr_quasi_settings *s, int dim) {
+    int many = dim > 3 && s->train.loss != KR_QUASI_EPR;
+    if (isnan(s->train.uniform)) s->train.uniform = many ? 0.8 : 0.5;
+    if (s->train.steps == KR_PARAMETER_NULL) s->train.steps = many ? 3000 : 1000;
+    if (s->train.batch == KR_PARAMETER_NULL) s->train.batch = many ? 2048 : 1024;
+    if (s->train.polish_batch == KR_PARAMETER_NULL) s->train.polish_batch = 2 * s->train.batch;
+}
+
 static kr_status prepare(kr_context *ctx, kr_sampling *run) {
     kr_status status = KR_OK;
     kr_quasi_settings *s = run->state;
     int npoints;
     if (!run->problem) KR_FAIL(ctx, KR_ERR_FORMAT, "the file has no \"problem\"");
     KR_TRY(kr_run_sections_read(ctx, run, SECTIONS, sections));
+    complete(s, run->problem->dim);
     KR_TRY(kr_run_points(ctx, s->points, run->problem->dim, &npoints, NULL));
     KR_TRY(kr_run_check_layers(ctx, s->owned[0]));
     if (run->problem->dynamics == KR_UNDERDAMPED && s->method != KR_QUASI_LYAPUNOV)

@@ -8,7 +8,7 @@
 #include "sampling/run.h"
 
 enum { KR_QUASI_NETWORK, KR_QUASI_OLIM, KR_QUASI_LYAPUNOV };
-enum { KR_QUASI_LOSS_TRAJECTORIES = 4 }; /* after the kr_quasi_loss ones: cosine with a learned drift */
+enum { KR_QUASI_LOSS_TRAJECTORIES = 4 }; /* after the kr_quasi_loss ones: normalized with a learned drift */
 
 typedef struct kr_quasi_settings {
     int method, starts;
@@ -23,7 +23,7 @@ typedef struct kr_quasi_settings {
         int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics, drift_steps,
             degree, drift_polish, walks;
         double weight, residual, drift, gradient, lr_start, lr_stop, clip, average, uniform, enlarge, spread, dt, time,
-            hessian, cells;
+            hessian, cells, actions;
     } train;
     struct {
         const kr_tree *nodes, *attractor;
@@ -32,7 +32,7 @@ typedef struct kr_quasi_settings {
 } kr_quasi_settings;
 
 static inline kr_quasi_loss kr_quasi_loss_of(const kr_quasi_settings *s) {
-    return s->train.loss == KR_QUASI_LOSS_TRAJECTORIES ? KR_QUASI_COSINE : (kr_quasi_loss)s->train.loss;
+    return s->train.loss == KR_QUASI_LOSS_TRAJECTORIES ? KR_QUASI_NORMALIZED : (kr_quasi_loss)s->train.loss;
 }
 
 kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attractors *attractors);

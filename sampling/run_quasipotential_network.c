@@ -1,8 +1,5 @@
-/* The command quasipotential with networks: points, training with checkpoints, the Hessian check.
- * SPDX-License-Identifier: BSD-3-Clause
- *
- * The equation for V has collapsed solutions with a tiny loss; what tells is the Hessian at the attractors against the
- * Lyapunov solution. It is computed always, and a run that fails it ends "not validated". */
+/* The command quasipotential with networks: points, training with checkpoints.
+ * SPDX-License-Identifier: BSD-3-Clause */
 #include "sampling/run_quasipotential_network.h"
 #include "core/error.h"
 #include "core/memory.h"
@@ -160,143 +157,9 @@ done:
     return status;
 }
 
-static kr_status evaluate(kr_context *ctx, const void *payload, long n, const double *x, double *v) {
+kr_status kr_quasi_run_evaluate(kr_context *ctx, const void *payload, long n, const double *x, double *v) {
     const kr_quasi_run *r = payload;
     return kr_quasi_net_evaluate(ctx, r->model, r->model->theta, n, x, v, NULL);
-}
-
-/* |H − H_Lyapunov|/|H_Lyapunov| at each attractor, H by central differences of ∇V. */
-static kr_status check_hessians(kr_context *ctx, kr_quasi_run *r, const kr_attractors *found, int *passed) {
-    kr_status status = KR_OK;
-    int d = found->dim;
-    const kr_problem *p = r->run->problem;
-    double *x = NULL, *grad = NULL, worst = 0;
-    KR_NEW(ctx, x, (size_t)(2 * d * d));
-    KR_NEW(ctx, grad, (size_t)(2 * d * d));
-    for (int a = 0; a < found->n; a++) {
-        double square = 0, norm = 0;
-        for (int k = 0; k < 2 * d; k++) {
-            memcpy(x + (size_t)(k * d), found->x + (size_t)(a * d), (size_t)d * sizeof *x);
-            x[k * d + k / 2] += (k % 2 ? 1 : -1) * 1e-3 * (p->high[k / 2] - p->low[k / 2]);
-        }
-        KR_TRY(kr_quasi_net_evaluate(ctx, r->model, r->model->theta, 2 * d, x, NULL, grad));
-        for (int i = 0; i < d; i++)
-            for (int k = 0; k < d; k++) {
-                double h = (grad[(2 * i + 1) * d + k] - grad[2 * i * d + k]) / (2e-3 * (p->high[i] - p->low[i]));
-                double exact = found->hessian[(a * d + i) * d + k];
-                square += (h - exact) * (h - exact);
-                norm += exact * exact;
-            }
-        double error = sqrt(square / norm);
-        worst = fmax(worst, error);
-        KR_TRY(kr_run_line(ctx, r->run,
-                           "Hessian at attractor %d against the Lyapunov solution: relative error %.4f  <= %g  %s",
-                           a + 1, error, r->s->train.hessian, error <= r->s->train.hessian ? "pass" : "FAIL"));
-    }
-    *passed = worst <= r->s->train.hessian;
-    KR_TRY(kr_run_set_real(ctx, r->run->results, "hessian_error", worst));
-done:
-    kr_free(x);
-    kr_free(grad);
-    return status;
-}
-
-/* The stationary equation at points that were not trained on: a batch of L-BFGS that is too small for the network
- * leaves a V that is right on it alone. */
-static kr_status check_equation(kr_context *ctx, kr_quasi_run *r, int *passed) {
-    kr_status status = KR_OK;
-    enum { POINTS = 4000 };
-    size_t n = (size_t)POINTS * (size_t)r->model->dim;
-    double *x = NULL, *gradient = NULL, mean_f = 0, loss;
-    KR_NEW(ctx, x, 2 * n);
-    KR_NEW(ctx, gradient, r->model->nparams);
-    kr_quasi_uniform_points(r, 0x9a6, 1, POINTS, x);
-    KR_TRY(kr_problem_drift(ctx, r->run->problem, POINTS, x, x + n));
-    for (size_t i = n; i < 2 * n; i++) mean_f += x[i] * x[i] / POINTS;
-    KR_TRY(kr_quasi_net_residual(ctx, r->model, r->model->theta, 0, mean_f, POINTS, x, gradient, &loss));
-    double error = sqrt(loss);
-    int good = error <= r->s->train.gradient;
-    if (!good) *passed = 0;
-    KR_TRY(kr_run_line(ctx, r->run, "stationary equation at other points: relative error %.4f  <= %g  %s", error,
-                       r->s->train.gradient, good ? "pass" : "FAIL"));
-    KR_TRY(kr_run_set_real(ctx, r->run->results, "equation_error", error));
-done:
-    kr_free(x);
-    kr_free(gradient);
-    return status;
-}
-
-/* V against the density of a grid, or of walks: false currents, which the equation does not feel. */
-static kr_status check_cells(kr_context *ctx, kr_quasi_run *r, int *passed) {
-    kr_status status = KR_OK;
-    const kr_problem *p = r->run->problem;
-    double error, enlarge = 2 * r->s->train.enlarge - 1;
-    char against[64] = "the density of a grid";
-    long cells;
-    if (p->dim > 3)
-        return kr_run_line(ctx, r->run, "currents through the edges of the box: not checked, %d dimensions", p->dim);
-    if (p->dim == 3) {
-        /* Other walks, and half the time step, so that an error of the steps shows, too. */
-        KR_TRY(kr_quasi_compare_walks(ctx, p, 0.5 * r->s->train.dt, r->s->train.walks, (kr_stream){r->run->seed, 0x9a8},
-                                      evaluate, r, &error, &cells));
-        snprintf(against, sizeof against, "walks in %ld cells", cells);
-    } else {
-        KR_TRY(kr_quasi_compare_cells(ctx, p, enlarge, 20 * p->epsilon, evaluate, r, &error));
-    }
-    int good = error <= r->s->train.cells;
-    if (!good) *passed = 0;
-    KR_TRY(kr_run_line(ctx, r->run, "V against %s: relative error %.4f  <= %g  %s", against, error, r->s->train.cells,
-                       good ? "pass" : "FAIL"));
-    KR_TRY(kr_run_set_real(ctx, r->run->results, "cells_error", error));
-done:
-    return status;
-}
-
-/* ∇V along characteristics that were not trained on, where the drift is known. Caustics fail it: there V has kinks. */
-static kr_status check_gradients(kr_context *ctx, kr_quasi_run *r, int *passed) {
-    kr_status status = KR_OK;
-    enum { POINTS = 2000 };
-    size_t d = (size_t)r->run->problem->dim;
-    const double *mobility = r->run->problem->mobility;
-    double *x = NULL, *f = NULL, *p = NULL, square = 0, norm = 0;
-    if (r->s->train.loss == KR_QUASI_EPR) { /* another ∇V at finite noise */
-        KR_TRY(check_equation(ctx, r, passed));
-        return check_cells(ctx, r, passed);
-    }
-    KR_TRY(kr_quasi_make_characteristics(ctx, r, 0x9a5, POINTS, &x, &f));
-    KR_NEW(ctx, p, POINTS * d);
-    KR_TRY(kr_quasi_net_evaluate(ctx, r->model, r->model->theta, POINTS, x, NULL, p));
-    for (size_t i = 0; i < POINTS * d; i++) {
-        double exact = -f[i] / (mobility ? mobility[i % d] : 1);
-        square += (p[i] - exact) * (p[i] - exact);
-        norm += exact * exact;
-    }
-    double error = sqrt(square / norm);
-    int good = error <= r->s->train.gradient;
-    if (!good) *passed = 0;
-    KR_TRY(kr_run_line(ctx, r->run, "gradient along other characteristics: relative error %.4f  <= %g  %s", error,
-                       r->s->train.gradient, good ? "pass" : "FAIL"));
-    KR_TRY(kr_run_set_real(ctx, r->run->results, "gradient_error", error));
-done:
-    kr_free(x);
-    kr_free(f);
-    kr_free(p);
-    return status;
-}
-
-/* The verdict of all checks. */
-static kr_status verdict(kr_context *ctx, kr_quasi_run *r, const kr_attractors *found, int *passed) {
-    kr_status status = KR_OK;
-    KR_TRY(check_hessians(ctx, r, found, passed));
-    KR_TRY(check_gradients(ctx, r, passed));
-    KR_TRY(kr_run_set_bool(ctx, r->run->results, "validated", *passed));
-    KR_TRY(kr_run_line(ctx, r->run,
-                       *passed
-                           ? "validated"
-                           : "NOT VALIDATED: V has the wrong slope or curvature; a small loss with this is a collapsed "
-                             "solution"));
-done:
-    return status;
 }
 
 /* Network, points, scales, optimizers. */
@@ -344,7 +207,7 @@ static kr_status origin(kr_context *ctx, kr_quasi_run *r, const double **from) {
     *from = r->attractors->x;
     if (r->attractors->n) return KR_OK;
     KR_NEW(ctx, v, (size_t)r->n);
-    KR_TRY(evaluate(ctx, r, r->n, r->x, v));
+    KR_TRY(kr_quasi_run_evaluate(ctx, r, r->n, r->x, v));
     for (long i = 0; i < r->n; i++)
         if (v[i] < v[best]) best = i;
     *from = r->x + best * r->model->dim;
@@ -365,8 +228,8 @@ kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attra
     KR_TRY(kr_run_line(ctx, run, "loss: dynamics %.3e, orthogonality %.3e", r.terms[0], r.terms[1]));
     KR_TRY(kr_run_set_reals(ctx, run->results, "loss", 2, r.terms));
     KR_TRY(origin(ctx, &r, &from));
-    KR_TRY(kr_quasi_report(ctx, run, evaluate, &r, from, 0, NULL));
-    KR_TRY(verdict(ctx, &r, found, &passed));
+    KR_TRY(kr_quasi_report(ctx, run, kr_quasi_run_evaluate, &r, from, 0, NULL));
+    KR_TRY(kr_quasi_validate(ctx, &r, &passed));
     if (!passed) status = KR_NOT_CONVERGED;
 done:
     kr_free(r.x);

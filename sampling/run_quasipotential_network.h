@@ -40,5 +40,10 @@ kr_status kr_quasi_make_characteristics(kr_context *ctx, const kr_quasi_run *r, 
 void kr_quasi_uniform_points(const kr_quasi_run *r, uint64_t purpose, double enlarge, long n, double *x);
 /* The batch of step r->step: points of paths first, then uniform ones. */
 kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r);
+/* V at n points x [n][dim]; payload: the run (a kr_quasi_function). */
+kr_status kr_quasi_run_evaluate(kr_context *ctx, const void *payload, long n, const double *x, double *v);
+/* Checks V and reports: Hessians at attractors, gradients and actions along paths; at finite noise the stationary
+ * equation and the density. *passed is cleared by each that fails. */
+kr_status kr_quasi_validate(kr_context *ctx, kr_quasi_run *r, int *passed);
 
 #endif

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
 #include "core/memory.h"
-#include "sampling/path.h"
 #include "sampling/run_quasipotential_network.h"
 #include <math.h>
 #include <string.h>
@@ -180,24 +179,6 @@ done:
     return status;
 }
 
-/* V of the minimum action path between two points that begins as the straight line; KR_NOT_CONVERGED: no V. */
-static kr_status climb(kr_context *ctx, const kr_problem *p, const double *from, const double *to, double *v) {
-    kr_status status = KR_OK;
-    kr_path path = {0};
-    double *ends = NULL, error;
-    size_t row = (size_t)p->dim * sizeof *ends;
-    KR_NEW(ctx, ends, 2 * (size_t)p->dim);
-    memcpy(ends, from, row);
-    memcpy(ends + p->dim, to, row);
-    KR_TRY(kr_path_line(ctx, p->dim, 2, ends, 25, &path));
-    /* The finest two grids differ by about 1e-4 of V: 1e-7 is enough, and reached where 1e-9 is not. */
-    status = kr_path_gmam(ctx, p, &(kr_gmam_options){400, 4000, 1e-7}, &path, v, &error);
-done:
-    kr_path_destroy(&path);
-    kr_free(ends);
-    return status;
-}
-
 kr_status kr_quasi_measure_depths(kr_context *ctx, kr_quasi_run *r) {
     kr_status status = KR_OK;
     const kr_attractors *found = r->attractors;
@@ -206,11 +187,10 @@ kr_status kr_quasi_measure_depths(kr_context *ctx, kr_quasi_run *r) {
     for (int a = 1; a < n; a++) {
         const double *x = found->x + (long)a * found->dim;
         double there, back;
-        status = climb(ctx, r->run->problem, found->x, x, &there);
-        if (status == KR_OK) status = climb(ctx, r->run->problem, x, found->x, &back);
-        if (status == KR_ERR_NUMERIC || status == KR_ERR_UNSUPPORTED || status == KR_NOT_CONVERGED) {
+        status = kr_quasi_least_action(ctx, r->run->problem, 400, found->x, x, &there);
+        if (status == KR_OK) status = kr_quasi_least_action(ctx, r->run->problem, 400, x, found->x, &back);
+        if (status == KR_NOT_CONVERGED) {
             r->depths = 0;
-            kr_context_clear(ctx);
             return kr_run_line(ctx, r->run,
                                "no minimum action path between attractors 1 and %d: their difference of V is not held",
                                a + 1);

@@ -219,6 +219,45 @@ static void test_characteristics(void **unused) {
     free(p);
 }
 
+/* The exact V of a linear drift is the action along its own paths backwards and the least action; V = 0, which solves
+ * the equation too, has paths that lead away. */
+static void test_actions(void **unused) {
+    (void)unused;
+    enum { N = 40 };
+    static const int hidden[1] = {3};
+    kr_problem *problem = NULL;
+    kr_quasi_net *m = NULL;
+    kr_attractors found;
+    double x[2 * N], ends[2 * N], v[N], there[N], action[N], least, worst = 0;
+    int home[N];
+    kr_assert_ok(
+        ctx, kr_problem_parse(ctx, "{\"kind\":\"linear\",\"matrix\":[[-1,5],[0,-1]],\"mobility\":[1,0.4]}", &problem));
+    kr_assert_ok(ctx, kr_attractors_find(ctx, problem, 5, STREAM, &found));
+    kr_assert_ok(ctx, kr_quasi_net_create(ctx, problem, 1, hidden, "tanh", STREAM, &m));
+    memset(m->theta, 0, m->nparams * sizeof *m->theta);
+    memcpy(m->quadratic, found.hessian, 4 * sizeof *m->quadratic);
+    for (int i = 0; i < 2 * N; i++)
+        x[i] =
+            problem->low[i % 2] + (problem->high[i % 2] - problem->low[i % 2]) * (0.5 + 0.5 * uniform((uint64_t)i, 7));
+    kr_assert_ok(ctx, kr_quasi_follow_back(ctx, m, m->theta, &found, 3, N, x, home, ends, action));
+    kr_assert_ok(ctx, kr_quasi_net_evaluate(ctx, m, m->theta, N, x, v, NULL));
+    kr_assert_ok(ctx, kr_quasi_net_evaluate(ctx, m, m->theta, N, ends, there, NULL));
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(home[i], 0);
+        worst = fmax(worst, fabs(v[i] - there[i] - action[i]) / v[i]);
+    }
+    kr_assert_ok(ctx, kr_quasi_least_action(ctx, problem, 100, found.x, x, &least));
+    print_message("V against actions: %.1e along its paths, %.1e the least\n", worst, fabs(least / v[0] - 1));
+    assert_true(worst < 2e-2); /* steps of a hundredth of the box, second order */
+    assert_true(fabs(least / v[0] - 1) < 2e-3);
+    memset(m->quadratic, 0, 4 * sizeof *m->quadratic);
+    kr_assert_ok(ctx, kr_quasi_follow_back(ctx, m, m->theta, &found, 3, N, x, home, ends, action));
+    for (int i = 0; i < N; i++) assert_int_equal(home[i], -1);
+    kr_quasi_net_destroy(&m);
+    kr_attractors_free(&found);
+    kr_problem_destroy(&problem);
+}
+
 static void test_attractors(void **unused) {
     (void)unused;
     kr_problem *problem = NULL;
@@ -325,11 +364,11 @@ static void test_memory_failures(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov),       cmocka_unit_test(test_gradients),
-                                       cmocka_unit_test(test_residual),       cmocka_unit_test(test_characteristics),
-                                       cmocka_unit_test(test_drift),          cmocka_unit_test(test_attractors),
-                                       cmocka_unit_test(test_olim),           cmocka_unit_test(test_olim_space),
-                                       cmocka_unit_test(test_memory_failures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov), cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_residual), cmocka_unit_test(test_characteristics),
+                                       cmocka_unit_test(test_drift),    cmocka_unit_test(test_attractors),
+                                       cmocka_unit_test(test_olim),     cmocka_unit_test(test_olim_space),
+                                       cmocka_unit_test(test_actions),  cmocka_unit_test(test_memory_failures)};
     if (kr_context_create(&ctx) != KR_OK) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kr_context_destroy(&ctx);

@@ -51,9 +51,10 @@ for seed in $(seq "$KRAMERS_SEEDS"); do
     note three_barrier "$(miss "$(point three)" 1)"
     note three_exit "$(cat "$work/three.exit")"
     note three_seconds $seconds
-    solve ten "{\"problem\": {\"kind\": \"skew\", \"dim\": 10}, \"seed\": $seed, \"points\": [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]], \"training\": {\"steps\": 3000, \"uniform\": 0.8, \"batch\": 2048, \"polish_batch\": 4096}}"
+    solve ten "{\"problem\": {\"kind\": \"skew\", \"dim\": 10}, \"seed\": $seed, \"points\": [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]}"
     note ten "$(result ten relative_error)"
     note ten_barrier "$(miss "$(point ten)" 2)"
+    note ten_exit "$(cat "$work/ten.exit")"
     note ten_seconds $seconds
     solve epr "{\"problem\": {\"kind\": \"epr_double_well\"}, \"seed\": $seed, \"network\": {\"hidden\": [30, 30]}, \"training\": {\"loss\": \"epr\", \"time\": 20, \"trajectories\": 1000, \"warm_steps\": 2000, \"polish_batch\": 1500}}"
     note epr "$(result epr relative_error)"
@@ -66,10 +67,17 @@ at_most "Q4 validated, all seeds (exit code)" "$(worst three_exit)" 0 ""
 at_most "Q4 time, median" "$(median three_seconds)" 30 "$(busy)"
 both "Q6 network, 10-D: relative L2" ten 0.01 ""
 both "Q6 U at the saddle, 2" ten_barrier 0.02 ""
+at_most "Q6 validated, all seeds (exit code)" "$(worst ten_exit)" 0 ""
 at_most "Q6 time, median" "$(median ten_seconds)" 60 "$(busy)"
 both "Q7 finite noise, 2-D: relative RMSE where V <= 20 epsilon" epr 0.02 ""
 at_most "Q7 validated, all seeds (exit code)" "$(worst epr_exit)" 0 ""
 at_most "Q7 time, median" "$(median epr_seconds)" 60 "$(busy)"
+# Six dimensions, and a drift that is a gradient: V at its saddle is 1/4.
+solve six '{"problem": {"kind": "skew", "dim": 6}}'
+at_most "Q6 the same in 6-D: relative L2" "$(result six relative_error)" 0.01 ""
+solve gradient '{"problem": {"kind": "maier_stein", "beta": 1}, "points": [[0, 0]]}'
+at_most "Maier-Stein, beta 1 (a gradient): U at the saddle, 1/2" "$(miss "$(point gradient)" 0.5)" 0.005 ""
+at_most "both validated (exit code)" "$(cat "$work/six.exit" "$work/gradient.exit" | sort -n | tail -1)" 0 ""
 # From trajectories alone: with a cubic polynomial under the network for the drift (which is cubic), and with a linear
 # one, so that the network has to learn it.
 for degree in 3 1; do
@@ -110,7 +118,11 @@ exactly "Q8 control, currents through the edges: exit code" "$(cat "$work/edges.
 control='"characteristics": 0, "warm_steps": 0, "steps": 4000, "polish": 0'
 solve hj "{$three, \"training\": {\"loss\": \"hj\", $control}}"
 exactly "Q8 control, plain Hamilton-Jacobi residual: exit code" "$(cat "$work/hj.exit")" 3
-solve symmetric "{$three, \"training\": {\"weight\": 1, $control}}"
+solve symmetric "{$three, \"training\": {\"loss\": \"cosine\", \"weight\": 1, $control}}"
 exactly "Q8 control, symmetric cosine: exit code" "$(cat "$work/symmetric.exit")" 3
+# Few points between the paths: V is another solution in corners of the box, right everywhere else.
+solve corner '{"problem": {"kind": "skew", "dim": 6}, "training": {"uniform": 0.2, "steps": 1000, "batch": 1024}}'
+at_most "Q8 control, V wrong in corners: gradient along characteristics" "$(result corner gradient_error)" 0.1 ""
+exactly "Q8 control, V wrong in corners: exit code" "$(cat "$work/corner.exit")" 3
 solve caustic '{"problem": {"kind": "maier_stein"}, "training": {"polish": 300}}'
 exactly "Q8 control, V with kinks (Maier-Stein, beta 10): exit code" "$(cat "$work/caustic.exit")" 3

@@ -5,7 +5,9 @@
     campaigns.py curve FOLDER WINDOW N T   curve.tsv: labels of every iteration beside the true errors on every N-th frame
                                            of its models, or (T = 1) of one trained anew on them, at full length
     campaigns.py truth FOLDER FRAMES       truth.tsv: the certificate beside the rate on fresh runs of the same models
-    campaigns.py ratio FOLDER FOLDER       labels of the first over those of the second at the lowest error both reach
+    campaigns.py ratio FOLDER FOLDER       labels of the first over those of the second: at the lowest errors both reach,
+                                           and where the worst cell comes below the limit of the whole campaign
+    campaigns.py compare KIND… SEEDS       errors against labels of these kinds of campaigns, medians over seeds
 
 Campaigns are run by `kramers eelt run FOLDER/eelt.json`. Every command leaves what is done alone, so a killed
 acceptance goes on. KRAMERS, LMP and KRAMERS_ROOT come from the environment. Cells are orthorhombic (npt-iso).
@@ -17,6 +19,7 @@ import math
 import os
 import shutil
 import sqlite3
+import statistics
 import subprocess
 import sys
 
@@ -24,6 +27,7 @@ KRAMERS, LMP, ROOT = os.environ["KRAMERS"], os.environ["LMP"], os.environ["KRAME
 EXAMPLE = f"{ROOT}/examples/al_eam"
 PAIR = f"pair_style eam/fs\npair_coeff * * {EXAMPLE}/Al-Mg.eam.fs Al\nmass 1 26.9815\nneigh_modify every 1 delay 0\n"
 TARGET = 0.15  # eV/A: the largest force error of a frame that counts as accurate
+LIMIT = 30  # meV/A: what the worst cell of a whole campaign may have
 
 # What differs from examples/al_eam. "small" is smaller, and its models may be poorer: two instead of four, fixed levels, a
 # larger share of wrong frames and of candidates is allowed. Whether its bound holds is as good a question. "default" and "random" have the same budget in every
@@ -361,15 +365,35 @@ def labels_at(points, error):
 
 
 def ratio(first, second):
+    def row(name, a, b, error):
+        """Never reached: the first has lost, the second needs more than it had."""
+        la, lb = labels_at(a, error), labels_at(b, error)
+        value = 999 if math.isnan(la) else la / (b[-1][0] if math.isnan(lb) else lb)
+        print(f"{name}\t{error:.3f}\t{la:.1f}\t{lb:.1f}\t{value:.4f}")
     for name in COLUMNS[2:4]:
         a, b = reached(first, name), reached(second, name)
-        error = max(a[-1][1], b[-1][1])
-        la, lb = labels_at(a, error), labels_at(b, error)
-        print(f"{name}\t{error:.3f}\t{la:.1f}\t{lb:.1f}\t{la / lb:.4f}")
+        row(name, a, b, max(a[-1][1], b[-1][1]))
+    row("limit", a, b, LIMIT)
+
+
+def compare(*kinds_and_seeds):
+    """One line of each kind and iteration: labels, force error over all cells and in the worst, share within the target."""
+    *kinds, seeds = kinds_and_seeds
+    for kind in kinds:
+        rows = {}
+        for s in range(1, int(seeds) + 1):
+            path = f"{kind}.{s}/curve.tsv"
+            for r in csv.DictReader(open(path), delimiter="\t") if os.path.exists(path) else []:
+                rows.setdefault(int(r["iteration"]), []).append([float(r[c]) for c in COLUMNS[1:5]])
+        for k in sorted(rows):
+            labels, every, worst, within = (statistics.median(column) for column in zip(*rows[k]))
+            print(f"    {kind:8} {labels:4.0f} labels: {every:5.1f} meV/A, {worst:5.1f} in the worst cell, "
+                  f"{100 * within:6.2f} % of the frames within {TARGET} eV/A ({len(rows[k])} seeds)")
 
 
 if __name__ == "__main__":
-    commands = {"make": make, "window": window, "curve": curve, "truth": truth, "ratio": ratio}
+    commands = {"make": make, "window": window, "curve": curve, "truth": truth, "ratio": ratio,
+                "compare": compare}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

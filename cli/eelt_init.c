@@ -67,7 +67,7 @@ static const char explore[] =
     "\"dt_fs\": 1,\n"
     "       \"sample_every\": 10, \"replicas\": 2}\n"
     "    ],\n"
-    "    \"_bootstrap\": \"copies of the start structures of a campaign without data\",\n"
+    "    \"_bootstrap\": \"labelled first: shaken copies of start structures with elements that no data have\",\n"
     "    \"bootstrap\": {\"frames\": 20, \"rattle_A\": 0.1, \"strain\": 0.03}\n"
     "  },\n"
     "  \"examine\": {\n"

@@ -253,6 +253,7 @@ kr_status kr_campaign_open(kr_context *ctx, kr_campaign *m) {
     KR_TRY(kr_config_read(ctx, o->input, &m->config));
     KR_TRY(kr_config_starts(ctx, &m->config));
     KR_TRY(kr_plan_cells(ctx, m));
+    KR_NEW(ctx, m->shaken, (size_t)m->config.nsystems + 1);
     KR_TRY(kr_explorer_create(ctx, m->config.engine, m->config.base, o->program, &m->explorer));
     KR_TRY(kr_ledger_open(ctx, m->config.folder, o->break_lock ? KR_LEDGER_BREAK_LOCK : KR_LEDGER_WRITE, &m->ledger));
     m->db = kr_ledger_db(m->ledger);
@@ -274,6 +275,7 @@ void kr_campaign_close(kr_campaign *m) {
     kr_ledger_close(&m->ledger);
     kr_config_free(&m->config);
     kr_free(m->cell);
+    kr_free(m->shaken);
     kr_free(m->folder);
 }
 

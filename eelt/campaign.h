@@ -40,11 +40,13 @@ typedef struct kr_campaign {
     kr_cell *cell; /* [ncells] */
     /* of the current iteration: */
     int iteration;
-    int bootstrap; /* no data yet: start structures are labelled, nothing is trained or explored */
-    int final;     /* fresh frames of the whole window are labelled for the certificate */
-    int pool;      /* of a final iteration: the first one that explored with the same models; their frames count, too */
-    long wanted;   /* fresh frames that a final iteration labels */
-    int opening;   /* cells with this number are explored */
+    int bootstrap; /* open systems have elements without data: start structures are labelled, nothing is explored */
+    unsigned char *shaken; /* [nsystems] which systems these are */
+    int first;             /* the first iteration that explores with models trained from the beginning: short runs */
+    int final;             /* fresh frames of the whole window are labelled for the certificate */
+    int pool;    /* of a final iteration: the first one that explored with the same models; their frames count, too */
+    long wanted; /* fresh frames that a final iteration labels */
+    int opening; /* cells with this number are explored */
     kr_levels levels;
     void *state; /* of the running stage */
 } kr_campaign;
@@ -109,6 +111,10 @@ long kr_plan_start(const kr_campaign *campaign, int cell, int replica);
 kr_status kr_campaign_populations(kr_context *ctx, kr_campaign *campaign, double **weight);
 
 /* ---- campaign_bootstrap.c ---- */
+/* Sets bootstrap and shaken from the data that there are. */
+kr_status kr_bootstrap_plan(kr_context *ctx, kr_campaign *campaign);
+/* Iterations from the given one to the one before the present that labelled start structures. */
+kr_status kr_bootstrap_count(kr_context *ctx, const kr_campaign *campaign, int iteration, int *n);
 kr_status kr_bootstrap_work(kr_context *ctx, kr_campaign *campaign);
 kr_status kr_bootstrap_record(kr_context *ctx, kr_campaign *campaign);
 
@@ -129,6 +135,11 @@ kr_status kr_campaign_move_systems(kr_context *ctx, kr_dataset **from, kr_datase
 /* Writes every system of a merged set as a deepmd/npy folder: base, base.1, base.2 … in `folder`. */
 kr_status kr_campaign_write_sets(kr_context *ctx, kr_dataset *merged, const char *folder, const char *base);
 kr_status kr_data_list_read(kr_context *ctx, const kr_campaign *campaign, const kr_data_list *list, kr_dataset **data);
+
+/* ---- campaign_room.c ---- */
+/* Do the last iteration's data have more neighbours than a model sees? Says so; *anew: a new model would see them. */
+kr_status kr_campaign_room(kr_context *ctx, const kr_campaign *campaign, const kr_data_list *list, const char *model,
+                           int *anew);
 
 /* Paths of this iteration's models (absolute), and the potential made of the first `most` of them. */
 #define KR_ALL_MODELS INT_MAX

@@ -80,7 +80,7 @@ kr_status kr_plan_load(kr_context *ctx, kr_campaign *m) {
     kr_status status = KR_OK;
     const kr_config *c = &m->config;
     double opening = NAN, final = NAN, value;
-    int before = m->iteration - 1;
+    int before = m->iteration - 1, shaken;
     int grade = c->examine.method == KR_NOVELTY_MAXVOL; /* one indicator, in the place of the force deviation */
     struct {
         const char *name;
@@ -93,13 +93,16 @@ kr_status kr_plan_load(kr_context *ctx, kr_campaign *m) {
     KR_TRY(kr_campaign_get_metric(ctx, m, before, "next", "final", &final));
     m->opening = isnan(opening) ? 0 : (int)opening;
     if (m->opening >= m->nopenings) m->opening = m->nopenings - 1;
-    if (c->explore.schedule == 1) m->opening = fixed_opening(m, m->iteration - (c->data.initial->count == 0));
+    KR_TRY(kr_bootstrap_count(ctx, m, 0, &shaken));
+    if (c->explore.schedule == 1) m->opening = fixed_opening(m, m->iteration - shaken);
     m->final = final == 1;
     KR_TRY(kr_campaign_get_metric(ctx, m, before, "next", "pool", &value));
     m->pool = isnan(value) ? m->iteration : (int)value;
     KR_TRY(kr_campaign_get_metric(ctx, m, before, "next", "wanted", &value));
     m->wanted = isnan(value) ? c->audit.certificate : (long)value;
-    m->bootstrap = m->iteration == 0 && c->data.initial->count == 0;
+    KR_TRY(kr_bootstrap_plan(ctx, m));
+    KR_TRY(kr_bootstrap_count(ctx, m, before, &shaken));
+    m->first = !m->bootstrap && (m->iteration == 0 || shaken);
     m->levels = kr_levels_off;
     for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
         KR_TRY(kr_campaign_get_metric(ctx, m, before, "next", levels[k].name, &value));

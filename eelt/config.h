@@ -71,7 +71,7 @@ typedef struct kr_config_explore {
     const kr_tree *bootstrap;
 } kr_config_explore;
 
-/* "explore.bootstrap": the first labels of a campaign without data. */
+/* "explore.bootstrap": the first labels of systems whose elements have no data. */
 typedef struct kr_config_bootstrap {
     int frames;            /* of each system */
     double rattle, strain; /* A; 1 */

@@ -138,7 +138,7 @@ const kr_parameter kr_config_explore_table[] = {
      .initial = "\"first\"",
      .allowed = "first|rotate",
      .help = "the model that moves the atoms: the first, or another one for each replica"},
-    TREE(E, "bootstrap", bootstrap, "null", "the first labels of a campaign without data { ... }"),
+    TREE(E, "bootstrap", bootstrap, "null", "the first labels of systems whose elements have no data { ... }"),
     {0}};
 
 #define B kr_config_bootstrap

@@ -236,12 +236,23 @@ done:
     return status;
 }
 
+/* In the words of pair_style kramers; kr_explorer_read looks for them. */
+static void tell_overflow(kr_context *ctx, const run *r) {
+    kr_overflow o;
+    if (kr_workspace_overflow(r->motion.driver_scratch, 0, &o) < 0 || !o.environments) return;
+    kr_log(ctx, KR_LOG_WARNING,
+           KR_EXPLORE_OVERFLOW "%ld of %ld environments, the farthest neighbours were left out; worst: %d neighbours, "
+                               "sel is %d",
+           o.environments, o.evaluations, o.worst_count, o.worst_sel);
+}
+
 kr_status kr_explore_execute(kr_context *ctx, const char *folder) {
     kr_status status = KR_OK;
     run r = {.folder = folder};
     kr_end end;
     KR_TRY(prepare(ctx, &r));
     KR_TRY(loop(ctx, &r, &end));
+    tell_overflow(ctx, &r);
     if (status == KR_OK) KR_TRY(kr_watch_end(ctx, r.watch, r.motion.step, end));
 done:
     if (r.thermo && fclose(r.thermo) != 0 && status == KR_OK)

@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/suggest.h"
+#include "eelt/labeller.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -254,6 +255,26 @@ done:
     return status;
 }
 
+/* Where a run met more neighbours than its models see, its engine has said so: the last sentence of it goes behind the
+ * message. */
+static kr_status note_overflow(kr_context *ctx, const char *folder, kr_explore_result *r) {
+    static const char *const files[] = {"stderr", "log.lammps"};
+    kr_status status = KR_OK;
+    char *text = NULL;
+    size_t length, used = strlen(r->message);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const char *last = NULL;
+        KR_TRY(kr_label_text(ctx, folder, files[i], &text, &length));
+        for (const char *at = text; at && (at = strstr(at, KR_EXPLORE_OVERFLOW)); at++) last = at;
+        if (last) snprintf(r->message + used, sizeof r->message - used, "; %.*s", (int)strcspn(last, "\n("), last);
+        kr_free(text);
+        text = NULL;
+    }
+done:
+    kr_free(text);
+    return status;
+}
+
 kr_status kr_explorer_read(kr_context *ctx, const kr_explorer *e, const char *folder, const kr_usage *usage,
                            kr_explore_result *r) {
     kr_status status = KR_OK;
@@ -280,6 +301,7 @@ kr_status kr_explorer_read(kr_context *ctx, const kr_explorer *e, const char *fo
         KR_TRY(rescue_candidates(ctx, folder, bytes));
     }
     if (!r->message[0]) snprintf(r->message, sizeof r->message, "%s", kr_end_text(r->end));
+    KR_TRY(note_overflow(ctx, folder, r));
 done:
     kr_free(path);
     return status;

@@ -60,6 +60,9 @@ typedef struct kr_explore_spec {
 /* NVT, 300 K, 0 GPa, 1000 steps of 1 fs, every 10, levels off, reservoir 20, 0.1 ps, stop 5. */
 void kr_explore_defaults(kr_explore_spec *spec);
 
+/* The beginning of an engine's sentence about a run that met more neighbours than its models see. */
+#define KR_EXPLORE_OVERFLOW "sel overflowed for "
+
 typedef struct kr_explore_result {
     kr_outcome outcome; /* DONE: the run ended or failed physically, counts and files are there */
     char message[256];  /* why not, or how it ended */

@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "eelt/campaign.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,8 +135,7 @@ static kr_status make_spec(kr_context *ctx, const exploring *e, const run *r, st
     spec->dt_fs = stage->dt_fs;
     spec->steps = stage->steps;
     double first = 1000 * o->first_ps / stage->dt_fs; /* the first models are bad: short runs */
-    if (m->iteration == (m->config.data.initial->count == 0) && (double)spec->steps > first)
-        spec->steps = (int64_t)fmax(first, stage->sample_every);
+    if (m->first && (double)spec->steps > first) spec->steps = (int64_t)fmax(first, stage->sample_every);
     spec->sample_every = stage->sample_every;
     spec->seed = r->seed;
     run_levels(m, spec);
@@ -307,6 +307,27 @@ done:
     return status;
 }
 
+/* Neighbours that the models do not see are no matter of new data alone: told before the fractions. */
+static kr_status tell_overflow(kr_context *ctx, kr_campaign *m) {
+    kr_status status = KR_OK;
+    kr_rows *rows = NULL;
+    int more;
+    KR_TRY(kr_db_query(
+        ctx, m->db, &rows,
+        "SELECT count(DISTINCT t.id), a.message FROM attempt a JOIN task t ON t.id = a.task WHERE t.kind "
+        "= 'explore' AND t.iteration = ? AND a.class = 'done' AND a.message LIKE '%" KR_EXPLORE_OVERFLOW "%'",
+        "i", (int64_t)m->iteration));
+    KR_TRY(kr_rows_next(ctx, rows, &more));
+    if (!more || !kr_rows_int(rows, 0)) goto done;
+    const char *text = strstr(kr_rows_text(rows, 1), KR_EXPLORE_OVERFLOW);
+    kr_campaign_say(m, "    in %" PRId64 " runs, in one of them %s", kr_rows_int(rows, 0), text);
+    KR_TRY(kr_ledger_event(ctx, m->ledger, "sel", "iteration %d: in %" PRId64 " runs, in one of them %s", m->iteration,
+                           kr_rows_int(rows, 0), text));
+done:
+    kr_rows_destroy(&rows);
+    return status;
+}
+
 /* ---- the stage ---- */
 
 /* All runs of the iteration are hidden when the plan is made. One that is in it and was done, before a rollback
@@ -351,6 +372,8 @@ done:
     return status;
 }
 
-static kr_status record(kr_context *ctx, kr_campaign *m) { return m->bootstrap ? kr_bootstrap_record(ctx, m) : KR_OK; }
+static kr_status record(kr_context *ctx, kr_campaign *m) {
+    return m->bootstrap ? kr_bootstrap_record(ctx, m) : tell_overflow(ctx, m);
+}
 
 const kr_stage_kind kr_stage_explore = {"explore", work, record, NULL, clear};

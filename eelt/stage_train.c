@@ -275,11 +275,17 @@ done:
 static kr_status is_reuse(kr_context *ctx, training *t) {
     kr_status status = KR_OK;
     int64_t models;
+    int anew = 0;
     KR_TRY(kr_db_int(ctx, t->m->db, &models, "SELECT count(*) FROM model WHERE iteration = ? AND hidden = 0", "i",
                      (int64_t)t->m->iteration - 1));
     t->reuse = models == t->m->config.model.ensemble && t->nnew == 0;
     if (models && !t->reuse && t->m->config.warm.enabled)
         KR_TRY(kr_campaign_models(ctx, t->m, t->m->iteration - 1, &t->nstart, &t->start));
+    if (t->nstart) KR_TRY(kr_campaign_room(ctx, t->m, &t->data, t->start[0], &anew));
+    if (!anew) goto done;
+    kr_names_free(t->nstart, t->start);
+    t->start = NULL;
+    t->nstart = 0;
 done:
     return status;
 }

@@ -23,7 +23,9 @@ void kr_dpa1_square(const kr_model *model, const double *g, const double *dg, do
     for (size_t a = 0; a < ng; a++)
         for (size_t b = 0; b < (size_t)d->axis_neuron; b++) {
             double sum = 0;
-            for (size_t c = 0; c < nm; c++)
+            int begin, end;
+            kr_moments_range(d, (int)b, &begin, &end);
+            for (size_t c = (size_t)begin; c < (size_t)end; c++)
                 sum += weight[c] * (dg ? dg[a * nm + c] * g[b * nm + c] + g[a * nm + c] * dg[b * nm + c]
                                        : g[a * nm + c] * g[b * nm + c]);
             *out++ = sum;
@@ -77,11 +79,14 @@ void kr_dpa1_square_adjoint(const kr_model *model, const double *moment, const d
     double weight[KR_MOST_MOMENTS];
     kr_moments_weights(model, weight);
     for (size_t a = 0; a < ng; a++)
-        for (size_t b = 0; b < axis; b++)
-            for (size_t c = 0; c < nm; c++) {
+        for (size_t b = 0; b < axis; b++) {
+            int begin, end;
+            kr_moments_range(d, (int)b, &begin, &end);
+            for (size_t c = (size_t)begin; c < (size_t)end; c++) {
                 mbar[a * nm + c] += weight[c] * x[a * axis + b] * moment[b * nm + c];
                 mbar[b * nm + c] += weight[c] * x[a * axis + b] * moment[a * nm + c];
             }
+        }
 }
 
 /* tbar and gbar of a centre's rows from gd [ng][axis]. mbar [ng][nmoment] is scratch. */

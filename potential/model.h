@@ -44,6 +44,7 @@ typedef struct kr_descriptor {
     int ncolumns;            /* of the statistics: 4, or 1 for se_r */
     int lmax, nmoment;       /* degree of the angular moments, 1 to 4 (dpa1; else 1); columns of a row T */
     size_t degree_gain;      /* offset into theta: gains of degrees 2 to lmax, or KR_NO_BLOCK */
+    int separate_degrees;    /* column b of the second factor has columns of degree b mod (lmax + 1) alone */
     double *davg, *dstd;     /* [nt][nnei][ncolumns] */
     int nembedding;          /* nt, nt*nt (index t_i + nt*t_j) or 1 (dpa1) */
     kr_net **embedding;      /* entries may be NULL (never used, or excluded) */

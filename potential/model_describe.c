@@ -59,7 +59,7 @@ static void describe_dpa1(const kr_descriptor *d, printer *p) {
         d->smooth_type_embedding ? ", smooth" : "", d->type_one_side ? ", of the neighbour alone" : "",
         d->use_econf_tebd ? ", from electron configurations" : "");
     flush(p);
-    if (d->lmax > 1) add(&p->t, "angular moments: up to l = %d", d->lmax);
+    if (d->lmax > 1) add(&p->t, "angular moments: up to l = %d%s", d->lmax, d->separate_degrees ? ", apart" : "");
     flush(p);
     if (d->attn_layer)
         add(&p->t, "attention: %d layer%s, %d wide%s", d->attn_layer, d->attn_layer > 1 ? "s" : "", d->attn,

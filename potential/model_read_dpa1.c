@@ -23,7 +23,8 @@ static kr_status read_switches(kr_model_reader *reader, const kr_tree *tree, con
                     {"smooth_type_embedding", 1, &d->smooth_type_embedding},
                     {"concat_output_tebd", 1, &d->concat_output_tebd},
                     {"use_econf_tebd", 0, &d->use_econf_tebd},
-                    {"tensorflow", 0, &d->tensorflow},        /* ours: DeePMD-kit's .dp has no such models */
+                    {"tensorflow", 0, &d->tensorflow}, /* ours, as the next: DeePMD-kit's .dp has no such models */
+                    {"separate_degrees", 0, &d->separate_degrees},
                     {"use_tebd_bias", 1, &d->use_tebd_bias}}; /* version 1 had no such key and always a bias */
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         KR_TRY(
@@ -44,6 +45,9 @@ static kr_status read_switches(kr_model_reader *reader, const kr_tree *tree, con
     d->has_temperature = !kr_tree_is_null(kr_tree_get(tree, "temperature"));
     d->ncolumns = 4;
     d->nmoment = (d->lmax + 1) * (d->lmax + 1);
+    if (d->separate_degrees && d->axis_neuron <= d->lmax)
+        KR_FAIL(ctx, KR_ERR_FORMAT, "%s.axis_neuron: found %d, expected at least %d: separate_degrees with lmax %d", at,
+                d->axis_neuron, d->lmax + 1, d->lmax);
     d->dim_out = d->ng * d->axis_neuron + (d->concat_output_tebd ? d->tebd_dim : 0);
 done:
     return status;

@@ -116,6 +116,7 @@ static void put_dpa1(kr_tree_maker *m, const kr_model *model, kr_tree *map) {
     if (!v2) kr_make_bool(m, map, "smooth_type_embedding", d->smooth_type_embedding);
     if (d->tensorflow) kr_make_bool(m, map, "tensorflow", 1);
     if (d->lmax > 1) kr_make_int(m, map, "lmax", d->lmax);
+    if (d->separate_degrees) kr_make_bool(m, map, "separate_degrees", 1);
     kr_make_bool(m, map, "concat_output_tebd", d->concat_output_tebd);
     kr_make_bool(m, map, "use_econf_tebd", d->use_econf_tebd);
     kr_make_bool(m, map, "use_tebd_bias", d->use_tebd_bias);

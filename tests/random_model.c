@@ -177,6 +177,7 @@ static kr_status make_common(maker *k, const kr_random_model_options *o) {
     kr_descriptor *d = &k->m->descriptor;
     int nt = k->m->ntypes;
     d->lmax = kr_random_model_kind(o->descriptor, d->type);
+    d->separate_degrees = d->lmax > 1 && strchr(strchr(o->descriptor, '/'), 's') != NULL;
     if (!strcmp(d->type, "se_e2_r")) snprintf(d->type, sizeof d->type, "se_r");
     d->kind = kr_descriptor_find(d->type);
     if (!d->kind) KR_FAIL(k->ctx, KR_ERR_UNSUPPORTED, "no descriptor kind %s", o->descriptor);
@@ -193,6 +194,7 @@ static kr_status make_common(maker *k, const kr_random_model_options *o) {
         d->neuron[i] = maybe(k, 20) ? 6 : 4 << i; /* doubling, and now and then equal or unrelated widths */
     d->ng = d->neuron[d->nneuron - 1];
     d->axis_neuron = strcmp(d->kind->name, "se_e2_r") ? 2 + kr_test_below(&k->random, 2) : 0;
+    if (d->separate_degrees) d->axis_neuron += d->lmax - 1;
     d->ncolumns = d->axis_neuron ? 4 : 1;
     d->nmoment = d->axis_neuron ? (d->lmax + 1) * (d->lmax + 1) : 1;
     d->degree_gain = KR_NO_BLOCK;

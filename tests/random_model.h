@@ -19,14 +19,15 @@ double kr_test_normal(kr_test_random *random);
 int kr_test_below(kr_test_random *random, int n);
 
 typedef struct kr_random_model_options {
-    const char *descriptor; /* "se_e2_a", "se_r", "dpa1", "dpa1/4" (lmax 4), "se_atten_v2" */
-    uint64_t seed;          /* decides everything that is left open */
-    int ntypes;             /* 0 = 1 … 3 */
-    double rcut;            /* Å; 0 = 3.5 … 4.5 */
-    int sel;                /* per type; 0 = enough for a dense frame of some ten atoms */
-    int plain;   /* 1: one-size options, no exclusions, parameters or statistics that differ from slot to slot:
-                  * what the fast path takes */
-    int float32; /* parameters are rounded to float32 and marked so */
+    const char
+        *descriptor; /* "se_e2_a", "se_r", "dpa1", "dpa1/4" (lmax 4), "dpa1/4s" (separate degrees), "se_atten_v2" */
+    uint64_t seed;   /* decides everything that is left open */
+    int ntypes;      /* 0 = 1 … 3 */
+    double rcut;     /* Å; 0 = 3.5 … 4.5 */
+    int sel;         /* per type; 0 = enough for a dense frame of some ten atoms */
+    int plain;       /* 1: one-size options, no exclusions, parameters or statistics that differ from slot to slot:
+                      * what the fast path takes */
+    int float32;     /* parameters are rounded to float32 and marked so */
 } kr_random_model_options;
 
 /* Options left open: number of types, one or two sides, activations, resnet_dt, widths, axis, env_protection, davg zero

@@ -98,11 +98,13 @@ static void gain_gradient(const kr_model *model, const double *m, const double *
     const kr_descriptor *d = &model->descriptor;
     const size_t nm = (size_t)d->nmoment;
     for (size_t c = 4; c < nm; c++) {
-        const size_t at = d->degree_gain + (size_t)kr_moments_degree((int)c) - 2;
+        const int degree = kr_moments_degree((int)c);
+        const size_t at = d->degree_gain + (size_t)degree - 2;
         double sum = 0;
         for (size_t a = 0, ab = 0; a < (size_t)d->ng; a++)
             for (size_t b = 0; b < (size_t)d->axis_neuron; b++, ab++) {
                 const size_t ac = a * nm + c, bc = b * nm + c;
+                if (d->separate_degrees && (int)b % (d->lmax + 1) != degree) continue;
                 sum += dbar[ab] * m[ac] * m[bc] + (dm ? gd[ab] * (dm[ac] * m[bc] + m[ac] * dm[bc]) : 0);
             }
         gtheta[at] += 2 * model->theta[at] * sum;

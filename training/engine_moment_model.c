@@ -229,6 +229,7 @@ kr_status kr_moment_create(kr_context *ctx, const kr_model *model, const kr_engi
     m->radial = m->linear = d->ncolumns == 1;
     m->mixed = d->mixed_types;
     m->lmax = d->lmax;
+    m->separate = d->separate_degrees;
     m->columns = m->radial ? 4 : kr_round_up(d->nmoment, 4);
     m->ncoupled = m->linear ? m->ng : m->ng * m->axis;
     m->ntebd = d->mixed_types && d->concat_output_tebd ? d->tebd_dim : 0;

@@ -173,7 +173,7 @@ struct kr_moment {
     int raised; /* times that knots were raised */
 
     int nt, ng, axis, linear, radial, mixed;
-    int lmax, columns;                       /* of M and T, a multiple of four */
+    int lmax, separate, columns;             /* of M and T, a multiple of four */
     double gain[KR_MOMENT_MOST_COLUMNS];     /* γ of this step, by column */
     double *degree_bar;                      /* [nblocks][3] γ γ̄ of degrees 2 to 4 */
     int ncoupled;                            /* inputs of the fitting net that depend on the positions */

@@ -189,6 +189,7 @@ static void put_dpa1(maker *k, kr_tree *map, int ng) {
     kr_make_bool(&k->m, map, "trainable_ln", d->trainable_ln && d->trainable);
     kr_make_real(&k->m, map, "ln_eps", isnan(d->ln_eps) ? 1e-5 : d->ln_eps);
     if (d->lmax > 1) kr_make_int(&k->m, map, "lmax", d->lmax);
+    if (d->lmax > 1 && k->input->own.separate_degrees) kr_make_bool(&k->m, map, "separate_degrees", 1);
     kr_make_bool(&k->m, map, "concat_output_tebd", d->concat_output_tebd);
     kr_make_bool(&k->m, map, "use_econf_tebd", d->use_econf_tebd);
     kr_make_bool(&k->m, map, "use_tebd_bias", d->use_tebd_bias);

@@ -184,6 +184,16 @@ done:
     return status;
 }
 
+/* separate_degrees needs degrees, and a column for each. */
+static kr_status check_degrees(kr_context *ctx, const kr_input *in) {
+    const kr_input_descriptor *d = &in->model.descriptor;
+    if (!in->own.separate_degrees || (d->lmax > 1 && d->axis_neuron > d->lmax)) return KR_OK;
+    return kr_parameter_fail(ctx, "kramers", "separate_degrees", NULL,
+                             "found true with lmax %d and axis_neuron %d, expected lmax 2 to 4 (se_atten) and "
+                             "axis_neuron at least lmax + 1",
+                             d->lmax, d->axis_neuron);
+}
+
 kr_status kr_input_from_tree(kr_context *ctx, const kr_tree *tree, const char *where, kr_input **input) {
     if (!tree || !where || !input) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_input_from_tree: an argument is NULL");
     kr_status status = KR_OK, failed = KR_OK;
@@ -200,6 +210,7 @@ kr_status kr_input_from_tree(kr_context *ctx, const kr_tree *tree, const char *w
     KR_TRY(kr_tree_copy(ctx, kr_tree_get(in->complete, "kramers"), &own));
     KR_TRY(kr_input_section(ctx, kr_input_own_table, own, "kramers", &in->own, in->complete, "kramers"));
     KR_TRY(failed);
+    KR_TRY(check_degrees(ctx, in));
     *input = in;
     in = NULL;
 done:

@@ -84,6 +84,7 @@ typedef struct kr_input_own {
     int spline_knots, spline_check_freq;
     double embedding_sharpness; /* of first parameters: factor of the weights of s(r) in embedding nets */
     double degree_gain;         /* of first parameters: mean of the gains of angular degrees above 1 */
+    int separate_degrees;       /* lmax: every column of the second factor knows one degree */
     int order;                  /* 0 shuffled epochs, 1 random with replacement, 2 as given */
     double min_distance;        /* Å; frames with closer atoms are refused */
     int64_t patience;           /* validations without improvement before the run stops; 0 = never */

@@ -322,6 +322,9 @@ const kr_parameter kr_input_own_table[] = {
          .help = "factor of the first weights of s(r) in embedding nets; DeePMD-kit has 1"),
     REAL(T, "degree_gain", degree_gain, "0", .range = "[0, 100]",
          .help = "lmax: mean of the first gains of angular degrees, +- 0.1; DeePMD-kit has 0"),
+    FLAG(T, "separate_degrees", separate_degrees, "false",
+         .help =
+             "lmax: column b of axis_neuron sums degree b mod (lmax + 1) alone; DeePMD-kit cannot read such models"),
     CHOICE(T, "order", order, "\"epoch\"", .allowed = "epoch|random|given",
            .help = "frames: every one once per epoch, shuffled; drawn with replacement; or as they stand"),
     REAL(T, "min_distance", min_distance, "0.4", .unit = "A", .range = ">= 0",

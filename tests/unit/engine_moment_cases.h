@@ -12,8 +12,9 @@
 #ifndef SEEDS
 #define SEEDS 6 /* test_engine_moment_more.c has more */
 #endif
-enum { FRAMES = 3, MOST = 16, VARIANTS = 6 };
-static const char *const variants[VARIANTS] = {"se_e2_a", "se_e2_r", "dpa1", "dpa1/4", "dpa1/2", "se_atten_v2"};
+enum { FRAMES = 3, MOST = 16, VARIANTS = 8 };
+static const char *const variants[VARIANTS] = {"se_e2_a", "se_e2_r", "dpa1",    "dpa1/4",
+                                               "dpa1/2",  "dpa1/3s", "dpa1/4s", "se_atten_v2"};
 
 /* A random model, frames of different sizes as one batch, and random ē, f̄, w̄. */
 typedef struct fixture {

@@ -43,6 +43,7 @@ static inline void assert_same_descriptor(const kr_model *ma, const kr_model *mb
     assert_true(a->type_one_side == b->type_one_side && a->set_davg_zero == b->set_davg_zero);
     assert_true(a->resnet_dt == b->resnet_dt && a->trainable == b->trainable && a->precision == b->precision);
     assert_int_equal(a->activation.kind, b->activation.kind);
+    assert_true(a->lmax == b->lmax && a->separate_degrees == b->separate_degrees);
     assert_true(a->dim_out == b->dim_out && a->ncolumns == b->ncolumns && a->nembedding == b->nembedding);
     assert_memory_equal(a->excluded, b->excluded, nt * nt);
     assert_true(same_numbers(nt * (size_t)a->nnei * (size_t)a->ncolumns, a->davg, b->davg));

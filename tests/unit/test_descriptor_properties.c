@@ -8,11 +8,12 @@
 #include "core/memory.h"
 #include "core/neighbor.h"
 #include "kr_test.h"
+#include "potential/descriptor_dpa1.h"
 #include "potential/gather.h"
 #include "random_model.h"
 
-enum { SEEDS = 5, ATOMS = 9, VARIANTS = 5 };
-static const char *const variants[VARIANTS] = {"se_e2_a", "se_e2_r", "dpa1", "dpa1/3", "se_atten_v2"};
+enum { SEEDS = 5, ATOMS = 9, VARIANTS = 6 };
+static const char *const variants[VARIANTS] = {"se_e2_a", "se_e2_r", "dpa1", "dpa1/3", "dpa1/2s", "se_atten_v2"};
 
 /* A random model, its potential and a random frame with results. */
 typedef struct fixture {
@@ -81,6 +82,35 @@ static void test_registry(void **state) {
     assert_null(kr_descriptor_find("se_e3"));
     assert_null(kr_descriptor_find("se"));
     assert_null(kr_descriptor_at(kr_descriptor_count()));
+}
+
+/* Separate degrees: D of column b has the products of moments of degree b mod (lmax + 1), times the square of the gain,
+ * and a column of each degree is there. Without them all degrees are in every column. */
+static void test_degrees(void **state) {
+    (void)state;
+    static const int first[] = {0, 1, 4, 9, 16, 25};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        fixture f = open_case("dpa1/3s", seed, 0);
+        kr_descriptor *d = &f.model->descriptor;
+        const double *gain = f.model->theta + d->degree_gain;
+        double m[16 * 16], part[4] = {0}, apart[16 * 8], together[16 * 8];
+        assert_true(d->ng <= 16 && d->axis_neuron <= 8 && d->axis_neuron >= 4);
+        for (int k = 0; k < 16 * d->ng; k++) m[k] = sin(1.7 * k + (double)seed);
+        kr_dpa1_square(f.model, m, NULL, apart);
+        d->separate_degrees = 0;
+        kr_dpa1_square(f.model, m, NULL, together);
+        for (int a = 0; a < d->ng; a++)
+            for (int b = 0; b < d->axis_neuron; b++) {
+                for (int l = 0; l < 4; l++) {
+                    part[l] = 0;
+                    for (int c = first[l]; c < first[l + 1]; c++) part[l] += m[16 * a + c] * m[16 * b + c];
+                    if (l > 1) part[l] *= gain[l - 2] * gain[l - 2];
+                }
+                assert_float_equal(apart[a * d->axis_neuron + b], part[b % 4], 1e-12);
+                assert_float_equal(together[a * d->axis_neuron + b], part[0] + part[1] + part[2] + part[3], 1e-12);
+            }
+        close_case(&f);
+    }
 }
 
 static void apply(const double *m, int n, const double *x, double *y) { /* y = x Mᵀ for rows */
@@ -355,15 +385,11 @@ static void test_transpose(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registry),
-        cmocka_unit_test(test_rotation),
-        cmocka_unit_test(test_translation_and_wrapping),
-        cmocka_unit_test(test_permutation),
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_derivatives),
-        cmocka_unit_test(test_cutoff),
-        cmocka_unit_test(test_doubled_cell),
-        cmocka_unit_test(test_transpose),
+        cmocka_unit_test(test_registry),     cmocka_unit_test(test_degrees),
+        cmocka_unit_test(test_rotation),     cmocka_unit_test(test_translation_and_wrapping),
+        cmocka_unit_test(test_permutation),  cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_derivatives),  cmocka_unit_test(test_cutoff),
+        cmocka_unit_test(test_doubled_cell), cmocka_unit_test(test_transpose),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

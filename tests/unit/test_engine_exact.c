@@ -31,8 +31,8 @@ static void close_case(fixture *t) {
     kr_context_destroy(&t->ctx);
 }
 
-static const char *const variants[] = {"se_e2_a", "se_e2_r", "dpa1", "dpa1/4", "se_atten_v2"};
-enum { VARIANTS = 5 };
+static const char *const variants[] = {"se_e2_a", "se_e2_r", "dpa1", "dpa1/4", "dpa1/3s", "se_atten_v2"};
+enum { VARIANTS = 6 };
 
 static int trainable(const char *variant) {
     char kind[24];

@@ -6,6 +6,7 @@
 #include "core/hdf5.h"
 #include "core/memory.h"
 #include "model_equal.h"
+#include "random_model.h"
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +56,29 @@ static void every_model_survives_a_round_trip(void **state) {
     }
     assert_int_equal(done, 61);
     assert_int_equal(kr_memory_live(), live);
+}
+
+/* What no reference model has: separate degrees, an option of our own. */
+static void separate_degrees_survive_a_round_trip(void **state) {
+    (void)state;
+    kr_random_model_options options = {.descriptor = "dpa1/3s", .seed = 7, .plain = 1};
+    kr_model *a, *b;
+    kr_assert_ok(ctx, kr_random_model(ctx, &options, &a));
+    kr_assert_ok(ctx, kr_model_save(ctx, a, at("apart.dp")));
+    kr_assert_ok(ctx, kr_model_load(ctx, at("apart.dp"), &b));
+    assert_true(b->descriptor.separate_degrees && b->descriptor.lmax == 3);
+    kr_model_destroy(&a);
+    kr_model_destroy(&b);
+    char source[128];
+    snprintf(source, sizeof source, "%s", at("apart.dp"));
+    round_trip(source);
+    kr_assert_ok(ctx, kr_model_load(ctx, KR_TEST_DATA "/deepmd/dpa1_lmax4.dp", &a)); /* two columns, five degrees */
+    a->descriptor.separate_degrees = 1;
+    kr_assert_ok(ctx, kr_model_save(ctx, a, source));
+    assert_int_equal(kr_model_load(ctx, source, &b), KR_ERR_FORMAT);
+    assert_non_null(strstr(kr_context_message(ctx), "axis_neuron: found 2"));
+    kr_model_destroy(&a);
+    remove(source);
 }
 
 /* The same model makes the same file: no time stamps, no order that depends on memory. */
@@ -203,10 +227,13 @@ static int teardown(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_model_survives_a_round_trip), cmocka_unit_test(a_file_is_reproducible),
-        cmocka_unit_test(top_level_keys_are_kept),           cmocka_unit_test(short_precisions_round_once),
-        cmocka_unit_test(layers_keep_their_precision),       cmocka_unit_test(what_cannot_be_written_is_refused),
-        cmocka_unit_test(failing_allocations_leave_nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_model_survives_a_round_trip),
+                                       cmocka_unit_test(separate_degrees_survive_a_round_trip),
+                                       cmocka_unit_test(a_file_is_reproducible),
+                                       cmocka_unit_test(top_level_keys_are_kept),
+                                       cmocka_unit_test(short_precisions_round_once),
+                                       cmocka_unit_test(layers_keep_their_precision),
+                                       cmocka_unit_test(what_cannot_be_written_is_refused),
+                                       cmocka_unit_test(failing_allocations_leave_nothing)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

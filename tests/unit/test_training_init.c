@@ -76,6 +76,10 @@ static void test_gains(void **state) {
         for (int k = 0; k < 2; k++)
             assert_float_equal(large->theta[large->descriptor.degree_gain + (size_t)k], gain[k] + 1, 1e-12);
         kr_model_destroy(&large);
+        kr_model *apart = make(ctx, text, "\"separate_degrees\": true");
+        assert_true(apart->descriptor.separate_degrees && !model->descriptor.separate_degrees);
+        assert_memory_equal(apart->theta, model->theta, model->ntheta * sizeof *gain);
+        kr_model_destroy(&apart);
         kr_free(mask);
         kr_model_destroy(&model);
     }

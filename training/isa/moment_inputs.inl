@@ -14,11 +14,83 @@ enum { AXIS_STEP = 4 }; /* columns whose sums are held in registers */
 enum { AXIS_STEP = 2 };
 #endif
 
+/* Separate degrees: D[a·axis + b] sums columns [l², (l + 1)²), l = b mod (lmax + 1), and so do its relatives. */
+
+/* Σ_c x[c] y[c] over n columns, a constant of the caller; + Σ_c u[c] v[c] unless u is NULL */
+KR_INLINE kr_vec degree_dot(int n, const real *x, const real *y, const real *u, const real *v) {
+    kr_vec s = kr_splat(0);
+#pragma GCC unroll 9
+    for (int c = 0; c < n * KR_LANES; c += KR_LANES) {
+        s += kr_load(x + c) * kr_load(y + c);
+        if (u) s += kr_load(u + c) * kr_load(v + c);
+    }
+    return s;
+}
+
+/* D, or with td Ḋ, of all columns b of degree l. */
+KR_INLINE void degree_forward(const kr_moment *m, const kr_moment_basis *basis, int l, const real *t, const real *td,
+                              real *d) {
+    const int axis = m->axis, row = m->columns * KR_LANES, first = l * l * KR_LANES;
+    for (int j = 0; j < basis->q; j++) {
+        const ptrdiff_t pa = (ptrdiff_t)basis->channel[j] * row + first;
+        for (int b = l; b < axis; b += m->lmax + 1) {
+            const ptrdiff_t pb = (ptrdiff_t)b * row + first;
+            kr_store(d + (j * axis + b) * KR_LANES, td ? degree_dot(2 * l + 1, td + pa, t + pb, t + pa, td + pb)
+                                                       : degree_dot(2 * l + 1, t + pa, t + pb, NULL, NULL));
+        }
+    }
+}
+
+/* out += reverse(g, t) of all columns b of degree l. */
+KR_INLINE void degree_reverse(const kr_moment *m, int l, const real *g, const real *t, real *out) {
+    const int axis = m->axis, row = m->columns * KR_LANES, first = l * l * KR_LANES, n = 2 * l + 1;
+    for (int b = l; b < axis; b += m->lmax + 1) {
+        const real *pb = t + b * row + first, *pa = t + first;
+        real *o = out + first, *ob = out + b * row + first;
+        kr_vec sum[9], second[9];
+#pragma GCC unroll 9
+        for (int c = 0; c < n; c++) {
+            sum[c] = kr_splat(0);
+            second[c] = kr_load(pb + c * KR_LANES);
+        }
+        for (int a = 0; a < m->ng; a++, pa += row, o += row) {
+            const kr_vec q = kr_load(g + (a * axis + b) * KR_LANES);
+#pragma GCC unroll 9
+            for (int c = 0; c < n; c++) {
+                kr_store(o + c * KR_LANES, kr_load(o + c * KR_LANES) + q * second[c]);
+                sum[c] += q * kr_load(pa + c * KR_LANES);
+            }
+        }
+#pragma GCC unroll 9
+        for (int c = 0; c < n; c++) kr_store(ob + c * KR_LANES, kr_load(ob + c * KR_LANES) + sum[c]);
+    }
+}
+
+static void degrees_forward(const kr_moment *m, const kr_moment_basis *basis, const real *t, const real *td, real *d) {
+    degree_forward(m, basis, 0, t, td, d);
+    degree_forward(m, basis, 1, t, td, d);
+    degree_forward(m, basis, 2, t, td, d);
+    if (m->lmax > 2) degree_forward(m, basis, 3, t, td, d);
+    if (m->lmax > 3) degree_forward(m, basis, 4, t, td, d);
+}
+
+static void degrees_reverse(const kr_moment *m, const real *g, const real *t, real *out) {
+    degree_reverse(m, 0, g, t, out);
+    degree_reverse(m, 1, g, t, out);
+    degree_reverse(m, 2, g, t, out);
+    if (m->lmax > 2) degree_reverse(m, 3, g, t, out);
+    if (m->lmax > 3) degree_reverse(m, 4, g, t, out);
+}
+
 /* D of the basis' channels, in their order. */
 static void inputs_forward(const kr_moment *m, const kr_moment_basis *basis, const real *t, real *d) {
     const int axis = m->axis, columns = m->columns, row = columns * KR_LANES;
     if (m->linear) {
         for (int a = 0; a < m->ng; a++) kr_store(d + a * KR_LANES, kr_load(t + m->columns * a * KR_LANES));
+        return;
+    }
+    if (m->separate) {
+        degrees_forward(m, basis, t, NULL, d);
         return;
     }
     for (int j = 0; j < basis->q; j += 2) {
@@ -53,6 +125,10 @@ static void inputs_tangent(const kr_moment *m, const kr_moment_basis *basis, con
     const int axis = m->axis, row = m->columns * KR_LANES;
     if (m->linear) {
         inputs_forward(m, basis, td, d);
+        return;
+    }
+    if (m->separate) {
+        degrees_forward(m, basis, t, td, d);
         return;
     }
     for (int j = 0; j < basis->q; j++) {
@@ -122,6 +198,10 @@ static void inputs_reverse(const kr_moment *m, const real *g, const real *t, rea
     if (m->linear) {
         if (accumulate) return; /* D is linear in T: the second term has nothing to say */
         for (int a = 0; a < m->ng; a++) kr_store(out + m->columns * a * KR_LANES, kr_load(g + a * KR_LANES));
+        return;
+    }
+    if (m->separate) {
+        degrees_reverse(m, g, t, out);
         return;
     }
     for (int c = 0; c < m->columns; c += 4, t += 4 * KR_LANES, out += 4 * KR_LANES) {

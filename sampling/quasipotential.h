@@ -30,6 +30,10 @@ kr_status kr_flow_step(kr_context *ctx, const kr_problem *problem, double dt, do
 
 /* ---- characteristics (quasipotential_characteristics.c) ---- */
 
+/* The attractor that the drift leads to from x [dim], −1: none; work [7][dim]. */
+kr_status kr_attractors_reached(kr_context *ctx, const kr_problem *problem, const kr_attractors *attractors,
+                                const double *x, double *work, int *which);
+
 /* n points x [n][dim] with the gradient p [n][dim] of V there, along paths from the attractors to the edge of the box
  * enlarged by a factor. */
 kr_status kr_characteristics_trace(kr_context *ctx, const kr_problem *problem, const kr_attractors *attractors,
@@ -129,9 +133,11 @@ kr_status kr_drift_net_loss(kr_context *ctx, const kr_drift_net *model, int nois
 kr_status kr_quasi_follow_back(kr_context *ctx, const kr_quasi_net *model, const double *theta,
                                const kr_attractors *attractors, double enlarge, int n, const double *x, int *home,
                                double *ends, double *action);
-/* V of the minimum action path between two points that begins as the straight line. KR_NOT_CONVERGED: none found. */
+/* V of the minimum action path between two points that begins as the straight line. KR_NOT_CONVERGED: none found, or
+ * not to 1 % with so many images.
+ * x, p [images − 1][dim] (both NULL: not wanted): points of the path, ∇V there. */
 kr_status kr_quasi_least_action(kr_context *ctx, const kr_problem *problem, int images, const double *from,
-                                const double *to, double *v);
+                                const double *to, double *v, double *x, double *p);
 
 /* ---- ordered line integral method (quasipotential_olim.c) ---- */
 

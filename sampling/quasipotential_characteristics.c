@@ -101,27 +101,37 @@ done:
     return status;
 }
 
-/* Does the drift lead from x to attractor a? */
-static kr_status relaxes_to(kr_context *ctx, tracer *t, const double *x, int a, int *yes) {
+kr_status kr_attractors_reached(kr_context *ctx, const kr_problem *p, const kr_attractors *found, const double *x,
+                                double *work, int *which) {
     kr_status status = KR_OK;
-    int d = t->dim;
-    double *at = t->work + 6 * d, *work = t->work, *f = t->work + 7 * d;
+    int d = p->dim;
+    double *at = work + 5 * d, *f = work + 6 * d, side = 0;
+    for (int k = 0; k < d; k++) side = fmax(side, p->high[k] - p->low[k]);
     memcpy(at, x, (size_t)d * sizeof *at);
-    *yes = t->attractors->n == 1;
-    for (int s = 0; s < 2000 && !*yes; s++) {
+    *which = -1;
+    for (int s = 0; s < 2000 && *which < 0; s++) {
         double speed = 0;
-        for (int b = 0; b < t->attractors->n; b++) {
+        for (int a = 0; a < found->n; a++) {
             double square = 0;
-            for (int i = 0; i < d; i++) square += pow(at[i] - t->attractors->x[(long)b * d + i], 2);
-            if (square > 1e-3 * t->side * t->side) continue;
-            *yes = b == a;
+            for (int i = 0; i < d; i++) square += pow(at[i] - found->x[(long)a * d + i], 2);
+            if (square > 1e-3 * side * side) continue;
+            *which = a;
             return KR_OK;
         }
-        KR_TRY(kr_problem_drift(ctx, t->problem, 1, at, f));
+        KR_TRY(kr_problem_drift(ctx, p, 1, at, f));
         for (int i = 0; i < d; i++) speed += f[i] * f[i];
-        KR_TRY(kr_flow_step(ctx, t->problem, fmin(0.1, 0.01 * t->side / sqrt(speed)), at, work));
+        KR_TRY(kr_flow_step(ctx, p, fmin(0.1, 0.01 * side / sqrt(speed)), at, work));
     }
 done:
+    return status;
+}
+
+/* Does the drift lead from x to attractor a? */
+static kr_status leads_to(kr_context *ctx, tracer *t, const double *x, int a, int *yes) {
+    int which = 0;
+    kr_status status = KR_OK;
+    if (t->attractors->n > 1) status = kr_attractors_reached(ctx, t->problem, t->attractors, x, t->work, &which);
+    *yes = which == a;
     return status;
 }
 
@@ -158,7 +168,7 @@ kr_status kr_characteristics_trace(kr_context *ctx, const kr_problem *problem, c
             KR_TRY(step(ctx, &t, 0.004 * t.side, state));
             if (ended(&t, state)) break;
             if (s % 10) continue;
-            KR_TRY(relaxes_to(ctx, &t, state, a, &good));
+            KR_TRY(leads_to(ctx, &t, state, a, &good));
             if (!good) break;
             memcpy(x + (size_t)found * size, state, size * sizeof *x);
             memcpy(p + (size_t)found++ * size, state + d, size * sizeof *p);

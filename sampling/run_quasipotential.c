@@ -70,6 +70,8 @@ static const kr_parameter training_table[] = {
     INT("characteristics", train.characteristics, "20000", "[0, 100000000]",
         "points with exact gradients along paths from the attractors; 0: points along trajectories of the drift "
         "instead"),
+    INT("paths", train.paths, "null", "[0, 1000000]",
+        "minimum action paths to points of the box, for V in its corners; null: none, in four dimensions and more 400"),
     INT("trajectories", train.trajectories, "5000", "[1, 10000000]", "of the drift, from uniform points"),
     REAL("time", train.time, "5", "> 0", "their length"),
     REAL("dt", train.dt, "0.01", "> 0", "their time step; epr: of the stochastic dynamics"),
@@ -110,6 +112,7 @@ enum { SECTIONS = sizeof sections / sizeof *sections, MAP_POINTS = 200 };
 static void complete(kr_quasi_settings *s, int dim) {
     int many = dim > 3 && s->train.loss != KR_QUASI_EPR;
     if (isnan(s->train.uniform)) s->train.uniform = many ? 0.8 : 0.5;
+    if (s->train.paths == KR_PARAMETER_NULL) s->train.paths = many ? 400 : 0;
     if (s->train.steps == KR_PARAMETER_NULL) s->train.steps = many ? 3000 : 1000;
     if (s->train.batch == KR_PARAMETER_NULL) s->train.batch = many ? 2048 : 1024;
     if (s->train.polish_batch == KR_PARAMETER_NULL) s->train.polish_batch = 2 * s->train.batch;

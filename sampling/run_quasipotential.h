@@ -20,8 +20,8 @@ typedef struct kr_quasi_settings {
         double sharpness;
     } net;
     struct {
-        int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics, drift_steps,
-            degree, drift_polish, walks;
+        int loss, steps, warm_steps, polish, polish_batch, batch, points, trajectories, characteristics, paths,
+            drift_steps, degree, drift_polish, walks;
         double weight, residual, drift, gradient, lr_start, lr_stop, clip, average, uniform, enlarge, spread, dt, time,
             hessian, cells, actions;
     } train;

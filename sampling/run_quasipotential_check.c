@@ -142,7 +142,7 @@ static kr_status has_action(kr_context *ctx, const kr_quasi_run *r, const double
         const double *from = found->x + (long)a * found->dim;
         double there, action;
         KR_TRY(kr_quasi_run_evaluate(ctx, r, 1, from, &there));
-        status = kr_quasi_least_action(ctx, r->run->problem, 50, from, x, &action);
+        status = kr_quasi_least_action(ctx, r->run->problem, 50, from, x, &action, NULL, NULL);
         if (status < 0) goto done;
         if (status == KR_OK) least = fmin(least, there + action);
         *yes = fabs(v - least) <= r->s->train.gradient * (least - there);
@@ -158,10 +158,11 @@ done:
 static kr_status add_astray(kr_context *ctx, const kr_quasi_run *r, const double *x, const double *v, const int *home,
                             double *wrong) {
     kr_status status = KR_OK;
+    enum { LEAST = 4 };
     int astray = 0, tested = 0, bad = 0, next = 0, yes;
     for (int i = 0; i < BACK; i++) astray += home[i] < 0;
     int wanted = astray < CLIMBS ? astray : CLIMBS;
-    for (int i = 0; i < BACK && *wrong + bad <= r->s->train.actions * BACK; i++) {
+    for (int i = 0; i < BACK && (tested < LEAST || *wrong + bad <= r->s->train.actions * BACK); i++) {
         if (home[i] >= 0 || next++ * wanted / astray < tested) continue;
         KR_TRY(has_action(ctx, r, x + (long)i * r->model->dim, v[i], &yes));
         tested++;

@@ -234,6 +234,8 @@ kr_status kr_quasi_run_network(kr_context *ctx, kr_sampling *run, const kr_attra
 done:
     kr_free(r.x);
     kr_free(r.f);
+    kr_free(r.guide_x);
+    kr_free(r.guide_f);
     kr_free(r.batch_x);
     kr_free(r.batch_f);
     kr_free(r.box);

@@ -15,6 +15,8 @@ typedef struct kr_quasi_run {
     long n;                             /* stored points */
     double *x, *f;                      /* [n + nmatched][dim]; the latter: characteristics, f = −a∇V */
     long nmatched;
+    double *guide_x, *guide_f; /* [nguide][dim] of minimum action paths, less exact than characteristics */
+    long nguide;
     int warm;                  /* of this batch: losses of the warm-up */
     double *batch_x, *batch_f; /* [larger of the two batches][dim] */
     long batch;                /* rows in use */

@@ -68,6 +68,44 @@ done:
     return status;
 }
 
+/* Minimum action paths to points of the box from the attractors that the drift leads to from there: characteristics
+ * spread from the attractors and leave corners aside, whose V comes along paths that nothing else tells of. */
+static kr_status make_guide(kr_context *ctx, kr_quasi_run *r) {
+    enum { IMAGES = 97 };
+    kr_status status = KR_OK;
+    const kr_problem *p = r->run->problem;
+    int d = p->dim, n = r->s->train.paths, which;
+    double *to = NULL, *work = NULL, v;
+    void *payload;
+    kr_progress_fn progress = kr_context_get_progress(ctx, &payload);
+    if (!n) goto done;
+    KR_NEW(ctx, to, (size_t)n * (size_t)d);
+    KR_NEW(ctx, work, 7 * (size_t)d);
+    KR_NEW(ctx, r->guide_x, (size_t)n * (IMAGES - 1) * (size_t)d);
+    KR_NEW(ctx, r->guide_f, (size_t)n * (IMAGES - 1) * (size_t)d);
+    kr_quasi_uniform_points(r, 0x9ad, r->s->train.enlarge, n, to);
+    for (int i = 0; i < n; i++) {
+        double *x = r->guide_x + r->nguide * d, *f = r->guide_f + r->nguide * d;
+        if (kr_progress(ctx, "minimum action paths", i, n) != KR_OK)
+            KR_FAIL(ctx, KR_CANCELLED, "stopped while minimum action paths were sought");
+        KR_TRY(kr_attractors_reached(ctx, p, r->attractors, to + (long)i * d, work, &which));
+        if (which < 0) continue;
+        kr_context_set_progress(ctx, NULL, NULL); /* of all paths together, not of the images of each */
+        status = kr_quasi_least_action(ctx, p, IMAGES, r->attractors->x + (long)which * d, to + (long)i * d, &v, x, f);
+        kr_context_set_progress(ctx, progress, payload);
+        if (status < 0) goto done;
+        if (status == KR_NOT_CONVERGED) continue;
+        for (int k = 0; k < (IMAGES - 1) * d; k++) f[k] *= -(p->mobility ? p->mobility[k % d] : 1);
+        r->nguide += IMAGES - 1;
+    }
+    KR_TRY(kr_run_line(ctx, r->run, "%ld of %d minimum action paths are used", r->nguide / (IMAGES - 1), n));
+    status = KR_OK;
+done:
+    kr_free(to);
+    kr_free(work);
+    return status;
+}
+
 /* −a∇V at x [dim] of the quadratic form around the nearest attractor: where the warm-up leads points between paths. */
 static void quadratic_drift(const kr_quasi_run *r, const double *x, double *f) {
     const kr_attractors *found = r->attractors;
@@ -127,6 +165,15 @@ static void crowd(kr_quasi_run *r, uint64_t purpose) {
     }
 }
 
+/* Row i of the batch: a point of the minimum action paths. */
+static void take_guide(kr_quasi_run *r, long i) {
+    size_t d = (size_t)r->run->problem->dim;
+    long from =
+        (long)kr_random_below((kr_stream){r->run->seed, 0x9ae}, (uint64_t)r->step, (uint64_t)i, 0, (uint64_t)r->nguide);
+    memcpy(r->batch_x + (size_t)i * d, r->guide_x + (size_t)from * d, d * sizeof *r->guide_x);
+    memcpy(r->batch_f + (size_t)i * d, r->guide_f + (size_t)from * d, d * sizeof *r->guide_f);
+}
+
 kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     const kr_quasi_settings *s = r->s;
     const kr_problem *p = r->run->problem;
@@ -138,6 +185,10 @@ kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     if (matched || !finite) along -= uniform;
     r->how.matched = quadratic ? r->batch : matched ? along : r->nmatched ? along / 4 : 0;
     for (long i = 0; i < along; i++) {
+        if (r->nguide && i % 2) {
+            take_guide(r, i);
+            continue;
+        }
         int known = matched || i < r->how.matched;
         uint64_t count = (uint64_t)(known ? r->nmatched : r->n);
         long from = (long)kr_random_below(stream, (uint64_t)r->step, (uint64_t)i, 0, count) + (known ? r->n : 0);
@@ -151,7 +202,12 @@ kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     double *x = r->batch_x + (size_t)along * d, *f = r->batch_f + (size_t)along * d;
     kr_quasi_uniform_points(r, 0x9a2, s->train.enlarge, uniform, x);
     if (!quadratic) return kr_problem_drift(ctx, p, (int)uniform, x, f);
-    for (long i = 0; i < uniform; i++) quadratic_drift(r, x + (size_t)i * d, f + (size_t)i * d);
+    for (long i = 0; i < uniform; i++) {
+        if (r->nguide)
+            take_guide(r, along + i);
+        else
+            quadratic_drift(r, x + (size_t)i * d, f + (size_t)i * d);
+    }
     return KR_OK;
 }
 
@@ -162,6 +218,7 @@ kr_status kr_quasi_make_points(kr_context *ctx, kr_quasi_run *r) {
     size_t d = (size_t)r->run->problem->dim, n;
     if (!wanted || r->s->train.loss == KR_QUASI_EPR) KR_TRY(make_trajectories(ctx, r));
     if (!wanted) goto done;
+    if (r->s->train.loss != KR_QUASI_EPR) KR_TRY(make_guide(ctx, r));
     KR_TRY(kr_quasi_make_characteristics(ctx, r, 0x9a4, r->s->train.characteristics, &x, &f));
     r->nmatched = r->s->train.characteristics;
     n = (size_t)r->n * d;
@@ -187,8 +244,8 @@ kr_status kr_quasi_measure_depths(kr_context *ctx, kr_quasi_run *r) {
     for (int a = 1; a < n; a++) {
         const double *x = found->x + (long)a * found->dim;
         double there, back;
-        status = kr_quasi_least_action(ctx, r->run->problem, 400, found->x, x, &there);
-        if (status == KR_OK) status = kr_quasi_least_action(ctx, r->run->problem, 400, x, found->x, &back);
+        status = kr_quasi_least_action(ctx, r->run->problem, 400, found->x, x, &there, NULL, NULL);
+        if (status == KR_OK) status = kr_quasi_least_action(ctx, r->run->problem, 400, x, found->x, &back, NULL, NULL);
         if (status == KR_NOT_CONVERGED) {
             r->depths = 0;
             return kr_run_line(ctx, r->run,

@@ -163,6 +163,12 @@ code 1 'problem.mobility: quasipotentials need noise on every coordinate, x2 has
 sed 's/expression/formulae/' one_noise.json >bad.json
 code 1 'there are .*double_well' quasipotential bad.json -o bad
 
+# In four dimensions corners are reached by minimum action paths.
+echo '{"problem": {"kind": "skew", "dim": 4}, "network": {"hidden": [4]}, "training": {"paths": 5, "characteristics": 200, "warm_steps": 5, "steps": 5, "polish": 0}}' >corners.json
+code 3 '' quasipotential corners.json -o corners
+has out '5 of 5 minimum action paths are used'
+has out 'V against actions of paths: .* FAIL'
+
 # Trajectories of a spiral alone, from a file: V = (x^2 + y^2)/2.
 awk 'BEGIN { srand(2); for (i = 0; i < 1500; i++) { x = 4 * rand() - 2; y = 4 * rand() - 2; h = 0.005
     c = exp(-h) * cos(h); s = exp(-h) * sin(h); printf "%.9f %.9f %.9f %.9f\n", x, y, c * x + s * y, c * y - s * x } }' >pairs.dat

@@ -228,7 +228,8 @@ static void test_actions(void **unused) {
     kr_problem *problem = NULL;
     kr_quasi_net *m = NULL;
     kr_attractors found;
-    double x[2 * N], ends[2 * N], v[N], there[N], action[N], least, worst = 0;
+    double x[2 * N], ends[2 * N], v[N], there[N], action[N], path[2 * 99], slope[2 * 99], exact[2 * 99], least,
+        worst = 0;
     int home[N];
     kr_assert_ok(
         ctx, kr_problem_parse(ctx, "{\"kind\":\"linear\",\"matrix\":[[-1,5],[0,-1]],\"mobility\":[1,0.4]}", &problem));
@@ -246,10 +247,12 @@ static void test_actions(void **unused) {
         assert_int_equal(home[i], 0);
         worst = fmax(worst, fabs(v[i] - there[i] - action[i]) / v[i]);
     }
-    kr_assert_ok(ctx, kr_quasi_least_action(ctx, problem, 100, found.x, x, &least));
+    kr_assert_ok(ctx, kr_quasi_least_action(ctx, problem, 100, found.x, x, &least, path, slope));
     print_message("V against actions: %.1e along its paths, %.1e the least\n", worst, fabs(least / v[0] - 1));
     assert_true(worst < 2e-2); /* steps of a hundredth of the box, second order */
     assert_true(fabs(least / v[0] - 1) < 2e-3);
+    kr_assert_ok(ctx, kr_quasi_net_evaluate(ctx, m, m->theta, 99, path, NULL, exact));
+    kr_assert_close(2 * 99, slope, exact, 0.01 * fabs(exact[2 * 98 + 1]), 0);
     memset(m->quadratic, 0, 4 * sizeof *m->quadratic);
     kr_assert_ok(ctx, kr_quasi_follow_back(ctx, m, m->theta, &found, 3, N, x, home, ends, action));
     for (int i = 0; i < N; i++) assert_int_equal(home[i], -1);

@@ -22,4 +22,9 @@ kr_status kr_collect_write(kr_context *ctx, const kr_campaign *campaign, const k
 /* sum of squares and number of force components → eV/Å; NaN for none */
 double kr_scored_rmse(long n, const kr_scored *scored);
 
+/* ---- campaign_fit.c ---- */
+/* Force error of a model on (a part of) the data in the list, eV/Å; NaN: no forces. */
+kr_status kr_campaign_fit(kr_context *ctx, const kr_campaign *campaign, const kr_data_list *list, const char *model,
+                          double *rmse);
+
 #endif

@@ -16,7 +16,7 @@
 
 typedef struct verdict {
     int window, opening, final, converged; /* window: the open part has converged */
-    char why[400];                         /* what is missing, or how it ended */
+    char why[700];                         /* what is missing, or how it ended */
 } verdict;
 
 static void clear(kr_campaign *m) {
@@ -28,7 +28,7 @@ static void say(verdict *v, const char *format, ...) __attribute__((format(print
 static void say(verdict *v, const char *format, ...) {
     size_t used = strlen(v->why);
     va_list values;
-    if (used > sizeof v->why - 120) return;
+    if (used > sizeof v->why - 200) return;
     if (used) used += (size_t)snprintf(v->why + used, sizeof v->why - used, "; ");
     va_start(values, format);
     vsnprintf(v->why + used, sizeof v->why - used, format, values);
@@ -135,6 +135,20 @@ done:
     return status;
 }
 
+/* More labels do not help models that miss the error on what they were trained on. */
+static kr_status tell_fit(kr_context *ctx, kr_campaign *m, verdict *v) {
+    kr_status status = KR_OK;
+    double fit;
+    KR_TRY(kr_campaign_get_metric(ctx, m, m->iteration, "train", "rmse_f", &fit));
+    if (fit > m->config.converge.rmse)
+        say(v,
+            "force error %.1f meV/A on the training data themselves (allowed %g): longer training, a larger net or "
+            "another cutoff helps, more labels alone do not",
+            1000 * fit, 1000 * m->config.converge.rmse);
+done:
+    return status;
+}
+
 /* What the audit found out (stage_certify.h): converged, more frames of the same models, or the loop goes on. */
 static kr_status judge_final(kr_context *ctx, kr_campaign *m, verdict *v) {
     kr_status status = KR_OK;
@@ -164,7 +178,10 @@ static kr_status judge(kr_context *ctx, kr_campaign *m, verdict *v) {
         KR_TRY(fractions_hold(ctx, m, v, &fractions));
     KR_TRY(audit_holds(ctx, m, v, &audit));
     v->window = fractions && audit;
-    if (!v->window) goto done;
+    if (!v->window) {
+        KR_TRY(tell_fit(ctx, m, v));
+        goto done;
+    }
     if (m->opening + 1 < m->nopenings) {
         v->opening = m->opening + 1;
         say(v, "this part of the window has converged, part %d of %d opens", v->opening + 1, m->nopenings);

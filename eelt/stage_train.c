@@ -5,7 +5,7 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "core/random.h"
-#include "eelt/campaign.h"
+#include "eelt/campaign_score.h"
 #include "eelt/config_training.h"
 #include <math.h>
 #include <stdio.h>
@@ -25,6 +25,7 @@ typedef struct training {
     char **validation, **start; /* [nvalidation] paths; [nstart] models that the members start from */
     int nvalidation, nstart, nmembers, reuse;
     long nold, nnew; /* frames */
+    double fit;      /* eV/A: force error on these data */
     member *member;  /* [nmembers] */
     kr_string command;
 } training;
@@ -325,6 +326,17 @@ done:
     return status;
 }
 
+static kr_status measure_fit(kr_context *ctx, training *t) {
+    kr_status status = KR_OK;
+    char *path = kr_campaign_path(ctx, t->m, t->m->iteration, "00.train/model_0.dp");
+    if (!path) return KR_ERR_MEMORY;
+    KR_TRY(kr_campaign_fit(ctx, t->m, &t->data, path, &t->fit));
+    if (isfinite(t->fit)) kr_campaign_say(t->m, "    force error on these frames: %.1f meV/A", 1000 * t->fit);
+done:
+    kr_free(path);
+    return status;
+}
+
 static kr_status work(kr_context *ctx, kr_campaign *m) {
     kr_status status = KR_OK;
     training *t = NULL;
@@ -349,6 +361,7 @@ static kr_status work(kr_context *ctx, kr_campaign *m) {
     const kr_work queue = {"train", t, prepare, collect, NULL, NULL};
     KR_TRY(kr_campaign_queue(ctx, m, KR_CONFIG_TRAIN, &queue));
     if (status == KR_OK) KR_TRY(all_there(ctx, t));
+    if (status == KR_OK) KR_TRY(measure_fit(ctx, t));
     if (status == KR_OK && m->config.examine.method != KR_NOVELTY_DEVIATION)
         KR_TRY(kr_campaign_make_novelty(ctx, m, &t->data, t->nvalidation, t->validation));
 done:
@@ -372,6 +385,7 @@ static kr_status record(kr_context *ctx, kr_campaign *m) {
         KR_TRY(note_model(ctx, m, k, t->member[k].seed, name));
     }
     KR_TRY(kr_campaign_metric(ctx, m, "train", "frames", (double)(t->nold + t->nnew), NAN, NAN));
+    if (isfinite(t->fit)) KR_TRY(kr_campaign_metric(ctx, m, "train", "rmse_f", t->fit, NAN, NAN));
 done:
     return status;
 }

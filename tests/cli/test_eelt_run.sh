@@ -9,6 +9,12 @@ has err 'iteration 0: start structures'
 exists run/iter.000000/02.label/data.000/set.000/force.npy
 code 3 'not converged after 3 iterations' eelt run eelt.json
 hasnt err 'iteration 0'
+# models that miss the error asked for on their own data are told apart from those that lack data
+has err 'meV/A on the training data themselves (allowed 50): longer training'
+ok test -m run/iter.000002/00.train/model_0.dp -s run/iter.000000/02.label/data.000,run/iter.000001/02.label/data.000
+awk -F'\t' 'FILENAME == "out" { if (/^Force +RMSE/) { split($0, part, /[: ]+/); wanted = part[3] } next }
+    $1 == 2 && $2 == "train" && $3 == "rmse_f" { found = $4 }
+    END { exit !(wanted > 0 && found > 0 && (found - wanted)^2 < 1e-12) }' out run/report.tsv || fail "not the force error on the training data"
 for k in 0 1; do exists run/iter.000002/00.train/model_$k.dp; done
 exists run/iter.000002/01.explore/run.000.000001/model_devi.out
 ok data info run/iter.000001/02.label/data.000

@@ -1,7 +1,7 @@
 /* Time of the fast path by stage on blocks of 128 made-up environments, for every instruction set and precision.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * kernels [MODEL.dp ...]   (default: the copper and water models of examples/models)
+ * kernels [MODEL.dp ...]   (default: the models of examples/models)
  * µs per atom, CPU time, median of the repeats; gathering and scattering are the drivers work and not in here. "of
  * that" is the rate of the fitting nets products over that of products which stay in the first-level cache (peaks:
  * ceiling.c); on the matrix unit, which those do not use, it is above 100 %. */
@@ -112,7 +112,8 @@ done:
 
 int main(int argc, char **argv) {
     static const char *const models[] = {KR_SOURCE_DIR "/examples/models/copper_se_e2_a.dp",
-                                         KR_SOURCE_DIR "/examples/models/water_se_e2_a.dp"};
+                                         KR_SOURCE_DIR "/examples/models/water_se_e2_a.dp",
+                                         KR_SOURCE_DIR "/examples/models/copper_dpa1_lmax3.dp"};
     kr_context *ctx = NULL;
     if (kr_context_create(&ctx) < 0) return 1;
     double peak[KR_ISA_COUNT][2];
@@ -125,7 +126,7 @@ int main(int argc, char **argv) {
     printf("%-8s %-2s %-8s %-6s %5s %4s %4s %8s %8s %8s %8s %8s %8s %7s %6s\n", "model", "", "isa", "", "pairs", "K",
            "q", "moments", "table", "inputs", "network", "gradient", "all", "GF/s", "of that");
     int failed = 0;
-    for (int k = 0; k < (argc > 1 ? argc - 1 : 2); k++) {
+    for (int k = 0; k < (argc > 1 ? argc - 1 : 3); k++) {
         const char *path = argc > 1 ? argv[k + 1] : models[k], *slash = strrchr(path, '/');
         char name[16];
         kr_model *model = NULL;

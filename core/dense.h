@@ -21,7 +21,7 @@ typedef struct kr_packed {
 typedef struct kr_product {
     int rows;
     ptrdiff_t lda, ldc; /* in elements */
-    int quad;           /* 0: A(i,k) = a[i lda + k].  1: A(4i+c, k) = a[i lda + 4k + c], c < 4; rows % 4 = 0 */
+    int quad;           /* 0: A(i,k) = a[i lda + k].  q, a multiple of 4: A(q i + c, k) = a[i lda + q k + c], c < q */
     int k_begin, k_end; /* range of k; a points to k = 0 */
     int panel_begin;    /* first column panel to compute */
     const void *bias;   /* [n rounded up to lanes] start value of every row; NULL = 0 */

@@ -10,19 +10,29 @@
 
 enum { MAX_TYPES = 16 }; /* without a word about which ones occur */
 
-extern kr_fast_run *const kr_fast_run_f64_baseline, *const kr_fast_run_f32_baseline;
+/* Kernels of one instruction set: [precision][lmax − 1] */
+#define RUNS(isa)                                                                                                   \
+    kr_fast_run kr_fast_run_1_f64_##isa, kr_fast_run_2_f64_##isa, kr_fast_run_3_f64_##isa, kr_fast_run_4_f64_##isa, \
+        kr_fast_run_1_f32_##isa, kr_fast_run_2_f32_##isa, kr_fast_run_3_f32_##isa, kr_fast_run_4_f32_##isa;
+RUNS(baseline)
 #if defined(__x86_64__)
-extern kr_fast_run *const kr_fast_run_f64_avx2, *const kr_fast_run_f32_avx2, *const kr_fast_run_f64_avx512,
-                                                                                 *const kr_fast_run_f32_avx512;
+RUNS(avx2)
+RUNS(avx512)
 #endif
 
-static kr_fast_run *run_for(kr_isa isa, int single) {
+static kr_fast_run *run_for(kr_isa isa, int single, int lmax) {
+#define RUNS_OF(isa)                                                                                      \
+    {kr_fast_run_1_f64_##isa, kr_fast_run_2_f64_##isa, kr_fast_run_3_f64_##isa, kr_fast_run_4_f64_##isa}, \
+        {kr_fast_run_1_f32_##isa, kr_fast_run_2_f32_##isa, kr_fast_run_3_f32_##isa, kr_fast_run_4_f32_##isa}
+    kr_fast_run *const run[2 * KR_ISA_COUNT][4] = {
+        RUNS_OF(baseline),
 #if defined(__x86_64__)
-    if (isa == KR_ISA_AVX512 || isa == KR_ISA_AMX) return single ? kr_fast_run_f32_avx512 : kr_fast_run_f64_avx512;
-    if (isa == KR_ISA_AVX2) return single ? kr_fast_run_f32_avx2 : kr_fast_run_f64_avx2;
+        RUNS_OF(avx2),
+        RUNS_OF(avx512)
 #endif
-    (void)isa;
-    return single ? kr_fast_run_f32_baseline : kr_fast_run_f64_baseline;
+    };
+    const int set = isa == KR_ISA_AVX512 || isa == KR_ISA_AMX ? 2 : isa == KR_ISA_AVX2;
+    return run[2 * set + single][lmax - 1];
 }
 
 static double seconds(clockid_t clock) {
@@ -70,7 +80,9 @@ kr_status kr_fast_build(kr_context *ctx, const kr_model *model, const unsigned c
     fast->base = base;
     fast->dense = kr_dense_for(isa, single);
     fast->twoway = kr_twoway_for(isa, single);
-    fast->run = run_for(isa, single);
+    fast->lmax = d->lmax > 1 ? d->lmax : 1;
+    fast->columns = KR_FAST_COLUMNS(fast->lmax);
+    fast->run = run_for(isa, single, fast->lmax);
     fast->ntypes = model->ntypes;
     fast->radial = d->ncolumns == 1;
     fast->mixed_types = d->mixed_types;
@@ -192,17 +204,18 @@ kr_status kr_fast_workspace_create(kr_context *ctx, const kr_fast *fast, kr_fast
         return KR_OK;
     }
     const size_t real = fast->single ? sizeof(float) : sizeof(double), rows = KR_FAST_ROWS;
-    const size_t columns = (size_t)fast->max_columns, ncoef = (size_t)fast->grid.ncoef;
-    const size_t widest = (size_t)kr_fast_stride((int)(columns > ncoef ? columns : ncoef));
+    const size_t width = (size_t)fast->max_columns, columns = (size_t)fast->columns, ncoef = (size_t)fast->grid.ncoef;
+    const size_t widest = (size_t)kr_fast_stride((int)(width > ncoef ? width : ncoef));
     const size_t out_stride = (size_t)kr_fast_stride(fast->max_out), in = (size_t)kr_fast_stride(fast->max_width);
     const struct {
         void **array;
         size_t count;
-    } need[] = {{&ws->moments, (size_t)KR_FAST_GROUP * ncoef * 4},
-                {&ws->slopes, fast->single ? (size_t)KR_FAST_GROUP * ncoef * 4 : 0},
-                {&ws->product, 4 * KR_FAST_GROUP * widest},
-                {&ws->t, rows * columns * 4},
-                {&ws->gt, rows * columns * 4},
+    } need[] = {{&ws->moments, KR_FAST_GROUP * ncoef},
+                {&ws->slopes, fast->single ? KR_FAST_GROUP * ncoef : 0},
+                {&ws->product, KR_FAST_GROUP * widest},
+                {&ws->t, rows * width * columns},
+                {&ws->gt, rows * width * columns},
+                {&ws->axis, (width + 16) * columns},
                 {&ws->d, rows * in},
                 {&ws->h[0], rows * out_stride},
                 {&ws->h[1], rows * out_stride},
@@ -232,7 +245,7 @@ done:
 void kr_fast_workspace_destroy(kr_fast_workspace **ws) {
     if (!ws || !*ws) return;
     kr_fast_workspace *w = *ws;
-    void *arrays[] = {w->moments, w->slopes, w->product, w->t,    w->gt,    w->d,       w->h[0],
+    void *arrays[] = {w->moments, w->slopes, w->product, w->t,    w->gt,    w->axis,    w->d,    w->h[0],
                       w->h[1],    w->slope,  w->g[0],    w->g[1], w->extra, w->x_extra, w->split};
     for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++) kr_free(arrays[k]);
     kr_reference_workspace_free(&w->reference);

@@ -60,6 +60,8 @@ static void set_pair(const kr_fast *fast, int ti, int tj, kr_fast_pair *pair) {
     size_t at = ((size_t)ti * (size_t)d->nnei + (size_t)kr_fast_slot(d, tj)) * (size_t)d->ncolumns;
     pair->average = d->davg[at];
     for (int k = 0; k < 4; k++) pair->inv_std[k] = 1 / d->dstd[at + (size_t)(d->ncolumns == 4 ? k : 0)];
+    for (int l = 2; l <= d->lmax; l++)
+        pair->degree[l] = fast->model->theta[d->degree_gain + (size_t)l - 2] / d->dstd[at];
     pair->sel = d->mixed_types ? d->nnei : d->sel[tj];
     pair->excluded = d->excluded && d->excluded[ti * fast->ntypes + tj];
 }

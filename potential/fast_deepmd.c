@@ -184,6 +184,7 @@ done:
 const char *kr_fast_tables_unsupported(const kr_model *model) {
     const kr_descriptor *d = &model->descriptor;
     if (d->ncolumns != 4) return "DeePMD-kit's tables are built in for descriptors with angles only";
+    if (d->lmax > 1) return "DeePMD-kit's tables are built in for lmax 1 only";
     if (d->mixed_types && !d->strip) return "DeePMD-kit's tables need tebd_input_mode strip";
     return NULL;
 }

@@ -5,8 +5,9 @@
  *     M[p][c] = Σ_j B_p(log r_j) R_jc          pair work: 6 × 4 products
  *     T[m][c] = Σ_p C[p][m] M[p][c]            channel work: one product of matrices per block
  *     D       = products T[a]·T[b], fitting network, and the same way back.
- * R is the standardised environment row; 1/nnei and the 1/120 of the basis polynomials are inside C.
- * M, T and their gradients are stored [index][4], c fastest ("quads"). */
+ * R is the standardised environment row, with lmax beyond 1 also its angular moments (harmonics.h) times the gain of
+ * their degree; 1/nnei and the 1/120 of the basis polynomials are inside C. With `columns` for the number of columns
+ * of R, rounded up to what the kernels hold, M, T and their gradients are stored [index][columns], c fastest. */
 #ifndef KR_POTENTIAL_FAST_INTERNAL_H
 #define KR_POTENTIAL_FAST_INTERNAL_H
 
@@ -17,9 +18,12 @@
 
 typedef struct kr_fast_tables kr_fast_tables;
 
+/* Columns of R as they are stored: 1 or 4, 9, 16 or 25, rounded up to vectors. */
+#define KR_FAST_COLUMNS(lmax) ((lmax) < 2 ? 4 : (lmax) == 2 ? 12 : (lmax) == 3 ? 16 : 32)
+
 enum {
     KR_FAST_ROWS = 128, /* centres evaluated together; longer blocks are cut */
-    KR_FAST_GROUP = 8,  /* centres whose moments are held at the same time */
+    KR_FAST_GROUP = 32, /* columns, over some centres, whose moments are held at the same time */
     KR_FAST_MAX_COEFFICIENTS = 512,
     KR_FAST_DIMERS = 40,       /* lone pairs per neighbour type among the made-up environments */
     KR_FAST_MAX_COLUMNS = 1024 /* of T */
@@ -41,6 +45,7 @@ typedef struct kr_fast_grid {
 /* A neighbour type as one centre type sees it. */
 typedef struct kr_fast_pair {
     double average, inv_std[4]; /* R̂_0 = inv_std[0]·(w/(r+p) − average), R̂_c = inv_std[c]·w x_c/(r+p)² */
+    double degree[5];           /* R̂_c = degree[l]·w Y_c/(r+p) for the columns of degree l > 1 */
     int sel, excluded;
     kr_packed forward;  /* C  [ncoef][ncolumns] */
     kr_packed backward; /* Cᵀ [ncolumns][ncoef]; in double precision */
@@ -100,6 +105,7 @@ struct kr_fast {
     const kr_fast *base; /* a trial of the planner: hidden layers are those of this one, no forms for a few rows */
     int rounded;         /* weights of the fitting nets are rounded to what integers hold (core/twoway.h) */
     int single, ntypes, radial, mixed_types;
+    int lmax, columns;                  /* of R, as the kernels store them */
     double rcut, rcut_smth, protection; /* Å, after rounding when asked */
     int nextra;
     kr_fast_grid grid;
@@ -125,10 +131,11 @@ typedef enum kr_fast_stage {
 
 /* Scratch of one thread. Sizes are those of the largest centre type, KR_FAST_ROWS rows. */
 struct kr_fast_workspace {
-    void *moments;   /* [GROUP][ncoef][4] of one neighbour type */
-    void *slopes;    /* [GROUP][ncoef][4], single precision */
-    void *product;   /* [4 GROUP][max(ncolumns, ncoef)] */
-    void *t, *gt;    /* [ROWS][ncolumns][4] */
+    void *moments;   /* [GROUP / columns][ncoef][columns] of one neighbour type */
+    void *slopes;    /* likewise, single precision */
+    void *product;   /* [GROUP][max(ncolumns, ncoef)] */
+    void *t, *gt;    /* [ROWS][ncolumns][columns] */
+    void *axis;      /* [columns][max_columns + 16] */
     void *d;         /* [ROWS][width]: one chunk of D or of its gradient */
     void *h[2];      /* [ROWS][out] */
     void *slope;     /* [layers][ROWS][out]: σ'·idt */

@@ -45,6 +45,8 @@ static kr_status sample(kr_context *ctx, const kr_fast *fast, int type, double r
         for (size_t k = 0; k < NSAMPLES; k++) {
             double s = kr_switch(r[k], d->rcut_smth, d->rcut, NULL) / (r[k] + d->env_protection);
             double row = d->ncolumns == 1 ? 1 : fabs(s - d->davg[at]) / d->dstd[at] + s / d->dstd[at + 1];
+            for (int l = 2; l <= d->lmax; l++) /* Σ_m Y_lm² = 1 at unit length */
+                row += s / d->dstd[at] * fabs(fast->model->theta[d->degree_gain + (size_t)l - 2]);
             /* Errors of single pairs count, and of many far ones as the square root of their number. */
             double weight = row * sqrt(1 + 4 * M_PI * rho * pow(r[k], 3) * step);
             for (size_t m = 0; m < ng; m++) {

@@ -21,7 +21,8 @@ enum { PREFETCH_ROWS = 64 }; /* with fewer rows a panel is used too little to hi
 
 typedef struct tile_at {
     const real *a; /* A(first row, k_begin) */
-    ptrdiff_t lda;
+    ptrdiff_t lda; /* to the next row; quad: from the first four rows to the next four */
+    ptrdiff_t quad;
     const real *b; /* panel, row k_begin */
     int nk;
     real *c;
@@ -44,7 +45,7 @@ KR_INLINE void tile(const tile_at *at, int rows, int vectors, int quad) {
                                        : kr_splat(0);
     }
     const real *b = at->b;
-    ptrdiff_t step = quad ? 4 : 1;
+    ptrdiff_t step = quad ? at->quad : 1;
 #pragma GCC unroll 4
     for (ptrdiff_t k = 0, n = at->nk * step; k < n; k += step, b += vectors * KR_LANES) {
         kr_vec row[TILE_VECTORS];
@@ -102,11 +103,12 @@ static void product(const kr_packed *b, const kr_product *how, const void *a_, v
     const real *a = a_, *data = b->data, *bias = how->bias;
     real *c = c_;
     int columns = kr_packed_columns(b), nk = how->k_end - how->k_begin;
-    ptrdiff_t k_offset = (ptrdiff_t)how->k_begin * (how->quad ? 4 : 1);
+    const ptrdiff_t quad = how->quad, k_offset = (ptrdiff_t)how->k_begin * (quad ? quad : 1);
     for (int first = how->panel_begin * b->panel; first < columns; first += b->panel) {
         int width = columns - first < b->panel ? columns - first : b->panel, vectors = width / KR_LANES;
         tile_at at = {.b = data + (size_t)first * (size_t)b->k + (size_t)how->k_begin * (size_t)width,
                       .lda = how->lda,
+                      .quad = quad,
                       .nk = nk,
                       .ldc = how->ldc,
                       .accumulate = how->accumulate,
@@ -121,7 +123,8 @@ static void product(const kr_packed *b, const kr_product *how, const void *a_, v
             if (how->rows - done < rows) continue;
             tile_fn run = tile_for(rows, vectors, how->quad);
             for (; how->rows - done >= rows; done += rows) {
-                at.a = a + (how->quad ? done / 4 : done) * how->lda + k_offset;
+                at.a = a + (quad ? done / quad * how->lda + done % quad : done * how->lda) + k_offset;
+                if (quad > 4) at.lda = done % quad + 4 < quad ? 4 : how->lda + 4 - quad;
                 at.c = c + done * how->ldc + first;
                 for (ptrdiff_t line = 0; line < slice; line += 64) __builtin_prefetch(ahead + line, 0, 2);
                 ahead += slice;

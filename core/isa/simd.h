@@ -43,7 +43,7 @@ typedef double kr_dvec __attribute__((vector_size(KR_VECTOR_BYTES)));
 typedef double kr_dvec_mem __attribute__((vector_size(KR_VECTOR_BYTES), aligned(8), may_alias));
 typedef int64_t kr_lvec __attribute__((vector_size(KR_VECTOR_BYTES)));
 typedef uint64_t kr_uvec __attribute__((vector_size(KR_VECTOR_BYTES)));
-/* Four reals: the columns (s, x, y, z) of one row of the environment matrix. */
+/* Four reals, for example the columns (s, x, y, z) of one row of the environment matrix. */
 typedef real kr_quad __attribute__((vector_size(4 * sizeof(real))));
 typedef real kr_quad_mem __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 

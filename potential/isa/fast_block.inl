@@ -1,29 +1,33 @@
 /* Evaluation of a block of centres of one type: moments, T, D, fitting net, and the way back to pair gradients.
  * SPDX-License-Identifier: BSD-3-Clause
  *
- * Equations in fast_internal.h. Geometry, energies and pair gradients are double, everything between is `real`. Work is
- * cut so that it stays near the processor: pairs in runs of RUN (L1), moments of GROUP centres (L1), inputs of the
- * fitting net in chunks (L2). */
+ * Compiled for every KR_LMAX. Equations in fast_internal.h. Geometry, energies and pair gradients are double,
+ * everything between is `real`. Work is cut so that it stays near the processor: pairs in runs of RUN (L1), moments of
+ * GROUP centres (L1), inputs of the fitting net in chunks (L2). */
 #include "potential/fast_internal.h"
 #include "potential/isa/fast_pairs.inl"
 
 #include "potential/isa/fast_few.inl"
 
-/* rows [4 n][ldc] with columns m ↔ quads [n][stride]: 4×4 transposes. */
-static void rows_to_quads(int n, int columns, const real *rows, ptrdiff_t ldr, real *quads, ptrdiff_t stride) {
-    for (int i = 0; i < n; i++, rows += 4 * ldr, quads += stride)
-        for (int m = 0; m < columns; m += 4) kr_transpose(rows + m, ldr, quads + 4 * m, 4);
+enum { GROUP = KR_FAST_GROUP / COLUMNS };
+
+/* rows [n COLUMNS][ldr], m next to each other → to [n][m][COLUMNS], n apart by `stride`: 4×4 transposes. */
+static void rows_to_columns(int n, int size, const real *rows, ptrdiff_t ldr, real *to, ptrdiff_t stride) {
+    for (int i = 0; i < n; i++, to += stride)
+        for (int c = 0; c < COLUMNS; c += 4, rows += 4 * ldr)
+            for (int m = 0; m < size; m += 4) kr_transpose(rows + m, ldr, to + COLUMNS * m + c, COLUMNS);
 }
 
-/* quads [columns][4] of one centre → rows [4][ldr]. */
-static void rows_from_quads(int columns, const real *quads, real *rows, ptrdiff_t ldr) {
-    for (int m = 0; m < columns; m += 4) kr_transpose(quads + 4 * m, 4, rows + m, ldr);
+/* from [size][COLUMNS] of one centre → rows [COLUMNS][ldr]. */
+static void rows_from_columns(int size, const real *from, real *rows, ptrdiff_t ldr) {
+    for (int c = 0; c < COLUMNS; c += 4, rows += 4 * ldr)
+        for (int m = 0; m < size; m += 4) kr_transpose(from + COLUMNS * m + c, COLUMNS, rows + m, ldr);
 }
 
-/* Moments of `n` ≤ GROUP centres and their product with the spline coefficients: t [n][ncolumns][4]. */
+/* Moments of `n` ≤ GROUP centres and their product with the spline coefficients: t [n][ncolumns][COLUMNS]. */
 static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
                              real *t, kr_fast_workspace *ws) {
-    const size_t ncoef = (size_t)fast->grid.ncoef, stride = 4 * ncoef;
+    const size_t ncoef = (size_t)fast->grid.ncoef, stride = COLUMNS * ncoef;
     const int ldc = kr_fast_stride(center->ncolumns);
     const kr_fast_segment *end = &fast->grid.segment[fast->grid.nsegments - 1];
     real *moments = ws->moments;
@@ -35,9 +39,9 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
         int padded = fast->radial || pair->average != 0;
         if (lowest >= fast->grid.ncoef && !padded) continue;
         if (few_pairs(fast, env, first, n, tj, lowest)) {
-            if (!accumulate) memset(ws->product, 0, 4 * (size_t)n * (size_t)ldc * sizeof(real));
+            if (!accumulate) memset(ws->product, 0, COLUMNS * (size_t)n * (size_t)ldc * sizeof(real));
             for (int i = 0; i < n; i++)
-                few_forward(fast, center, env, first + i, tj, (real *)ws->product + 4 * i * ldc, ldc);
+                few_forward(fast, center, env, first + i, tj, (real *)ws->product + COLUMNS * i * ldc, ldc);
             accumulate = 1;
             kr_fast_tick(ws, KR_STAGE_TABLE);
             continue;
@@ -46,15 +50,15 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
         for (int i = 0; i < n; i++) {
             real *m = moments + (size_t)i * stride;
             const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
-            memset(m + 4 * lowest, 0, 4 * (ncoef - (size_t)lowest) * sizeof(real));
+            memset(m + COLUMNS * lowest, 0, COLUMNS * (ncoef - (size_t)lowest) * sizeof(real));
             add_pairs(fast, pair, env, range[0], range[1], m);
             add_padding(fast, center, env, first + i, tj, m);
         }
         kr_fast_tick(ws, KR_STAGE_MOMENTS);
-        kr_product how = {.rows = 4 * n,
+        kr_product how = {.rows = COLUMNS * n,
                           .lda = (ptrdiff_t)stride,
                           .ldc = ldc,
-                          .quad = 1,
+                          .quad = COLUMNS,
                           .k_begin = lowest,
                           .k_end = fast->grid.ncoef,
                           .accumulate = accumulate};
@@ -63,42 +67,52 @@ static void descriptor_group(const kr_fast *fast, const kr_fast_center *center, 
         kr_fast_tick(ws, KR_STAGE_TABLE);
     }
     if (accumulate)
-        rows_to_quads(n, center->ncolumns, ws->product, ldc, t, 4 * center->ncolumns);
+        rows_to_columns(n, center->ncolumns, ws->product, ldc, t, COLUMNS * center->ncolumns);
     else
-        memset(t, 0, (size_t)n * 4 * (size_t)center->ncolumns * sizeof(real));
+        memset(t, 0, (size_t)n * COLUMNS * (size_t)center->ncolumns * sizeof(real));
     for (int k = 0; center->padding && k < n * center->ncolumns; k++)
-        t[4 * k] += (real)center->padding[k % center->ncolumns];
+        t[COLUMNS * k] += (real)center->padding[k % center->ncolumns];
 }
 
-/* Inputs of one chunk of the first fitting layer: d [natoms][ldd], with room for 8 more. */
+/* Σ_c row[c] f[c] */
+KR_INLINE kr_oct dot_columns(const real *row, const kr_oct *f) {
+    kr_oct sum = kr_osplat(row[0]) * f[0];
+#pragma GCC unroll 32
+    for (int c = 1; c < COLUMNS; c++) sum += kr_osplat(row[c]) * f[c];
+    return sum;
+}
+
+/* Inputs of one chunk of the first fitting layer: d [natoms][ldd], with room for 8 more. axis [COLUMNS][ld]: T, column
+ * by column, of the columns that are multiplied with. */
 static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *t, real *d,
-                          ptrdiff_t ldd) {
-    real axis[4][KR_FAST_MAX_COLUMNS + 8] = {0}; /* T, column by column, of the columns that are multiplied with */
+                          ptrdiff_t ldd, real *axis, ptrdiff_t ld) {
     const int corner = center->ncorner, middle = chunk->row_end < corner ? chunk->row_end : corner;
-    for (int i = 0; i < natoms; i++, t += 4 * center->ncolumns, d += ldd) {
+    const int width = (corner + 7) / 8 * 8;
+    for (int c = 0; c < COLUMNS && !center->linear; c++) memset(axis + c * ld + corner, 0, 16 * sizeof(real));
+    for (int i = 0; i < natoms; i++, t += COLUMNS * center->ncolumns, d += ldd) {
         int p = chunk->row_begin;
         if (center->linear) {
-            for (int a = p; a < chunk->row_end; a++) d[a - p] = t[4 * a];
+            for (int a = p; a < chunk->row_end; a++) d[a - p] = t[COLUMNS * a];
             continue;
         }
-        for (int m = 0; m < corner; m += 4) kr_transpose(t + 4 * m, 4, &axis[0][m], KR_FAST_MAX_COLUMNS + 8);
+        for (int m = 0; m < corner; m += 4)
+            for (int c = 0; c < COLUMNS; c += 4) kr_transpose(t + COLUMNS * m + c, COLUMNS, axis + c * ld + m, ld);
         real *out = d;
         for (; p < middle; out += corner - p, p++) { /* vectors reach into the next row, which is written later */
-            const real *row = t + 4 * p;
-            for (int b = p; b < corner; b += 8)
-                kr_ostore(out + b - p,
-                          kr_osplat(row[0]) * kr_oload(&axis[0][b]) + kr_osplat(row[1]) * kr_oload(&axis[1][b]) +
-                              kr_osplat(row[2]) * kr_oload(&axis[2][b]) + kr_osplat(row[3]) * kr_oload(&axis[3][b]));
+            const real *row = t + COLUMNS * p;
+            for (int b = p; b < corner; b += 8) {
+                kr_oct f[COLUMNS];
+#pragma GCC unroll 32
+                for (int c = 0; c < COLUMNS; c++) f[c] = kr_oload(axis + c * ld + b);
+                kr_ostore(out + b - p, dot_columns(row, f));
+            }
         }
-        const int width = (corner + 7) / 8 * 8;
         for (int b = 0; b < width; b += 8) {
-            kr_oct f[4];
-            for (int c = 0; c < 4; c++) f[c] = kr_oload(&axis[c][b]);
-            const real *row = t + 4 * kr_fast_column(center, p);
+            kr_oct f[COLUMNS];
+            for (int c = 0; c < COLUMNS; c++) f[c] = kr_oload(axis + c * ld + b);
+            const real *row = t + COLUMNS * kr_fast_column(center, p);
             real *to = out + b;
-            for (int a = p; a < chunk->row_end; a++, row += 4, to += width)
-                kr_ostore(to, kr_osplat(row[0]) * f[0] + kr_osplat(row[1]) * f[1] + kr_osplat(row[2]) * f[2] +
-                                  kr_osplat(row[3]) * f[3]);
+            for (int a = p; a < chunk->row_end; a++, row += COLUMNS, to += width) kr_ostore(to, dot_columns(row, f));
         }
     }
 }
@@ -106,43 +120,57 @@ static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chu
 /* Adds to gt what the gradient gd of a chunk's inputs means: gt[a] += gd[ab] t[b], gt[b] += gd[ab] t[a]. */
 static void chunk_backward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *gd,
                            ptrdiff_t ldd, const real *t, real *gt) {
+    enum { TOGETHER = PARTS == 1 ? 8 : PARTS == 2 ? 4 : 2 }; /* second factors whose sums stay in registers */
     const int corner = center->ncorner, middle = chunk->row_end < corner ? chunk->row_end : corner;
-    for (int i = 0; i < natoms; i++, t += 4 * center->ncolumns, gt += 4 * center->ncolumns, gd += ldd) {
+    const ptrdiff_t stride = COLUMNS * center->ncolumns;
+    for (int i = 0; i < natoms; i++, t += stride, gt += stride, gd += ldd) {
         const real *from = gd;
         int p = chunk->row_begin;
         if (center->linear) {
-            for (int a = p; a < chunk->row_end; a++) gt[4 * a] += gd[a - p];
+            for (int a = p; a < chunk->row_end; a++) gt[COLUMNS * a] += gd[a - p];
             continue;
         }
         for (; p < middle; p++) {
-            kr_quad row = kr_qload(t + 4 * p), add = kr_qsplat(0);
-            for (int b = p; b < corner; b++, from++) {
-                kr_quad factor = kr_qsplat(*from);
-                add += factor * kr_qload(t + 4 * b);
-                kr_qstore(gt + 4 * b, kr_qload(gt + 4 * b) + factor * row);
+            kr_part row[PARTS], add[PARTS];
+            for (int c = 0; c < PARTS; c++) {
+                row[c] = kr_pload(t + COLUMNS * p + PART * c);
+                add[c] = kr_psplat(0);
             }
-            kr_qstore(gt + 4 * p, kr_qload(gt + 4 * p) + add);
+            for (int b = p; b < corner; b++, from++) {
+                kr_part factor = kr_psplat(*from);
+                for (int c = 0; c < PARTS; c++) {
+                    real *to = gt + COLUMNS * b + PART * c;
+                    add[c] += factor * kr_pload(t + COLUMNS * b + PART * c);
+                    kr_pstore(to, kr_pload(to) + factor * row[c]);
+                }
+            }
+            for (int c = 0; c < PARTS; c++) {
+                real *to = gt + COLUMNS * p + PART * c;
+                kr_pstore(to, kr_pload(to) + add[c]);
+            }
         }
         const int width = (corner + 7) / 8 * 8, first = kr_fast_column(center, p);
-        for (int b = 0; b < width; b += 8) {
-            const real *g = from + b, *tb = t + 4 * b, *ta = t + 4 * first;
-            real *ga = gt + 4 * first, *gb = gt + 4 * b;
-            kr_quad sum[8], other[8];
-            for (int k = 0; k < 8; k++) {
-                sum[k] = kr_qsplat(0);
-                other[k] = kr_qload(tb + 4 * k);
+        for (int b = 0; b < width; b += TOGETHER) {
+            const real *g = from + b, *tb = t + COLUMNS * b, *ta = t + COLUMNS * first;
+            real *ga = gt + COLUMNS * first, *gb = gt + COLUMNS * b;
+            kr_part sum[TOGETHER * PARTS], other[TOGETHER * PARTS];
+            for (int k = 0; k < TOGETHER * PARTS; k++) {
+                sum[k] = kr_psplat(0);
+                other[k] = kr_pload(tb + PART * k);
             }
-            for (int a = 0; a < chunk->row_end - p; a++, g += width) {
-                kr_quad row = kr_qload(ta + 4 * a), add = kr_qload(ga + 4 * a);
+            for (int a = 0; a < chunk->row_end - p; a++, g += width, ta += COLUMNS, ga += COLUMNS)
 #pragma GCC unroll 8
-                for (int k = 0; k < 8; k++) {
-                    kr_quad factor = kr_qsplat(g[k]);
-                    add += factor * other[k];
-                    sum[k] += factor * row;
+                for (int c = 0; c < PARTS; c++) {
+                    kr_part row = kr_pload(ta + PART * c), add = kr_pload(ga + PART * c);
+#pragma GCC unroll 8
+                    for (int k = 0; k < TOGETHER; k++) {
+                        kr_part factor = kr_psplat(g[k]);
+                        add += factor * other[PARTS * k + c];
+                        sum[PARTS * k + c] += factor * row;
+                    }
+                    kr_pstore(ga + PART * c, add);
                 }
-                kr_qstore(ga + 4 * a, add);
-            }
-            for (int k = 0; k < 8; k++) kr_qstore(gb + 4 * k, kr_qload(gb + 4 * k) + sum[k]);
+            for (int k = 0; k < TOGETHER * PARTS; k++) kr_pstore(gb + PART * k, kr_pload(gb + PART * k) + sum[k]);
         }
     }
 }
@@ -269,7 +297,7 @@ static void first_layer(const kr_fast *fast, const kr_fast_center *center, int n
     }
     for (int c = 0; c < center->nchunks; c++, accumulate = 1) {
         const kr_fast_chunk *chunk = &center->chunk[c];
-        chunk_forward(center, chunk, natoms, ws->t, ws->d, ldd);
+        chunk_forward(center, chunk, natoms, ws->t, ws->d, ldd, ws->axis, fast->max_columns + 16);
         kr_fast_tick(ws, KR_STAGE_INPUTS);
         kr_product how = {.rows = natoms,
                           .lda = ldd,
@@ -282,15 +310,16 @@ static void first_layer(const kr_fast *fast, const kr_fast_center *center, int n
     }
 }
 
-/* gm [n][ncoef][4] from its differences gm1[p] = 5 (gm[p+1] − gm[p]), gm[ncoef] = 0, down to `from`. Summed in double,
- * so that they are better than a product in single precision would make them, and for less. */
+/* gm [n][ncoef][COLUMNS] from its differences gm1[p] = 5 (gm[p+1] − gm[p]), gm[ncoef] = 0, down to `from`. Summed in
+ * double, so that they are better than a product in single precision would make them, and for less. */
 static void sum_slopes(int n, int from, int ncoef, const real *gm1, real *gm, size_t stride) {
     typedef double quad __attribute__((vector_size(4 * sizeof(double))));
-    quad sum[KR_FAST_GROUP] = {{0}};
+    enum { QUADS = COLUMNS / 4, ALL = GROUP * QUADS };
+    quad sum[ALL] = {{0}};
     for (int p = ncoef - 1; p >= from; p--)
 #pragma GCC unroll 8
-        for (int i = 0; i < KR_FAST_GROUP; i++) { /* all of the group, so that they hide each other's latency */
-            size_t at = (size_t)(i < n ? i : 0) * stride + 4 * (size_t)p;
+        for (int i = 0; i < ALL; i++) { /* all of the group, so that they hide each other's latency */
+            size_t at = (size_t)(i / QUADS < n ? i / QUADS : 0) * stride + (size_t)(COLUMNS * p + i % QUADS * 4);
             sum[i] -= 0.2 * __builtin_convertvector(kr_qload(gm1 + at), quad);
             kr_qstore(gm + at, __builtin_convertvector(sum[i], kr_quad));
         }
@@ -299,7 +328,7 @@ static void sum_slopes(int n, int from, int ncoef, const real *gm1, real *gm, si
 /* From ∂E/∂T of a group to the gradients of its pairs. */
 static void gradient_group(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int first, int n,
                            const real *gt, double *gr, kr_fast_workspace *ws) {
-    const size_t ncoef = (size_t)fast->grid.ncoef, stride = 4 * ncoef;
+    const size_t ncoef = (size_t)fast->grid.ncoef, stride = COLUMNS * ncoef;
     const int ldc = kr_fast_stride(fast->grid.ncoef), ldt = kr_fast_stride(center->ncolumns);
     real *gm = ws->moments, *target = KR_SINGLE ? ws->slopes : gm;
     for (int tj = 0; tj < fast->ntypes; tj++) {
@@ -317,8 +346,8 @@ static void gradient_group(const kr_fast *fast, const kr_fast_center *center, co
             for (int i = 0; i < n; i++) {
                 const int *range = env->first + (size_t)(first + i) * (size_t)env->ntypes + tj;
                 real *rows = ws->product;
-                memset(rows, 0, 4 * (size_t)ldt * sizeof(real));
-                rows_from_quads(center->ncolumns, gt + 4 * (size_t)i * (size_t)center->ncolumns, rows, ldt);
+                memset(rows, 0, COLUMNS * (size_t)ldt * sizeof(real));
+                rows_from_columns(center->ncolumns, gt + COLUMNS * (size_t)i * (size_t)center->ncolumns, rows, ldt);
                 few_gradients(fast, pair, env, range[0], range[1], rows, ldt, gr);
             }
             kr_fast_tick(ws, KR_STAGE_GRADIENT);
@@ -326,15 +355,15 @@ static void gradient_group(const kr_fast *fast, const kr_fast_center *center, co
         }
         const kr_packed *table = KR_SINGLE ? &pair->slope : &pair->backward;
         const int panel = lowest / table->panel, from = panel * table->panel;
-        kr_product how = {.rows = 4 * n,
-                          .lda = 4 * center->ncolumns,
+        kr_product how = {.rows = COLUMNS * n,
+                          .lda = COLUMNS * center->ncolumns,
                           .ldc = ldc,
-                          .quad = 1,
+                          .quad = COLUMNS,
                           .k_end = center->ncolumns,
                           .panel_begin = panel};
         fast->dense->product(table, &how, gt, ws->product);
-        rows_to_quads(n, fast->grid.ncoef - from, (real *)ws->product + from, ldc, target + 4 * from,
-                      (ptrdiff_t)stride);
+        rows_to_columns(n, fast->grid.ncoef - from, (real *)ws->product + from, ldc, target + COLUMNS * from,
+                        (ptrdiff_t)stride);
         if (KR_SINGLE) sum_slopes(n, from, fast->grid.ncoef, target, gm, stride);
         kr_fast_tick(ws, KR_STAGE_TABLE);
         for (int i = 0; i < n; i++) {
@@ -346,15 +375,19 @@ static void gradient_group(const kr_fast *fast, const kr_fast_center *center, co
     }
 }
 
-static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, const double *x_extra, double *energy,
-                double *gr, kr_fast_workspace *ws) {
+#define KR_RUN_(lmax) KR_KERNEL(fast_run_##lmax)
+#define KR_RUN(lmax) KR_RUN_(lmax)
+kr_fast_run KR_RUN(KR_LMAX);
+
+void KR_RUN(KR_LMAX)(const kr_fast *fast, const kr_env *env, int first, int natoms, const double *x_extra,
+                     double *energy, double *gr, kr_fast_workspace *ws) {
     const kr_fast_center *center = &fast->center[env->center_type[first]];
     const ptrdiff_t ld = kr_fast_stride(fast->max_out), ldd = kr_fast_stride(fast->max_width);
-    const size_t quads = 4 * (size_t)center->ncolumns;
+    const size_t row = COLUMNS * (size_t)center->ncolumns;
     real *t = ws->t, *gt = ws->gt;
-    for (int i = 0; i < natoms; i += KR_FAST_GROUP) {
-        int n = natoms - i < KR_FAST_GROUP ? natoms - i : KR_FAST_GROUP;
-        descriptor_group(fast, center, env, first + i, n, t + (size_t)i * quads, ws);
+    for (int i = 0; i < natoms; i += GROUP) {
+        int n = natoms - i < GROUP ? natoms - i : GROUP;
+        descriptor_group(fast, center, env, first + i, n, t + (size_t)i * row, ws);
     }
     kr_fast_tick(ws, KR_STAGE_TABLE);
     first_layer(fast, center, natoms, x_extra, ws);
@@ -362,7 +395,7 @@ static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, c
     energies(center, natoms, ws->h[h], ld, energy);
     if (!gr) return;
     int g = layers_backward(fast, center, natoms, ws);
-    memset(gt, 0, (size_t)natoms * quads * sizeof(real));
+    memset(gt, 0, (size_t)natoms * row * sizeof(real));
     for (int c = 0; c < center->nchunks; c++) {
         const kr_fast_chunk *chunk = &center->chunk[c];
         kr_product how = {.rows = natoms, .lda = ld, .ldc = ldd, .k_end = center->layer[0].out};
@@ -371,11 +404,8 @@ static void run(const kr_fast *fast, const kr_env *env, int first, int natoms, c
         chunk_backward(center, chunk, natoms, ws->d, ldd, t, gt);
         kr_fast_tick(ws, KR_STAGE_INPUTS);
     }
-    for (int i = 0; i < natoms; i += KR_FAST_GROUP) {
-        int n = natoms - i < KR_FAST_GROUP ? natoms - i : KR_FAST_GROUP;
-        gradient_group(fast, center, env, first + i, n, gt + (size_t)i * quads, gr, ws);
+    for (int i = 0; i < natoms; i += GROUP) {
+        int n = natoms - i < GROUP ? natoms - i : GROUP;
+        gradient_group(fast, center, env, first + i, n, gt + (size_t)i * row, gr, ws);
     }
 }
-
-extern kr_fast_run *const KR_KERNEL(fast_run);
-kr_fast_run *const KR_KERNEL(fast_run) = run;

@@ -3,8 +3,8 @@
  *
  * Where a centre has few neighbours of a type, most moments are zero and C·M reads a large table for nothing. Then
  *     G_m = Σ_k B_k C[cell + k][m],   T[m][c] += G_m R_c,
- *     gR_c = Σ_m G_m gT[m][c],        gB·R = Σ_c R_c Σ_m G'_m gT[m][c]
- * with the six rows of C that a pair touches. T and gT are rows [4][ldt] here, channels next to each other. */
+ *     gR_c = Σ_m G_m gT[m][c],        gB·R = Σ_m G'_m Σ_c R_c gT[m][c]
+ * with the six rows of C that a pair touches. T and gT are rows [COLUMNS][ldt] here, channels next to each other. */
 
 /* Pairs in the cost of which a coefficient row of moments weighs: both ways cost about 20 (6 + 4 forwards, 12 + 8
  * back) against 8 multiply-adds and channel, at half the speed. */
@@ -26,9 +26,9 @@ KR_INLINE const real *table_rows(const kr_packed *c, int columns, int first, ptr
     return (const real *)c->data + (ptrdiff_t)first * c->k + cell * *width;
 }
 
-/* t [4][ldt] += Σ_k basis[k·stride] C[cell + k] ⊗ row */
-KR_INLINE void add_channels(const kr_packed *c, ptrdiff_t cell, const real *basis, ptrdiff_t stride, const real row[4],
-                            real *t, ptrdiff_t ldt) {
+/* t [ncolumns][ldt] += Σ_k basis[k·stride] C[cell + k] ⊗ row */
+KR_INLINE void add_channels(const kr_packed *c, ptrdiff_t cell, const real *basis, ptrdiff_t stride, int ncolumns,
+                            const real *row, real *t, ptrdiff_t ldt) {
     const int columns = kr_packed_columns(c);
     for (int first = 0, width; first < columns; first += width) {
         const real *from = table_rows(c, columns, first, cell, &width);
@@ -37,7 +37,7 @@ KR_INLINE void add_channels(const kr_packed *c, ptrdiff_t cell, const real *basi
 #pragma GCC unroll 6
             for (int k = 0; k < 6; k++) g += kr_splat(basis[k * stride]) * kr_load(from + k * width + m);
 #pragma GCC unroll 4
-            for (int a = 0; a < 4; a++) {
+            for (int a = 0; a < ncolumns; a++) {
                 real *to = t + a * ldt + first + m;
                 kr_store(to, kr_load(to) + g * kr_splat(row[a]));
             }
@@ -55,11 +55,11 @@ static void few_forward(const kr_fast *fast, const kr_fast_center *center, const
         n = range[1] - begin < RUN ? range[1] - begin : RUN;
         fill_run(fast, pair, env, begin, n, 0, &run);
         for (int j = 0; j < n; j++)
-            add_channels(&pair->forward, (ptrdiff_t)run.cell[j], &run.basis[0][j], RUN, run.row[j], t, ldt);
+            add_channels(&pair->forward, (ptrdiff_t)run.cell[j], &run.basis[0][j], RUN, COLUMNS, run.row[j], t, ldt);
     }
-    const real row[4] = {(real)padding_row(fast, pair, env, i, tj), 0, 0, 0};
+    const real row = (real)padding_row(fast, pair, env, i, tj);
     const real basis[6] = {0, 1, 26, 66, 26, 1}; /* 120 B_k(1) */
-    if (row[0] != 0) add_channels(&pair->forward, padding_cell(fast), basis, 1, row, t, ldt);
+    if (row != 0) add_channels(&pair->forward, padding_cell(fast), basis, 1, 1, &row, t, ldt);
 }
 
 /* Sums over lanes of four vectors, as one quad. */
@@ -73,7 +73,7 @@ KR_INLINE kr_quad quad_of_sums(const kr_vec v[4]) {
     return kr_qload(sum);
 }
 
-/* gr [pair][3] from gt [4][ldt], ldt and what is stored a multiple of full vectors. */
+/* gr [pair][3] from gt [COLUMNS][ldt], ldt and what is stored a multiple of full vectors. */
 static void few_gradients(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end,
                           const real *gt, ptrdiff_t ldt, double *gr) {
     const kr_packed *c = &pair->forward, *slope = &pair->slope_rows;
@@ -83,14 +83,14 @@ static void few_gradients(const kr_fast *fast, const kr_fast_pair *pair, const k
         n = end - begin < RUN ? end - begin : RUN;
         fill_run(fast, pair, env, begin, n, 1, &run);
         for (int j = 0; j < n; j++) {
-            kr_vec g_row[4] = {kr_splat(0), kr_splat(0), kr_splat(0), kr_splat(0)};
-            kr_vec g_basis[4] = {kr_splat(0), kr_splat(0), kr_splat(0), kr_splat(0)};
+            kr_vec g_row[COLUMNS], g_basis[4] = {kr_splat(0), kr_splat(0), kr_splat(0), kr_splat(0)};
+            for (int a = 0; a < COLUMNS; a++) g_row[a] = kr_splat(0);
             for (int first = 0, width; first < columns; first += width) {
                 const real *from = table_rows(c, columns, first, (ptrdiff_t)run.cell[j], &width);
                 const real *from1 =
                     KR_SINGLE ? table_rows(slope, columns, first, (ptrdiff_t)run.cell[j], &width) : from;
                 for (int m = 0; m < width; m += KR_LANES) {
-                    kr_vec g = kr_splat(0), g1 = kr_splat(0);
+                    kr_vec g = kr_splat(0), g1 = kr_splat(0), along = kr_splat(0);
 #pragma GCC unroll 6
                     for (int k = 0; k < 6; k++) {
                         kr_vec row = kr_load(from + k * width + m);
@@ -98,18 +98,19 @@ static void few_gradients(const kr_fast *fast, const kr_fast_pair *pair, const k
                         if (KR_SINGLE && k < 5) row = kr_load(from1 + k * width + m);
                         if (!KR_SINGLE || k < 5) g1 += kr_splat(run.basis1[k][j]) * row;
                     }
-#pragma GCC unroll 4
-                    for (int a = 0; a < 4; a++) {
+#pragma GCC unroll 32
+                    for (int a = 0; a < COLUMNS; a++) {
                         kr_vec t = kr_load(gt + a * ldt + first + m);
                         g_row[a] += g * t;
-                        g_basis[a] += g1 * t;
+                        along += kr_splat(run.row[j][a]) * t;
                     }
+                    g_basis[0] += g1 * along;
                 }
             }
             kr_quad row = quad_of_sums(g_row);
-            kr_qstore(run.row1[j],
-                      row * kr_qload(run.row1[j]) + quad_of_sums(g_basis) * kr_qload(run.row[j]) * (real)run.slope[j]);
+            kr_qstore(run.row1[j], row * kr_qload(run.row1[j]) + quad_of_sums(g_basis) * (real)run.slope[j]);
             kr_qstore(run.row[j], row);
+            for (int a = 4; a < COLUMNS; a += 4) kr_qstore(run.row[j] + a, quad_of_sums(g_row + a));
         }
         finish_gradients(pair, env, begin, n, &run, gr);
     }

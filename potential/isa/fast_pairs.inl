@@ -4,18 +4,47 @@
  *   s = w/(r+p), q = s/(r+p);  R = (σ0 (s − avg), σ1 q x, σ2 q y, σ3 q z);  u = (log r − x0)/h, t = u − cell
  *   M[cell + k] += B_k(t) R
  *   gR = Σ_k B_k gM[cell + k],  gB = Σ_k B'_k gM[cell + k]
- *   ∂E/∂r_c = gR_c σc q + (gR·∂R/∂r + (gB·R) /(h r)) x_c/r        (∂R/∂r at fixed x, y, z) */
+ *   ∂E/∂r_c = gR_c σc q + (gR·∂R/∂r + (gB·R) /(h r)) x_c/r        (∂R/∂r at fixed x, y, z)
+ * Columns from the fourth on: fast_moments.inl. */
 #include "core/isa/simd.h"
 #include <math.h>
 
-enum { RUN = 64 }; /* pairs whose geometry is held at once */
+enum {
+    RUN = 64, /* pairs whose geometry is held at once */
+    COLUMNS = KR_FAST_COLUMNS(KR_LMAX),
+    PART = COLUMNS % 16 || KR_LANES < 4 ? 4 : KR_LANES, /* columns of a vector */
+    PARTS = COLUMNS / PART
+};
+
+/* Columns next to each other. */
+typedef real kr_part __attribute__((vector_size(PART * sizeof(real))));
+typedef real kr_part_mem __attribute__((vector_size(PART * sizeof(real)), aligned(sizeof(real)), may_alias));
+KR_INLINE kr_part kr_pload(const real *p) { return *(const kr_part_mem *)p; }
+KR_INLINE void kr_pstore(real *p, kr_part v) { *(kr_part_mem *)p = v; }
+KR_INLINE kr_part kr_psplat(real x) { return x - (kr_part){0}; }
+
+/* Four of them, from column 4 k on. */
+#define PART_QUAD(v, k)                                                                                         \
+    __builtin_shufflevector(v, v, 4 * (k) % (2 * PART), (4 * (k) + 1) % (2 * PART), (4 * (k) + 2) % (2 * PART), \
+                            (4 * (k) + 3) % (2 * PART))
+/* Sums of columns c, c + 4, … */
+KR_INLINE kr_quad part_fold(kr_part v) {
+    kr_quad sum = PART_QUAD(v, 0);
+    if (PART > 4) sum += PART_QUAD(v, 1);
+    if (PART > 8) sum += PART_QUAD(v, 2) + PART_QUAD(v, 3);
+    return sum;
+}
 
 typedef struct pair_run {
     double cell[RUN], q[RUN], inv_r[RUN], slope[RUN]; /* slope = du/dr */
-    real column[8][RUN];                              /* R and ∂R/∂r before they are turned into rows */
+    real column[COLUMNS + 4][RUN];                    /* R and ∂R/∂r before they are turned into rows */
     real basis[6][RUN], basis1[6][RUN];               /* 120 B_k(t), 120 B'_k(t) */
-    real row[RUN][4], row1[RUN][4];
+    real row[RUN][COLUMNS], row1[RUN][4];
     double out[3][RUN]; /* gradient */
+#if KR_LMAX > 1
+    real s[RUN], s1[RUN], inv_rp[RUN], u[3][RUN]; /* w/(r+p) and its slope, 1/(r+p), (x, y, z)/(r+p) */
+    real along[RUN], side[3][RUN];                /* gradient from the columns from the fourth on */
+#endif
 } pair_run;
 
 /* Four rows of four to their transpose. */
@@ -63,6 +92,8 @@ KR_INLINE kr_dvec widen(const real *from) {
     return kr_dload(from);
 #endif
 }
+
+#include "potential/isa/fast_moments.inl"
 
 /* Up to KR_DLANES values, the rest `fill`. */
 KR_INLINE kr_dvec load_some(const double *from, int n, double fill) {
@@ -128,7 +159,8 @@ KR_INLINE void fill_run(const kr_fast *fast, const kr_fast_pair *pair, const kr_
     const kr_fast_grid *grid = &fast->grid;
     const double r_lo = grid->segment[0].r_begin, rc = fast->rcut, inv_width = 1 / (rc - fast->rcut_smth);
     const kr_dvec one = kr_dsplat(1);
-    for (int j = 0; j < n; j += KR_DLANES) {
+    const int end = KR_LMAX > 1 ? (n + KR_LANES - 1) / KR_LANES * KR_LANES : n;
+    for (int j = 0; j < end; j += KR_DLANES) {
         /* Closer pairs are evaluated elsewhere (fast.c); here they only have to stay finite. */
         kr_dvec r = kr_dmax(kr_dsplat(r_lo), load_some(env->r + begin + j, n - j, rc)), inv_r = one / r;
         locate(grid, r, inv_r, want_slope, j, run);
@@ -140,11 +172,20 @@ KR_INLINE void fill_run(const kr_fast *fast, const kr_fast_pair *pair, const kr_
                         load_some(env->z + begin + j, n - j, 0)};
         narrow(run->column[0] + j, kr_dsplat(pair->inv_std[0]) * (s - kr_dsplat(pair->average)));
         for (int c = 0; c < 3; c++) narrow(run->column[1 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q * x[c]);
+#if KR_LMAX > 1
+        narrow(run->s + j, s);
+        for (int c = 0; c < 3; c++) narrow(run->u[c] + j, inv_rp * x[c]);
+#endif
         if (!want_slope) continue;
         kr_dvec w1 = kr_dsplat(-30 * inv_width) * v * v * (slope1 * slope1);
         kr_dvec s1 = (w1 - s) * inv_rp, q1 = (s1 - q) * inv_rp;
-        narrow(run->column[4] + j, kr_dsplat(pair->inv_std[0]) * s1);
-        for (int c = 0; c < 3; c++) narrow(run->column[5 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q1 * x[c]);
+        narrow(run->column[COLUMNS] + j, kr_dsplat(pair->inv_std[0]) * s1);
+        for (int c = 0; c < 3; c++)
+            narrow(run->column[COLUMNS + 1 + c] + j, kr_dsplat(pair->inv_std[1 + c]) * q1 * x[c]);
+#if KR_LMAX > 1
+        narrow(run->s1 + j, s1);
+        narrow(run->inv_rp + j, inv_rp);
+#endif
         kr_dstore(run->q + j, fast->radial ? kr_dsplat(0) : q);
         kr_dstore(run->inv_r + j, inv_r);
     }
@@ -152,8 +193,10 @@ KR_INLINE void fill_run(const kr_fast *fast, const kr_fast_pair *pair, const kr_
         memset(run->column, 0, sizeof run->column);
         for (int j = 0; j < n; j++) run->column[0][j] = 1;
     }
-    for (int j = 0; j < n; j += 4) kr_transpose(&run->column[0][j], RUN, run->row[j], 4);
-    for (int j = 0; want_slope && j < n; j += 4) kr_transpose(&run->column[4][j], RUN, run->row1[j], 4);
+    moments_rows(pair, n, run);
+    for (int j = 0; j < n; j += 4)
+        for (int c = 0; c < COLUMNS; c += 4) kr_transpose(&run->column[c][j], RUN, run->row[j] + c, COLUMNS);
+    for (int j = 0; want_slope && j < n; j += 4) kr_transpose(&run->column[COLUMNS][j], RUN, run->row1[j], 4);
 }
 
 /* Lowest coefficient that the pairs of neighbour type tj of n centres touch; ncoef when there are none. */
@@ -175,7 +218,7 @@ static int lowest_coefficient(const kr_fast *fast, const kr_fast_pair *pair, con
     return s->offset + (u > 0 ? (int)u : 0);
 }
 
-/* m [ncoef][4] += Σ B ⊗ R */
+/* m [ncoef][COLUMNS] += Σ B ⊗ R */
 static void add_pairs(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end, real *m) {
     pair_run run;
     if (pair->excluded) return;
@@ -183,10 +226,14 @@ static void add_pairs(const kr_fast *fast, const kr_fast_pair *pair, const kr_en
         n = end - begin < RUN ? end - begin : RUN;
         fill_run(fast, pair, env, begin, n, 0, &run);
         for (int j = 0; j < n; j++) {
-            real *at = m + 4 * (ptrdiff_t)run.cell[j];
-            kr_quad row = kr_qload(run.row[j]);
+            real *at = m + COLUMNS * (ptrdiff_t)run.cell[j];
+            kr_part row[PARTS];
+            for (int c = 0; c < PARTS; c++) row[c] = kr_pload(run.row[j] + PART * c);
 #pragma GCC unroll 6
-            for (int k = 0; k < 6; k++) kr_qstore(at + 4 * k, kr_qload(at + 4 * k) + row * run.basis[k][j]);
+            for (int k = 0; k < 6; k++, at += COLUMNS)
+#pragma GCC unroll 8
+                for (int c = 0; c < PARTS; c++)
+                    kr_pstore(at + PART * c, kr_pload(at + PART * c) + row[c] * run.basis[k][j]);
         }
     }
 }
@@ -208,30 +255,40 @@ static int padding_cell(const kr_fast *fast) {
 static void add_padding(const kr_fast *fast, const kr_fast_center *center, const kr_env *env, int i, int tj, real *m) {
     const double value = padding_row(fast, &center->pair[tj], env, i, tj);
     const double b[6] = {0, 1, 26, 66, 26, 1}; /* 120 B_k(1) */
-    for (int k = 0; k < 6 && value != 0; k++) m[4 * (padding_cell(fast) + k)] += (real)(b[k] * value);
+    for (int k = 0; k < 6 && value != 0; k++) m[COLUMNS * (padding_cell(fast) + k)] += (real)(b[k] * value);
 }
 
 /* Gradients of n pairs from gR in run->row and what acts along the bond in run->row1. */
 static void finish_gradients(const kr_fast_pair *pair, const kr_env *env, int begin, int n, pair_run *run, double *gr) {
     const double *x[3] = {env->x, env->y, env->z};
     for (int j = 0; j < n; j += 4) {
-        kr_transpose(run->row[j], 4, &run->column[0][j], RUN);
-        kr_transpose(run->row1[j], 4, &run->column[4][j], RUN);
+        for (int c = 0; c < COLUMNS; c += 4) kr_transpose(run->row[j] + c, COLUMNS, &run->column[c][j], RUN);
+        kr_transpose(run->row1[j], 4, &run->column[COLUMNS][j], RUN);
     }
+    moments_gradients(pair, n, run);
     for (int j = 0; j < n; j += KR_DLANES) {
-        kr_dvec along = (widen(&run->column[4][j]) + widen(&run->column[5][j])) +
-                        (widen(&run->column[6][j]) + widen(&run->column[7][j]));
+        kr_dvec along = (widen(&run->column[COLUMNS][j]) + widen(&run->column[COLUMNS + 1][j])) +
+                        (widen(&run->column[COLUMNS + 2][j]) + widen(&run->column[COLUMNS + 3][j]));
+#if KR_LMAX > 1
+        along += widen(&run->along[j]);
+#endif
         kr_dvec radial = along * kr_dload(run->inv_r + j), q = kr_dload(run->q + j);
-        for (int c = 0; c < 3; c++)
-            kr_dstore(run->out[c] + j, radial * load_some(x[c] + begin + j, n - j, 0) +
-                                           widen(&run->column[1 + c][j]) * kr_dsplat(pair->inv_std[1 + c]) * q);
+        for (int c = 0; c < 3; c++) {
+            kr_dvec g = radial * load_some(x[c] + begin + j, n - j, 0) +
+                        widen(&run->column[1 + c][j]) * kr_dsplat(pair->inv_std[1 + c]) * q;
+#if KR_LMAX > 1
+            g += widen(&run->side[c][j]);
+#endif
+            kr_dstore(run->out[c] + j, g);
+        }
     }
     for (int j = 0; j < n; j++)
         for (int c = 0; c < 3; c++) gr[3 * (size_t)(begin + j) + (size_t)c] = run->out[c][j];
 }
 
-/* gr [pair][3] from the gradient gm [ncoef][4] of the moments and, in single precision, gm1 [ncoef][4] of the moments
- * with the derivative's basis: differences of gm would lose there what is divided by the width of an interval. */
+/* gr [pair][3] from the gradient gm [ncoef][COLUMNS] of the moments and, in single precision, gm1 likewise of the
+ * moments with the derivative's basis: differences of gm would lose there what is divided by the width of an interval.
+ */
 static void pair_gradients(const kr_fast *fast, const kr_fast_pair *pair, const kr_env *env, int begin, int end,
                            const real *gm, const real *gm1, double *gr) {
     pair_run run;
@@ -243,17 +300,24 @@ static void pair_gradients(const kr_fast *fast, const kr_fast_pair *pair, const 
         n = end - begin < RUN ? end - begin : RUN;
         fill_run(fast, pair, env, begin, n, 1, &run);
         for (int j = 0; j < n; j++) { /* run.row becomes gR, run.row1 what acts along the bond */
-            const real *at = gm + 4 * (ptrdiff_t)run.cell[j], *at1 = gm1 + 4 * (ptrdiff_t)run.cell[j];
-            kr_quad g_row = kr_qsplat(0), g_basis = kr_qsplat(0);
+            const real *at = gm + COLUMNS * (ptrdiff_t)run.cell[j], *at1 = gm1 + COLUMNS * (ptrdiff_t)run.cell[j];
+            kr_part g_row[PARTS], g_basis[PARTS], along;
+            for (int c = 0; c < PARTS; c++) g_row[c] = g_basis[c] = kr_psplat(0);
 #pragma GCC unroll 6
-            for (int k = 0; k < 6; k++) {
-                kr_quad g = kr_qload(at + 4 * k);
-                g_row += g * run.basis[k][j];
-                if (!KR_SINGLE) g_basis += g * run.basis1[k][j];
-                if (KR_SINGLE && k < 5) g_basis += kr_qload(at1 + 4 * k) * run.basis1[k][j];
-            }
-            kr_qstore(run.row1[j], g_row * kr_qload(run.row1[j]) + g_basis * kr_qload(run.row[j]) * (real)run.slope[j]);
-            kr_qstore(run.row[j], g_row);
+            for (int k = 0; k < 6; k++)
+#pragma GCC unroll 8
+                for (int c = 0; c < PARTS; c++) {
+                    const int here = COLUMNS * k + PART * c;
+                    kr_part g = kr_pload(at + here);
+                    g_row[c] += g * run.basis[k][j];
+                    if (!KR_SINGLE) g_basis[c] += g * run.basis1[k][j];
+                    if (KR_SINGLE && k < 5) g_basis[c] += kr_pload(at1 + here) * run.basis1[k][j];
+                }
+            along = g_basis[0] * kr_pload(run.row[j]);
+            for (int c = 1; c < PARTS; c++) along += g_basis[c] * kr_pload(run.row[j] + PART * c);
+            kr_qstore(run.row1[j],
+                      PART_QUAD(g_row[0], 0) * kr_qload(run.row1[j]) + part_fold(along) * (real)run.slope[j]);
+            for (int c = 0; c < PARTS; c++) kr_pstore(run.row[j] + PART * c, g_row[c]);
         }
         finish_gradients(pair, env, begin, n, &run, gr);
     }

@@ -198,6 +198,7 @@ static frame copper_frame(int index) {
 
 static const char *const WATER = KR_SOURCE_DIR "/examples/models/water_se_e2_a.dp";
 static const char *const COPPER = KR_SOURCE_DIR "/examples/models/copper_se_e2_a.dp";
+static const char *const MOMENTS = KR_SOURCE_DIR "/examples/models/copper_dpa1_lmax3.dp";
 
 static void check_trained(const char *model, kr_precision precision, const char *isa) {
     kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
@@ -219,17 +220,21 @@ static void trained(void **state) {
         kr_precision precision = mixed ? KR_PRECISION_MIXED : KR_PRECISION_DOUBLE;
         check_trained(WATER, precision, NULL);
         for (int isa = 0; isa < KR_ISA_COUNT; isa++)
-            if (kr_isa_available((kr_isa)isa)) check_trained(COPPER, precision, kr_isa_name((kr_isa)isa));
+            if (kr_isa_available((kr_isa)isa)) {
+                check_trained(COPPER, precision, kr_isa_name((kr_isa)isa));
+                check_trained(MOMENTS, precision, kr_isa_name((kr_isa)isa));
+            }
     }
 }
 
 /* A pair, alone and with a third atom beside, from the cutoff to a collision. */
 static void collisions(void **state) {
     (void)state;
-    for (int mixed = 0; mixed < 2; mixed++) {
+    for (int run = 0; run < 4; run++) {
+        const int mixed = run % 2;
         kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
         options.precision = mixed ? KR_PRECISION_MIXED : KR_PRECISION_DOUBLE;
-        pair p = open_pair(COPPER, options);
+        pair p = open_pair(run < 2 ? COPPER : MOMENTS, options);
         for (double r = 1e-3; r < 8.2; r *= 1.1)
             for (int extra = 0; extra < 2; extra++) {
                 int type[3] = {0, 0, 0};
@@ -273,6 +278,7 @@ static void own_gradient(void **state) {
     kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
     frame f = copper_frame(1);
     check_gradient(COPPER, options, &f, 1e-7);
+    check_gradient(MOMENTS, options, &f, 1e-7);
     free_frame(&f);
 }
 

@@ -86,7 +86,8 @@ static void copper(void **state) {
 }
 static void other_kinds(void **state) {
     (void)state;
-    static const char *const names[] = {"se_e2_a_excl_dt_gelu", "se_e2_a_fpap", "se_e2_r_oneside", "dpa1_strip_attn0"};
+    static const char *const names[] = {"se_e2_a_excl_dt_gelu", "se_e2_a_fpap",     "se_e2_r_oneside",
+                                        "dpa1_strip_attn0",     "dpa1_lmax3_strip", "dpa1_lmax4"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         char path[512];
         snprintf(path, sizeof path, KR_TEST_DATA "/deepmd/%s.dp", names[k]);

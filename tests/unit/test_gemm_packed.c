@@ -33,8 +33,8 @@ static void check(kr_context *ctx, const kr_dense *dense, const shape *s) {
     kr_packed packed = {0};
     kr_assert_ok(ctx, kr_packed_create(ctx, dense, s->k, s->n, b, s->transposed ? s->k : s->n, s->transposed, &packed));
     int columns = kr_packed_columns(&packed), lda = s->k + 3, ldc = columns + 5;
-    if (s->quad) lda *= 4;
-    int groups = s->quad ? s->rows / 4 : s->rows;
+    if (s->quad) lda *= s->quad;
+    int groups = s->quad ? s->rows / s->quad : s->rows;
     void *a = kr_calloc(ctx, (size_t)(groups * lda), 8), *c = kr_calloc(ctx, (size_t)(s->rows * ldc), 8);
     void *bias = kr_calloc(ctx, (size_t)columns, 8);
     double *before = kr_calloc(ctx, (size_t)(s->rows * ldc), sizeof *before);
@@ -61,7 +61,7 @@ static void check(kr_context *ctx, const kr_dense *dense, const shape *s) {
             if (j >= s->panel_begin * dense->panel && j < columns) {
                 if (!s->accumulate) expected = s->bias ? get(bias, single, (size_t)j) : 0;
                 for (int k = s->k_begin; k < s->k && j < s->n; k++) {
-                    int at = s->quad ? i / 4 * lda + 4 * k + i % 4 : i * lda + k;
+                    int at = s->quad ? i / s->quad * lda + s->quad * k + i % s->quad : i * lda + k;
                     double value = s->transposed ? b[j * s->k + k] : b[k * s->n + j];
                     expected += get(a, single, (size_t)at) * (single ? (double)(float)value : value);
                 }
@@ -87,8 +87,9 @@ static void every_shape(void **state) {
             for (int rows = 1; rows <= 19; rows++)
                 for (int n = 1; n <= 101; n += n < 50 ? 7 : 25)
                     check(ctx, dense, &(shape){rows, 1 + rows * 3, n, n % 2, 0, rows % 3 == 0, rows % 3 == 1, 0, 0});
-            for (int rows = 4; rows <= 36; rows += 4)
-                check(ctx, dense, &(shape){rows, 50, 100, 1, 1, rows % 8 == 0, 0, rows, 1});
+            for (int quad = 4; quad <= 32; quad += quad < 16 ? 4 : 16)
+                for (int rows = quad; rows <= 36; rows += quad)
+                    check(ctx, dense, &(shape){rows, 50, 100, 1, quad, rows % 8 == 0, 0, rows, 1});
             check(ctx, dense, &(shape){13, 20, 150, 0, 0, 0, 1, 20, 0}); /* empty range of k */
         }
     }

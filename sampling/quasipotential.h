@@ -66,7 +66,9 @@ typedef struct kr_quasi_net {
 typedef struct kr_quasi_training {
     kr_quasi_loss loss;
     double weight; /* of obtuse angles */
-    long matched; /* that many first points of a batch know ∇V: f is −a∇V there, and |f + a∇V|² is their loss */
+    long matched; /* that many first points of a batch know ∇V: f is −a∇V there, and |f + a∇V|² is their loss … */
+    long inexact; /* … the last so many of them count `share` */
+    double share;
 } kr_quasi_training;
 
 kr_status kr_quasi_net_create(kr_context *ctx, const kr_problem *problem, int nhidden, const int *hidden,

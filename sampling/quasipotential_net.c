@@ -221,14 +221,15 @@ static double orthogonality(const job *j, const double *p, const double *g, cons
 }
 
 /* A point where ∇V is known: g is the error of a∇V. Relative, but not near zeros. */
-static void matched_loss(const job *j, const double *g, const double *f, double *dp, double *dg, double *terms) {
+static void matched_loss(const job *j, double weight, const double *g, const double *f, double *dp, double *dg,
+                         double *terms) {
     size_t d = (size_t)j->sum.model->dim;
     double miss = 0, size = 0;
     for (size_t k = 0; k < d; k++) {
         miss += g[k] * g[k];
         size += f[k] * f[k];
     }
-    double scaled = 1 / ((double)j->n * (size + 0.01 * j->mean_f));
+    double scaled = weight / ((double)j->n * (size + 0.01 * j->mean_f));
     memset(dp, 0, d * sizeof *dp);
     for (size_t k = 0; k < d; k++) dg[k] = 2 * scaled * g[k];
     terms[0] += scaled * miss;
@@ -272,7 +273,8 @@ static kr_status loss_block(void *payload, kr_context *ctx, long block, int thre
     for (long i = 0; i < n; i++) {
         size_t at = (size_t)i * d;
         if (first + i < j->how->matched)
-            matched_loss(j, g + at, f + at, dp + at, dg + at, slot + m->nparams);
+            matched_loss(j, first + i < j->how->matched - j->how->inexact ? 1 : j->how->share, g + at, f + at, dp + at,
+                         dg + at, slot + m->nparams);
         else
             point_loss(j, p + at, g + at, f + at, dp + at, dg + at, slot + m->nparams);
     }

@@ -114,6 +114,7 @@ static kr_status adam_step(kr_context *ctx, kr_quasi_run *r, const kr_objective 
     long total = last_of_adam(r->s);
     double loss, done = (double)(r->step - r->s->train.warm_steps) / r->s->train.steps;
     double lr = r->s->train.lr_start * (done > 0 ? pow(r->s->train.lr_stop / r->s->train.lr_start, done) : 1);
+    r->how.share = 1;
     kr_status status = kr_quasi_fill_batch(ctx, r);
     if (status == KR_OK) status = kr_optimizer_step(ctx, r->optimizer, r->step, lr, o, r->model->theta, &loss);
     if (status != KR_OK) return status;
@@ -129,6 +130,7 @@ static kr_status adam_step(kr_context *ctx, kr_quasi_run *r, const kr_objective 
 /* One batch for all steps of L-BFGS: at the solution every point's loss is zero, so none is needed again. */
 static kr_status polish_step(kr_context *ctx, kr_quasi_run *r, kr_objective *o, long total) {
     double loss;
+    r->how.share = 0.01; /* they choose the solution where nothing else does, and should not move it elsewhere */
     if (r->batch != r->s->train.polish_batch) {
         long step = r->step;
         r->batch = r->s->train.polish_batch;

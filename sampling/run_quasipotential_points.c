@@ -71,7 +71,7 @@ done:
 /* Minimum action paths to points of the box from the attractors that the drift leads to from there: characteristics
  * spread from the attractors and leave corners aside, whose V comes along paths that nothing else tells of. */
 static kr_status make_guide(kr_context *ctx, kr_quasi_run *r) {
-    enum { IMAGES = 97 };
+    enum { IMAGES = 49 };
     kr_status status = KR_OK;
     const kr_problem *p = r->run->problem;
     int d = p->dim, n = r->s->train.paths, which;
@@ -184,8 +184,9 @@ kr_status kr_quasi_fill_batch(kr_context *ctx, kr_quasi_run *r) {
     choose_loss(r, &matched, &quadratic);
     if (matched || !finite) along -= uniform;
     r->how.matched = quadratic ? r->batch : matched ? along : r->nmatched ? along / 4 : 0;
+    r->how.inexact = !r->nguide ? 0 : r->how.matched - along / 2;
     for (long i = 0; i < along; i++) {
-        if (r->nguide && i % 2) {
+        if (r->nguide && i >= along / 2) {
             take_guide(r, i);
             continue;
         }

@@ -52,7 +52,12 @@ static void test_gradients(void **unused) {
     kr_assert_ok(ctx, kr_problem_drift(ctx, problem, N, x, f));
     for (int c = 0; c < 5; c++) {
         kr_quasi_net *m = NULL;
-        kr_quasi_training how = {.loss = c < 4 ? (kr_quasi_loss)c : KR_QUASI_COSINE, .weight = 0.3};
+        /* The first thirty points know ∇V, twenty of them less well. */
+        kr_quasi_training how = {.loss = c < 4 ? (kr_quasi_loss)c : KR_QUASI_COSINE,
+                                 .weight = 0.3,
+                                 .matched = c % 2 ? 30 : 0,
+                                 .inexact = c % 2 ? 20 : 0,
+                                 .share = 0.3};
         int warm = c == 4;
         kr_assert_ok(ctx, kr_quasi_net_create(ctx, problem, 2, hidden, "tanh", STREAM, &m));
         kr_quasi_net_fit_scales(m, N, x, f);
@@ -75,6 +80,31 @@ static void test_gradients(void **unused) {
         free(scratch);
         kr_quasi_net_destroy(&m);
     }
+    kr_problem_destroy(&problem);
+}
+
+/* Points that know ∇V less well count as much as is said. */
+static void test_inexact(void **unused) {
+    (void)unused;
+    enum { N = 30 };
+    kr_problem *problem = NULL;
+    kr_quasi_net *m = NULL;
+    static const int hidden[1] = {5};
+    double x[2 * N], f[2 * N], loss[3], terms[2];
+    kr_assert_ok(ctx, kr_problem_parse(ctx, "{\"kind\":\"olim\",\"type\":\"d\",\"k\":2}", &problem));
+    for (int i = 0; i < 2 * N; i++) x[i] = 1.5 * uniform((uint64_t)i, 3);
+    kr_assert_ok(ctx, kr_problem_drift(ctx, problem, N, x, f));
+    kr_assert_ok(ctx, kr_quasi_net_create(ctx, problem, 1, hidden, "tanh", STREAM, &m));
+    kr_quasi_net_fit_scales(m, N, x, f);
+    double *g = malloc(m->nparams * 8);
+    for (int s = 0; s < 3; s++) {
+        kr_quasi_training how = {.loss = KR_QUASI_COSINE, .weight = 0.3, .matched = N, .inexact = 20, .share = 0.5 * s};
+        kr_assert_ok(ctx, kr_quasi_net_loss(ctx, m, &how, 0, m->theta, N, x, f, g, &loss[s], terms));
+    }
+    assert_true(loss[0] > 0.01 && loss[2] > 1.2 * loss[0]);
+    kr_assert_near(loss[1], 0.5 * (loss[0] + loss[2]), 1e-12, 0);
+    free(g);
+    kr_quasi_net_destroy(&m);
     kr_problem_destroy(&problem);
 }
 
@@ -367,11 +397,12 @@ static void test_memory_failures(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov), cmocka_unit_test(test_gradients),
-                                       cmocka_unit_test(test_residual), cmocka_unit_test(test_characteristics),
-                                       cmocka_unit_test(test_drift),    cmocka_unit_test(test_attractors),
-                                       cmocka_unit_test(test_olim),     cmocka_unit_test(test_olim_space),
-                                       cmocka_unit_test(test_actions),  cmocka_unit_test(test_memory_failures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lyapunov),       cmocka_unit_test(test_gradients),
+                                       cmocka_unit_test(test_residual),       cmocka_unit_test(test_characteristics),
+                                       cmocka_unit_test(test_drift),          cmocka_unit_test(test_attractors),
+                                       cmocka_unit_test(test_olim),           cmocka_unit_test(test_olim_space),
+                                       cmocka_unit_test(test_actions),        cmocka_unit_test(test_inexact),
+                                       cmocka_unit_test(test_memory_failures)};
     if (kr_context_create(&ctx) != KR_OK) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     kr_context_destroy(&ctx);

@@ -18,8 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DATA = os.environ.get("KRAMERS_DATA", os.path.join(os.path.dirname(ROOT), "shared", "data"))
 WORK = os.environ.get("KRAMERS_BENCH_WORK", f"{ROOT}/build/bench")
 BUILD = os.environ.get("KRAMERS_BENCH_BUILD", f"{ROOT}/build/release")
-MODEL = {"copper": f"{ROOT}/examples/models/copper_se_e2_a.dp", "water": f"{ROOT}/examples/models/water_se_e2_a.dp",
-         "moments": f"{ROOT}/examples/models/copper_dpa1_lmax3.dp"}
+MODEL = {"copper": f"{ROOT}/examples/models/copper_se_e2_a.dp", "water": f"{ROOT}/examples/models/water_se_e2_a.dp"}
 
 
 def lammps():
@@ -96,11 +95,11 @@ neigh_modify every 50 delay 0 check no
 def system(name, cells):
     """LAMMPS commands of a periodic system; cells = (nx, ny, nz)."""
     nx, ny, nz = cells
-    text = WATER if name == "water" else COPPER
+    text = COPPER if name == "copper" else WATER
     return text.format(nx=nx, ny=ny, nz=nz, root=ROOT)
 
 
-ELEMENTS = {"copper": "Cu", "water": "O H", "moments": "Cu"}
+ELEMENTS = {"copper": "Cu", "water": "O H"}
 
 
 # --- running -------------------------------------------------------------------------------------------------------
@@ -131,9 +130,6 @@ def deepmd(model, precision):
     load = glob.glob(f"{folder}/lib/python3*/site-packages/deepmd/lib/libdeepmd_lmp*.so")[0]
     environment = {"DP_INTRA_OP_PARALLELISM_THREADS": "1", "DP_INTER_OP_PARALLELISM_THREADS": "1",
                    "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    if model == "moments":  # angular moments: its PyTorch backend, which has no tables for them
-        return Code(f"DeePMD-kit {precision}", f"{folder}/bin/lmp", f"deepmd {WORK}/{model}_{precision}.pth", load, 1,
-                    environment, "peer", precision)
     return Code(f"DeePMD-kit {precision}, compressed", f"{folder}/bin/lmp",
                 f"deepmd {WORK}/{model}_{precision}.pb", load, 1, environment, "peer", precision)
 

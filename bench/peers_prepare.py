@@ -1,11 +1,10 @@
 """Prepares a Deep Potential model for the peer: frozen TensorFlow graph, compressed, in double or single precision.
 
-    PEER/bin/python peers_prepare.py MODEL.dp double|single OUT.pb|OUT.pth
+    PEER/bin/python peers_prepare.py MODEL.dp double|single OUT.pb
 
 Runs with the interpreter of the environment that bench/peers makes; nothing of Kramers needs Python.
 The recipe: arrays cast to the precision wanted, `precision` set to it everywhere, the model section rebuilt as the
 training script that `dp compress` asks for, `dp convert-backend`, `dp compress` (default step 0.01, extrapolation 5).
-OUT.pth is for its PyTorch backend, cast but not compressed: models that neither TensorFlow nor its tables know.
 SPDX-License-Identifier: BSD-3-Clause
 """
 import os
@@ -57,18 +56,15 @@ def main(source, precision, target):
     # energies of isolated atoms and the bias stay double, as DeePMD-kit keeps them
     model["fitting"]["@variables"]["bias_atom_e"] = top["model"]["fitting"]["@variables"]["bias_atom_e"].astype(float)
     model["@variables"] = top["model"]["@variables"]
-    graph = target.endswith(".pb")
-    top.update(model=model, model_def_script=script(model) if graph else {})
+    top.update(model=model, model_def_script=script(model))
     dp = os.path.join(os.path.dirname(sys.executable), "dp")
     with tempfile.TemporaryDirectory() as work:
         save_dp_model(f"{work}/model.dp", top)
-        commands = ([dp, "convert-backend", "model.dp", "model.pb"], [sys.executable, "-c", COMPRESS]) if graph else (
-            [dp, "--pt", "convert-backend", "model.dp", "model.pth"],)
-        for command in commands:
+        for command in ([dp, "convert-backend", "model.dp", "model.pb"], [sys.executable, "-c", COMPRESS]):
             done = subprocess.run(command, cwd=work, capture_output=True, text=True)
             if done.returncode:
                 sys.exit(f"{command} failed:\n{done.stderr[-2000:]}")
-        shutil.move(f"{work}/compressed.pb" if graph else f"{work}/model.pth", target)
+        shutil.move(f"{work}/compressed.pb", target)
 
 
 if __name__ == "__main__":

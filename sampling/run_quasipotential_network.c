@@ -127,21 +127,36 @@ static kr_status adam_step(kr_context *ctx, kr_quasi_run *r, const kr_objective 
     return KR_OK;
 }
 
-/* One batch for all steps of L-BFGS: at the solution every point's loss is zero, so none is needed again. */
+static kr_status create_polisher(kr_context *ctx, kr_quasi_run *r) {
+    return kr_optimizer_create(ctx, kr_optimizer_find("lbfgs"), NULL, r->model->nparams, 0, NULL, NULL, &r->polisher);
+}
+
+/* One batch for all steps of L-BFGS: at the solution every point's loss is zero, so none is needed again. The gradients
+ * of minimum action paths, good to some 0.5 %, count fully at first: they choose the solution where nothing else does.
+ * In the second half they hardly count, and no longer move it where others know better. */
 static kr_status polish_step(kr_context *ctx, kr_quasi_run *r, kr_objective *o, long total) {
+    long middle = r->nguide ? total - r->s->train.polish / 2 : total;
+    int late = r->step >= middle;
     double loss;
-    r->how.share = 0.01; /* they choose the solution where nothing else does, and should not move it elsewhere */
+    kr_status status = KR_OK;
     if (r->batch != r->s->train.polish_batch) {
         long step = r->step;
         r->batch = r->s->train.polish_batch;
         r->step = last_of_adam(r->s);
-        kr_status status = kr_quasi_fill_batch(ctx, r);
+        status = kr_quasi_fill_batch(ctx, r);
         r->step = step;
         if (status != KR_OK) return status;
     }
-    kr_status status = kr_optimizer_step(ctx, r->polisher, r->step, 1, o, r->model->theta, &loss);
+    if (late && r->how.share == 1) {
+        kr_optimizer_destroy(&r->polisher);
+        status = create_polisher(ctx, r);
+        if (status != KR_OK) return status;
+        o->unchanged = 0;
+    }
+    r->how.share = late ? 0.01 : 1;
+    status = kr_optimizer_step(ctx, r->polisher, r->step, 1, o, r->model->theta, &loss);
     o->unchanged = 1;
-    r->step = status == KR_NOT_CONVERGED ? total : r->step + 1; /* a minimum to rounding errors */
+    r->step = status != KR_NOT_CONVERGED ? r->step + 1 : late ? total : middle; /* a minimum to rounding errors */
     return status < 0 ? status : KR_OK;
 }
 
@@ -195,7 +210,7 @@ static kr_status prepare(kr_context *ctx, kr_quasi_run *r) {
         KR_TRY(kr_quasi_net_fit_polynomial(ctx, r->model, r->batch, r->batch_x, r->batch_f));
     }
     KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("adam"), NULL, r->model->nparams, 0, NULL, NULL, &r->optimizer));
-    KR_TRY(kr_optimizer_create(ctx, kr_optimizer_find("lbfgs"), NULL, r->model->nparams, 0, NULL, NULL, &r->polisher));
+    KR_TRY(create_polisher(ctx, r));
 done:
     kr_free(hidden);
     return status;

@@ -5,6 +5,7 @@
  * (fast_rank.c). The first layer's products are made in fast_inputs.c. */
 #include "core/error.h"
 #include "potential/fast_internal.h"
+#include "potential/harmonics.h"
 #include <string.h>
 
 void kr_fast_center_free(int ntypes, kr_fast_center *center) {
@@ -33,6 +34,7 @@ void kr_fast_center_free(int ntypes, kr_fast_center *center) {
     kr_free(center->layer);
     kr_free(center->last);
     kr_free(center->padding);
+    kr_free(center->mask);
     *center = (kr_fast_center){0};
 }
 
@@ -158,6 +160,23 @@ static kr_status make_array(kr_context *ctx, int single, int n, const double *va
     return KR_OK;
 }
 
+/* Which columns of R a second factor has. */
+static kr_status make_mask(kr_context *ctx, const kr_fast *fast, kr_fast_center *center) {
+    kr_status status = KR_OK;
+    const int rows = (center->ncorner + 7) / 8 * 8, n = fast->columns;
+    double *mask = NULL;
+    KR_NEW(ctx, mask, (size_t)rows * (size_t)n);
+    for (int b = 0; b < center->ncorner; b++) {
+        int begin, end;
+        kr_moments_range(&fast->model->descriptor, b, &begin, &end);
+        for (int c = begin; c < end; c++) mask[b * n + c] = 1;
+    }
+    KR_TRY(make_array(ctx, fast->single, rows * n, mask, &center->mask));
+done:
+    kr_free(mask);
+    return status;
+}
+
 /* What the constant inputs (type embedding of the centre, case embedding) add to the first layer, into bias [out];
  * packs the weights of frame and atom parameters. */
 static kr_status constant_inputs(kr_context *ctx, kr_fast *fast, int type, const kr_net *net, double *bias,
@@ -267,6 +286,7 @@ kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const 
     const kr_net *net = f->net[f->mixed_types ? 0 : type];
     if (!net) return KR_OK; /* no such atoms: kr_fast_block refuses them */
     center->linear = fast->radial;
+    center->apart = fast->model->descriptor.separate_degrees;
     center->rank = channels->q;
     center->nchannels = fast->model->descriptor.ng;
     const kr_descriptor *d = &fast->model->descriptor;
@@ -277,6 +297,7 @@ kr_status kr_fast_center_create(kr_context *ctx, kr_fast *fast, int type, const 
     KR_NEW(ctx, center->pair, (size_t)fast->ntypes);
     KR_TRY(make_tables(ctx, fast, type, channels, center));
     KR_TRY(make_padding(ctx, fast, type, channels, center));
+    if (center->apart) KR_TRY(make_mask(ctx, fast, center));
     KR_TRY(make_layers(ctx, fast, type, net, center));
     KR_TRY(kr_fast_chunks_create(ctx, fast, net, channels, center));
     KR_TRY(constant_energy(ctx, fast, type, net, center));

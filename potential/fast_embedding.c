@@ -18,7 +18,6 @@ const char *kr_fast_unsupported(const kr_model *model) {
     int nt = model->ntypes;
     if (d->ng > KR_FAST_MAX_COLUMNS - 8) return "its embedding is wider than the tables allow";
     if (d->mixed_types && d->attn_layer > 0) return "it has attention layers";
-    if (d->separate_degrees) return "its angular degrees are apart";
     if (d->mixed_types && d->tensorflow) return "it has TensorFlow's own form";
     if (d->mixed_types && d->use_econf_tebd) return "its type embedding is made from electron configurations";
     if (d->activation.kind == KR_ACT_RELU || d->activation.kind == KR_ACT_RELU6)

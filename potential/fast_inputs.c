@@ -8,7 +8,9 @@
  * F_rp. So row p has the products with
  *     r = p … ncorner − 1                                       for p < ncorner (the corner),
  *     r = 0 … ncorner − 1, rounded up to eights with zeros      for the others,
- * row after row without gaps; rows are collected in chunks. se_e2_r: one input S_p[0] per row, no products. */
+ * row after row without gaps; rows are collected in chunks. se_e2_r: one input S_p[0] per row, no products.
+ * With degrees apart S_p·S_r is over the columns of degree r mod (lmax + 1) alone, so products p, r and r, p differ:
+ * there is no corner, all rows have the width of the others. */
 #include "core/error.h"
 #include "potential/fast_internal.h"
 #include <string.h>
@@ -24,10 +26,11 @@ int kr_fast_column(const kr_fast_center *center, int row) {
 
 int kr_fast_row_width(const kr_fast_center *center, int row) {
     if (center->linear) return 1;
-    return row < center->ncorner ? center->ncorner - row : round_up(center->ncorner);
+    return !center->apart && row < center->ncorner ? center->ncorner - row : round_up(center->ncorner);
 }
 
-int kr_fast_inputs(int nrows, int ncorner) {
+int kr_fast_inputs(int apart, int nrows, int ncorner) {
+    if (apart) return nrows * round_up(ncorner);
     return ncorner * (ncorner + 1) / 2 + (nrows - ncorner) * round_up(ncorner);
 }
 
@@ -58,7 +61,7 @@ static kr_status pack_chunk(kr_context *ctx, const kr_fast *fast, const kr_fast_
     KR_NEW(ctx, w, (size_t)chunk->width * (size_t)out);
     to = w;
     for (int p = chunk->row_begin; p < chunk->row_end; p++) {
-        const int corner = p < center->ncorner, first = corner ? p : 0, width = kr_fast_row_width(center, p);
+        const int corner = !center->apart && p < center->ncorner, first = corner ? p : 0, width = kr_fast_row_width(center, p);
         for (int r = first; r < first + width; r++, to += out) {
             if (r >= nb) continue; /* zeros */
             memcpy(to, f + ((size_t)p * (size_t)nb + (size_t)r) * (size_t)out, (size_t)out * sizeof *to);
@@ -82,7 +85,9 @@ static int lay_out(const kr_fast_center *center, kr_fast_chunk *chunk) {
     int wanted = (total + room - 1) / room, enough = (total + wanted - 1) / wanted;
     for (int row = 0; row < center->nrows; row++) {
         width += kr_fast_row_width(center, row);
-        if (width < enough && row + 1 < center->nrows) continue;
+        /* rows of a chunk that have one width have adjacent columns */
+        int gap = center->apart && row + 1 == center->ncorner && center->ncorner % 8;
+        if (width < enough && row + 1 < center->nrows && !gap) continue;
         if (chunk) chunk[n] = (kr_fast_chunk){.width = width, .row_begin = begin, .row_end = row + 1};
         begin = row + 1;
         width = 0;

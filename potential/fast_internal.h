@@ -80,6 +80,8 @@ typedef struct kr_fast_center {
     int nchannels;      /* ng */
     int nrows, ncorner; /* columns of T that are not padding; of these, the second factors: the first ones */
     int linear;         /* se_e2_r: inputs are T[a][0] themselves */
+    int apart;          /* second factors have one angular degree each: */
+    void *mask;         /* [ncorner, rounded up to eights][columns of R] 1 where it is theirs, else 0; or NULL */
     kr_fast_pair *pair; /* [ntypes]; without tables for types that are not in use */
     double *padding;    /* [ncolumns] T[·][0] of the empty slots of types that are not in use, or NULL */
     int nchunks;
@@ -180,7 +182,8 @@ int kr_fast_slot(const kr_descriptor *descriptor, int tj);
 kr_status kr_fast_type_embedding(kr_context *ctx, const kr_model *model, double *e);
 
 /* A subspace of the embedding outputs of one centre type: S = T·project, T ≈ expand·S. q = 0: all outputs. The second
- * factors of D, T_b with b < axis, are combinations of the first `ncorner` columns of S alone. */
+ * factors of D, T_b with b < axis, are combinations of the first `ncorner` columns of S alone; with degrees apart, of
+ * those whose index has the same remainder of lmax + 1. */
 typedef struct kr_fast_channels {
     int q, ncorner;
     double *project; /* [ng][q] */
@@ -228,7 +231,7 @@ kr_status kr_fast_pack(kr_context *ctx, const kr_fast *fast, int k, int n, doubl
 /* The first fitting layer (fast_inputs.c): column of T of the row-th channel, number of products in a row, in all. */
 int kr_fast_column(const kr_fast_center *center, int row);
 int kr_fast_row_width(const kr_fast_center *center, int row);
-int kr_fast_inputs(int nrows, int ncorner);
+int kr_fast_inputs(int apart, int nrows, int ncorner);
 kr_status kr_fast_chunks_create(kr_context *ctx, kr_fast *fast, const kr_net *net, const kr_fast_channels *channels,
                                 kr_fast_center *center);
 void kr_fast_center_free(int ntypes, kr_fast_center *center);

@@ -230,12 +230,12 @@ static kr_status search_rank(kr_context *ctx, planner *p, const kr_fast_grid *gr
                              kr_fast_channels *channels) {
     kr_status status = KR_OK;
     const kr_descriptor *d = &p->model->descriptor;
-    const int nt = p->nt, ng = d->ng, axis = d->axis_neuron;
+    const int nt = p->nt, ng = d->ng, axis = d->axis_neuron, apart = d->separate_degrees;
     kr_fast host = {.model = p->model, .ntypes = nt, .used = p->used, .radial = d->ncolumns == 1};
     rank_search s = {0};
     int top = ng; /* more columns than this would save little */
     if (host.radial || axis >= ng) return KR_OK;
-    while (top > axis && kr_fast_inputs(top, axis) * 10 > kr_fast_inputs(ng, axis) * 7) top--;
+    while (top > axis && kr_fast_inputs(apart, top, axis) * 10 > kr_fast_inputs(apart, ng, axis) * 7) top--;
     KR_NEW(ctx, s.beside, (size_t)nt);
     KR_NEW(ctx, s.whole, (size_t)nt);
     KR_NEW(ctx, s.low, 5 * (size_t)nt);
@@ -250,11 +250,15 @@ static kr_status search_rank(kr_context *ctx, planner *p, const kr_fast_grid *gr
     KR_TRY(bisect(ctx, p, grid, allowed, s.beside, s.first, s.low, s.high, channels));
     for (int t = 0; t < nt; t++) {
         if (!s.beside[t].q) continue;
-        int q = 0, inputs = kr_fast_inputs(s.high[t] > top ? top : s.high[t], axis);
+        int q = 0, inputs = kr_fast_inputs(apart, s.high[t] > top ? top : s.high[t], axis);
         s.rank[t] = s.high[t] > top ? 0 : s.high[t];
         KR_TRY(kr_fast_channels_cut(ctx, &s.beside[t], ng, s.rank[t], &channels[t]));
+        if (apart) { /* in the whole basis every channel has all degrees */
+            s.high[t] = s.most[t] + 1;
+            continue;
+        }
         KR_TRY(kr_fast_rank_basis(ctx, &host, t, p->r_lo, 0, &s.whole[t]));
-        while (kr_fast_inputs(q + 1, q + 1) < inputs && q + 1 < ng) q++;
+        while (kr_fast_inputs(0, q + 1, q + 1) < inputs && q + 1 < ng) q++;
         s.first[t] = s.most[t] = q; /* the first measurement tells whether it is worth a search */
         s.low[t] = 1;
         s.high[t] = q + 1;

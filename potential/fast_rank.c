@@ -10,7 +10,8 @@
  *
  * T_b, b < axis, occur in every product. A second basis begins with them (as well-scaled combinations, V_axis) and goes
  * on with the singular vectors of what they leave of Y: it needs few more columns, but products with the axis become
- * products with its first columns, and no columns beside S are needed for them. */
+ * products with its first columns, and no columns beside S are needed for them. With degrees apart only T_b of one
+ * degree are combined, and this is the only basis. */
 #include "core/error.h"
 #include "potential/fast_internal.h"
 #include <math.h>
@@ -131,6 +132,42 @@ done:
     return status;
 }
 
+/* Replaces V by one that combines only columns of the same degree, b mod ndegrees, and turns the map with it. */
+static kr_status keep_degrees(kr_context *ctx, int rows, int ng, int axis, int ndegrees, const double *x, double *v,
+                              double *map) {
+    kr_status status = KR_OK;
+    double *part = NULL, *q = NULL, *s = NULL, *vt = NULL, *apart = NULL, *turn = NULL, *turned = NULL;
+    KR_NEW(ctx, part, (size_t)rows * (size_t)axis);
+    KR_NEW(ctx, q, (size_t)rows * (size_t)axis);
+    KR_NEW(ctx, s, (size_t)axis);
+    KR_NEW(ctx, vt, (size_t)axis * (size_t)axis);
+    KR_NEW(ctx, apart, (size_t)axis * (size_t)axis);
+    KR_NEW(ctx, turn, (size_t)axis * (size_t)axis);
+    KR_NEW(ctx, turned, (size_t)axis * (size_t)ng);
+    for (int l = 0; l < ndegrees && l < axis; l++) {
+        const int n = (axis - l - 1) / ndegrees + 1;
+        for (int k = 0; k < rows; k++)
+            for (int b = 0; b < n; b++) part[k * n + b] = x[k * ng + l + b * ndegrees];
+        KR_TRY(kr_svd(ctx, rows, n, part, q, s, vt));
+        for (int b = 0; b < n; b++)
+            for (int r = 0; r < n; r++) apart[(l + b * ndegrees) * axis + l + r * ndegrees] = vt[r * n + b];
+    }
+    /* X_axis V map = X_axis V' (V'ᵀ V map) */
+    kr_gemm(1, 0, axis, axis, axis, 1, apart, axis, v, axis, 0, turn, axis);
+    kr_gemm(0, 0, axis, ng, axis, 1, turn, axis, map, ng, 0, turned, ng);
+    memcpy(v, apart, (size_t)axis * (size_t)axis * sizeof *v);
+    memcpy(map, turned, (size_t)axis * (size_t)ng * sizeof *map);
+done:
+    kr_free(part);
+    kr_free(q);
+    kr_free(s);
+    kr_free(vt);
+    kr_free(apart);
+    kr_free(turn);
+    kr_free(turned);
+    return status;
+}
+
 /* Columns `axis` … of the basis from what the first ones leave, X P = Y' V with Y' = Y − X_axis V map, and the first
  * ones before them. vt [ng][ng] are the singular vectors of Y', roots H^½ and H^−½ [2][ng][ng]. */
 static void join_axis(int ng, int axis, const double *v, const double *map, const double *vt, const double *roots,
@@ -175,6 +212,8 @@ kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, dou
     KR_TRY(roots(ctx, ng, h, h + square, h + 2 * square));
     kr_gemm(0, 0, rows, ng, ng, 1, x, ng, h + square, ng, 0, y, ng);
     if (keep_axis) KR_TRY(split_axis(ctx, rows, ng, axis, x, y, v, v + axis * axis));
+    if (keep_axis && d->separate_degrees)
+        KR_TRY(keep_degrees(ctx, rows, ng, axis, d->lmax + 1, x, v, v + axis * axis));
     KR_TRY(kr_svd(ctx, rows, ng, y, u, s, vt));
     if (keep_axis) {
         join_axis(ng, axis, v, v + axis * axis, vt, h + square, v + axis * (axis + ng), all);

@@ -82,12 +82,18 @@ KR_INLINE kr_oct dot_columns(const real *row, const kr_oct *f) {
     return sum;
 }
 
+/* Rows of a chunk whose products occur in another row as well end here. */
+static int corner_end(const kr_fast_center *center, const kr_fast_chunk *chunk) {
+    if (center->apart) return chunk->row_begin;
+    return chunk->row_end < center->ncorner ? chunk->row_end : center->ncorner;
+}
+
 /* Inputs of one chunk of the first fitting layer: d [natoms][ldd], with room for 8 more. axis [COLUMNS][ld]: T, column
  * by column, of the columns that are multiplied with. */
 static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *t, real *d,
                           ptrdiff_t ldd, real *axis, ptrdiff_t ld) {
-    const int corner = center->ncorner, middle = chunk->row_end < corner ? chunk->row_end : corner;
-    const int width = (corner + 7) / 8 * 8;
+    const int corner = center->ncorner, middle = corner_end(center, chunk), width = (corner + 7) / 8 * 8;
+    const real *mask = KR_LMAX > 1 ? center->mask : NULL;
     for (int c = 0; c < COLUMNS && !center->linear; c++) memset(axis + c * ld + corner, 0, 16 * sizeof(real));
     for (int i = 0; i < natoms; i++, t += COLUMNS * center->ncolumns, d += ldd) {
         int p = chunk->row_begin;
@@ -95,8 +101,15 @@ static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chu
             for (int a = p; a < chunk->row_end; a++) d[a - p] = t[COLUMNS * a];
             continue;
         }
-        for (int m = 0; m < corner; m += 4)
-            for (int c = 0; c < COLUMNS; c += 4) kr_transpose(t + COLUMNS * m + c, COLUMNS, axis + c * ld + m, ld);
+        for (int m = 0; m < corner; m += 4) {
+            const real *four = t + COLUMNS * m;
+            real kept[4 * COLUMNS];
+            if (mask) {
+                for (int k = 0; k < 4 * COLUMNS; k++) kept[k] = four[k] * mask[COLUMNS * m + k];
+                four = kept;
+            }
+            for (int c = 0; c < COLUMNS; c += 4) kr_transpose(four + c, COLUMNS, axis + c * ld + m, ld);
+        }
         real *out = d;
         for (; p < middle; out += corner - p, p++) { /* vectors reach into the next row, which is written later */
             const real *row = t + COLUMNS * p;
@@ -121,8 +134,9 @@ static void chunk_forward(const kr_fast_center *center, const kr_fast_chunk *chu
 static void chunk_backward(const kr_fast_center *center, const kr_fast_chunk *chunk, int natoms, const real *gd,
                            ptrdiff_t ldd, const real *t, real *gt) {
     enum { TOGETHER = PARTS == 1 ? 8 : PARTS == 2 ? 4 : 2 }; /* second factors whose sums stay in registers */
-    const int corner = center->ncorner, middle = chunk->row_end < corner ? chunk->row_end : corner;
+    const int corner = center->ncorner, middle = corner_end(center, chunk);
     const ptrdiff_t stride = COLUMNS * center->ncolumns;
+    const real *mask = KR_LMAX > 1 ? center->mask : NULL;
     for (int i = 0; i < natoms; i++, t += stride, gt += stride, gd += ldd) {
         const real *from = gd;
         int p = chunk->row_begin;
@@ -157,6 +171,7 @@ static void chunk_backward(const kr_fast_center *center, const kr_fast_chunk *ch
             for (int k = 0; k < TOGETHER * PARTS; k++) {
                 sum[k] = kr_psplat(0);
                 other[k] = kr_pload(tb + PART * k);
+                if (mask) other[k] *= kr_pload(mask + COLUMNS * b + PART * k);
             }
             for (int a = 0; a < chunk->row_end - p; a++, g += width, ta += COLUMNS, ga += COLUMNS)
 #pragma GCC unroll 8
@@ -170,7 +185,10 @@ static void chunk_backward(const kr_fast_center *center, const kr_fast_chunk *ch
                     }
                     kr_pstore(ga + PART * c, add);
                 }
-            for (int k = 0; k < TOGETHER * PARTS; k++) kr_pstore(gb + PART * k, kr_pload(gb + PART * k) + sum[k]);
+            for (int k = 0; k < TOGETHER * PARTS; k++) {
+                if (mask) sum[k] *= kr_pload(mask + COLUMNS * b + PART * k);
+                kr_pstore(gb + PART * k, kr_pload(gb + PART * k) + sum[k]);
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ static int check_frame(kr_context *ctx, const kr_model *model, const kr_random_f
 
 static void every_degree(void **state) {
     (void)state;
-    static const char *const kinds[] = {"dpa1/2", "dpa1/3", "dpa1/4"};
+    static const char *const kinds[] = {"dpa1/2", "dpa1/3", "dpa1/4", "dpa1/2s", "dpa1/3s", "dpa1/4s"};
     static const int sizes[] = {1, 2, 5, 14, MOST};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         double worst[2] = {0, 0};
@@ -116,25 +116,7 @@ static void refused(void **state) {
     }
 }
 
-/* Degrees apart: the splines' basis combines the second factors, which would mix the degrees. */
-static void degrees_apart(void **state) {
-    (void)state;
-    kr_context *ctx = NULL;
-    kr_model *model = NULL;
-    kr_potential *p = NULL;
-    assert_int_equal(kr_context_create(&ctx), KR_OK);
-    kr_assert_ok(ctx, kr_model_load(ctx, KR_TEST_DATA "/deepmd/dpa1_lmax3_strip.dp", &model));
-    model->descriptor.separate_degrees = 1;
-    kr_assert_ok(ctx, kr_potential_create(ctx, 1, (const kr_model *const *)&model, NULL, &p));
-    assert_null(p->fast[0]);
-    assert_non_null(strstr(p->reason[0], "apart"));
-    kr_potential_destroy(&p);
-    kr_model_destroy(&model);
-    kr_context_destroy(&ctx);
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_degree), cmocka_unit_test(refused),
-                                       cmocka_unit_test(degrees_apart)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_degree), cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

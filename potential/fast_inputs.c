@@ -61,7 +61,8 @@ static kr_status pack_chunk(kr_context *ctx, const kr_fast *fast, const kr_fast_
     KR_NEW(ctx, w, (size_t)chunk->width * (size_t)out);
     to = w;
     for (int p = chunk->row_begin; p < chunk->row_end; p++) {
-        const int corner = !center->apart && p < center->ncorner, first = corner ? p : 0, width = kr_fast_row_width(center, p);
+        const int corner = !center->apart && p < center->ncorner, first = corner ? p : 0;
+        const int width = kr_fast_row_width(center, p);
         for (int r = first; r < first + width; r++, to += out) {
             if (r >= nb) continue; /* zeros */
             memcpy(to, f + ((size_t)p * (size_t)nb + (size_t)r) * (size_t)out, (size_t)out * sizeof *to);

@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/memory.h"
 #include "kr_test.h"
+#include "potential/fast_internal.h"
 #include "potential/potential_impl.h"
 
 /* A frame of the test: positions, types and cell. */
@@ -199,6 +200,7 @@ static frame copper_frame(int index) {
 static const char *const WATER = KR_SOURCE_DIR "/examples/models/water_se_e2_a.dp";
 static const char *const COPPER = KR_SOURCE_DIR "/examples/models/copper_se_e2_a.dp";
 static const char *const MOMENTS = KR_SOURCE_DIR "/examples/models/copper_dpa1_lmax3.dp";
+static const char *const APART = KR_SOURCE_DIR "/examples/models/copper_dpa1_apart.dp";
 
 static void check_trained(const char *model, kr_precision precision, const char *isa) {
     kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
@@ -206,6 +208,7 @@ static void check_trained(const char *model, kr_precision precision, const char 
     options.isa = isa;
     pair p = open_pair(model, options);
     assert_non_null(p.fast->fast[0]);
+    if (model == APART) assert_true(p.fast->fast[0]->center[0].apart && p.fast->fast[0]->center[0].rank > 0);
     frame f = model == WATER ? water_frame(7) : copper_frame(2);
     double error = compare(&p, &f, precision ? 5e-5 : 1e-6, precision ? 5e-5 : 1e-6);
     print_message("%s %s %s: %.1e eV/A\n", strrchr(model, '/') + 1, precision ? "mixed" : "double", isa ? isa : "best",
@@ -223,6 +226,7 @@ static void trained(void **state) {
             if (kr_isa_available((kr_isa)isa)) {
                 check_trained(COPPER, precision, kr_isa_name((kr_isa)isa));
                 check_trained(MOMENTS, precision, kr_isa_name((kr_isa)isa));
+                check_trained(APART, precision, kr_isa_name((kr_isa)isa));
             }
     }
 }
@@ -230,11 +234,11 @@ static void trained(void **state) {
 /* A pair, alone and with a third atom beside, from the cutoff to a collision. */
 static void collisions(void **state) {
     (void)state;
-    for (int run = 0; run < 4; run++) {
+    for (int run = 0; run < 6; run++) {
         const int mixed = run % 2;
         kr_potential_options options = KR_POTENTIAL_OPTIONS_INIT;
         options.precision = mixed ? KR_PRECISION_MIXED : KR_PRECISION_DOUBLE;
-        pair p = open_pair(run < 2 ? COPPER : MOMENTS, options);
+        pair p = open_pair(run < 2 ? COPPER : run < 4 ? MOMENTS : APART, options);
         for (double r = 1e-3; r < 8.2; r *= 1.1)
             for (int extra = 0; extra < 2; extra++) {
                 int type[3] = {0, 0, 0};
@@ -279,6 +283,7 @@ static void own_gradient(void **state) {
     frame f = copper_frame(1);
     check_gradient(COPPER, options, &f, 1e-7);
     check_gradient(MOMENTS, options, &f, 1e-7);
+    check_gradient(APART, options, &f, 1e-7);
     free_frame(&f);
 }
 

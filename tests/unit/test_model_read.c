@@ -42,7 +42,7 @@ static void every_reference_model_loads(void **state) {
     assert_int_equal(load_all(KR_TEST_DATA "/deepmd_kit/overflow", ".dp"), 4);
     assert_int_equal(load_all(KR_TEST_DATA "/deepmd_kit/model_devi", ".dp"), 4);
     assert_int_equal(load_all(KR_TEST_DATA "/deepmd", ".dp"), 11);
-    assert_int_equal(load_all(KR_SOURCE_DIR "/examples/models", ".dp"), 3);
+    assert_int_equal(load_all(KR_SOURCE_DIR "/examples/models", ".dp"), 4);
     assert_int_equal(kr_memory_live(), live);
 }
 

@@ -23,6 +23,7 @@ static const struct trained {
     {"water", "examples/models/water_se_e2_a.dp", "tests/data/water/data_3", 6},
     {"copper", "examples/models/copper_se_e2_a.dp", "tests/data/zuo2020/Cu_test.xyz", 8},
     {"moments", "examples/models/copper_dpa1_lmax3.dp", "tests/data/zuo2020/Cu_test.xyz", 7},
+    {"apart", "examples/models/copper_dpa1_apart.dp", "tests/data/zuo2020/Cu_test.xyz", 6},
     {"m0", "tests/data/deepmd_kit/model_devi/m0.dp", "tests/data/water/data_3", 4},
     {"m1", "tests/data/deepmd_kit/model_devi/m1.dp", "tests/data/water/data_3", 4},
 };

@@ -109,13 +109,15 @@ static int choice_of(const char *allowed, const char *word, char first[TEXT_ROOM
 
 /* "> 0", ">= 1", "[0, 1)": is x inside? */
 static int in_range(const char *range, double x) {
-    double low = -INFINITY, high = INFINITY;
-    char open[2] = "[", close[2] = "]";
+    const char *end;
     if (!range) return 1;
-    if (sscanf(range, ">= %lf", &low) == 1) return x >= low;
-    if (sscanf(range, "> %lf", &low) == 1) return x > low;
-    if (sscanf(range, "%1[[(]%lf, %lf%1[])]", open, &low, &high, close) < 4) return 1;
-    return (open[0] == '[' ? x >= low : x > low) && (close[0] == ']' ? x <= high : x < high);
+    if (range[0] == '>' && range[1] == '=') return x >= kr_read_real(range + 2, NULL);
+    if (range[0] == '>') return x > kr_read_real(range + 1, NULL);
+    if (range[0] != '[' && range[0] != '(') return 1;
+    double low = kr_read_real(range + 1, &end);
+    if (*end != ',') return 1;
+    double high = kr_read_real(end + 1, &end);
+    return (range[0] == '[' ? x >= low : x > low) && (*end == ']' ? x <= high : x < high);
 }
 
 static int is_number(const kr_tree *value) {

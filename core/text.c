@@ -52,24 +52,33 @@ kr_status kr_string_quote(kr_context *ctx, kr_string *string, const char *text) 
     return status == KR_OK ? kr_string_puts(ctx, string, "'") : status;
 }
 
-/* strtod of a zero-terminated text in the "C" locale; glibc and musl give its object without allocating. */
-static double to_double(const char *text, char **end) {
+/* glibc and musl give the object of this locale without allocating. */
+double kr_read_real(const char *text, const char **end) {
+    char *stop;
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!c) return strtod(text, end);
-    double value = strtod_l(text, end, c);
-    freelocale(c);
+    double value = c ? strtod_l(text, &stop, c) : strtod(text, &stop);
+    if (c) freelocale(c);
+    if (end) *end = stop;
     return value;
+}
+
+static double print_digits(double value, int digits, char text[32]) {
+    snprintf(text, 32, "%.*g", digits, value);
+    for (char *c = text; *c; c++)
+        if (*c == ',') *c = '.';
+    return kr_read_real(text, NULL);
+}
+
+double kr_round_real(double value, int digits) {
+    char text[32];
+    return print_digits(value, digits, text);
 }
 
 const char *kr_format_real(double value, char text[32]) {
     if (isnan(value)) return strcpy(text, "nan");
     if (isinf(value)) return strcpy(text, value < 0 ? "-inf" : "inf");
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, 32, "%.*g", digits, value);
-        for (char *c = text; *c; c++)
-            if (*c == ',') *c = '.';
-        if (digits == 17 || to_double(text, NULL) == value) break;
-    }
+    for (int digits = 15; digits <= 17; digits++)
+        if (print_digits(value, digits, text) == value) break;
     return text;
 }
 
@@ -120,8 +129,8 @@ int kr_word_real(kr_word word, double *value) {
             (c == 'd' || c == 'D') && i > 0 && (isdigit((unsigned char)text[i - 1]) || text[i - 1] == '.') ? 'e' : c;
     }
     text[word.n] = 0;
-    char *end;
-    *value = to_double(text, &end);
+    const char *end;
+    *value = kr_read_real(text, &end);
     return end == text + word.n;
 }
 

@@ -22,6 +22,10 @@ kr_status kr_string_quote(kr_context *ctx, kr_string *string, const char *text);
 /* The shortest of 15, 16 and 17 digits that reads back to the same bits, always with '.' as decimal sign;
  * "nan", "inf", "-inf" for what is not finite. Returns text. */
 const char *kr_format_real(double value, char text[32]);
+/* strtod in the "C" locale: the number at the beginning of a zero-terminated text, *end (may be NULL) behind it. */
+double kr_read_real(const char *text, const char **end);
+/* value rounded to so many significant decimal digits, at most 17. */
+double kr_round_real(double value, int digits);
 
 /* A word or a line: [n] characters, not zero-terminated. */
 typedef struct kr_word {

@@ -129,9 +129,9 @@ static double seconds_of(const char *text) {
     double days = 0, parts[3] = {0};
     int n = 0;
     const char *dash = strchr(text, '-');
-    if (dash) days = atof(text), text = dash + 1;
-    for (char *end; n < 3; text = end + 1) {
-        parts[n] = strtod(text, &end);
+    if (dash) days = kr_read_real(text, NULL), text = dash + 1;
+    for (const char *end; n < 3; text = end + 1) {
+        parts[n] = kr_read_real(text, &end);
         if (end == text) return 0;
         n++;
         if (*end != ':') break;

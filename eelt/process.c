@@ -1,6 +1,7 @@
 /* What /proc tells about processes (proc(5): stat, fields counted from 1).
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "eelt/process.h"
+#include "core/text.h"
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,9 +43,9 @@ static int read_stat(int64_t pid, stat_line *stat) {
         else if (field == 6)
             stat->session = strtoll(word, NULL, 10);
         else if (field == 14)
-            stat->user = strtod(word, NULL);
+            stat->user = kr_read_real(word, NULL);
         else if (field == 15)
-            stat->system = strtod(word, NULL);
+            stat->system = kr_read_real(word, NULL);
         else if (field == 22)
             stat->start = strtoll(word, NULL, 10);
         else if (field == 24)

@@ -1,6 +1,7 @@
 /* Sections of the report about what was explored: fractions, cells, the T-P map, deviations.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/memory.h"
+#include "core/text.h"
 #include "eelt/report.h"
 #include <kramers/watch.h>
 #include <math.h>
@@ -119,7 +120,7 @@ done:
 static void add_histogram(const char *text, double *count) {
     const char *c = strchr(text, '[');
     for (int b = 0; c && b < KR_WATCH_BINS; b++) {
-        count[b] += strtod(c + 1, NULL);
+        count[b] += kr_read_real(c + 1, NULL);
         c = strpbrk(c + 1, ",]");
     }
 }

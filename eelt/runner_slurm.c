@@ -322,12 +322,13 @@ static kr_status settle(kr_context *ctx, slurm *s, kr_job *job) {
     char *path = kr_path_join(ctx, job->folder, "slurm.ended");
     if (!path) return KR_ERR_MEMORY;
     double first = now_s();
+    char text[32] = "";
     FILE *file = fopen(path, "re");
     if (file) {
-        if (fscanf(file, "%lf", &first) != 1) first = 0;
+        first = fgets(text, sizeof text, file) ? kr_read_real(text, NULL) : 0;
         fclose(file);
     } else if ((file = fopen(path, "we"))) {
-        fprintf(file, "%.3f\n", first);
+        fprintf(file, "%s\n", kr_format_real(first, text));
         fclose(file);
     }
     kr_free(path);

@@ -8,6 +8,7 @@
  * because the network of a neighbour type must then differ between centres. In a one-side se_e2_r TensorFlow zeroes the
  * input of the network instead, so there the output is the constant net(0). */
 #include "potential/graph_import.h"
+#include "core/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,8 @@
 /* A cutoff that the operation keeps as float32 only: the shortest decimal number that rounds to it is what was meant.
  */
 static double undo_float32(double value) {
-    char text[32];
     for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        double decimal = strtod(text, NULL);
+        double decimal = kr_round_real(value, digits);
         if ((float)decimal == (float)value) return decimal;
     }
     return value;

@@ -1,6 +1,7 @@
 /* The section "model" of input.json: descriptor, fitting net, type embedding.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "core/error.h"
+#include "core/text.h"
 #include "training/input_sections.h"
 #include <stdio.h>
 #include <string.h>
@@ -22,10 +23,11 @@ static kr_status pairs_fit(kr_context *ctx, const kr_tree *list, int ntypes, con
 static kr_status check_sel(kr_context *ctx, const kr_tree *sel, int mixed, int ntypes) {
     int good = 0;
     if (sel->kind == KR_TREE_STRING) {
-        double factor = 1.1;
-        char rest;
+        double factor;
         good = !strcmp(sel->string, "auto") ||
-               (sscanf(sel->string, "auto:%lf%c", &factor, &rest) == 1 && factor >= 1.0 && factor < 100.0);
+               (!strncmp(sel->string, "auto:", 5) &&
+                kr_word_real((kr_word){sel->string + 5, strlen(sel->string + 5)}, &factor) && factor >= 1.0 &&
+                factor < 100.0);
     } else if (sel->kind == KR_TREE_INT) {
         good = mixed && sel->integer > 0 && sel->integer < 1 << 20;
     } else if (sel->kind == KR_TREE_LIST) {

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/random.h"
+#include "core/text.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,9 +140,9 @@ static kr_status set_blocks(kr_context *ctx, kr_data_set *d, const char *text, c
     double sum = 0;
     for (const char *c = strchr(text, ';'); c && c[1]; c = strchr(c + 1, ';')) {
         int a, b, used = 0;
-        double w;
-        if (sscanf(c + 1, "%d:%d:%lf%n", &a, &b, &w, &used) != 3 || (c[1 + used] && c[1 + used] != ';') || a < 0 ||
-            b <= a || b > d->nsystems || !(w >= 0))
+        const char *end = NULL;
+        const double w = sscanf(c + 1, "%d:%d:%n", &a, &b, &used) == 2 && used ? kr_read_real(c + 1 + used, &end) : 0;
+        if (!end || end == c + 1 + used || (*end && *end != ';') || a < 0 || b <= a || b > d->nsystems || !(w >= 0))
             return kr_parameter_fail(ctx, where, "auto_prob", NULL,
                                      "found \"%.60s\", expected blocks first:last+1:weight of the %d systems", text,
                                      d->nsystems);

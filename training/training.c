@@ -53,7 +53,7 @@ static kr_status count_sel(kr_context *ctx, kr_training *t) {
         all = 0;
     double factor = 1.1, shortest;
     const char *colon = strchr(in->descriptor.sel->string, ':');
-    if (colon) factor = strtod(colon + 1, NULL);
+    if (colon) factor = kr_read_real(colon + 1, NULL);
     KR_NEW(ctx, names, (size_t)nt);
     KR_NEW(ctx, most, 2 * (size_t)nt);
     total = most + nt;

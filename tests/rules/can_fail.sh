@@ -56,6 +56,8 @@ printf 'int kr_x;\n' >core/d.c
 expect words
 printf '%s\n/* TO''DO: later */\n' "$licence" >core/d.c
 expect words
+printf '%s\nint kr_x(const char *text, double *x) { return sscanf(text, "x %%lf", x); }\n' "$licence" >core/d.c
+expect words
 rm core/d.c
 
 { echo "$licence"; echo 'void f(void) {'; for _ in $(seq 120); do echo '    ;'; done; echo '}'; } >core/e.c
@@ -70,6 +72,9 @@ printf '%s\n#include <stdlib.h>\nint kr_a(void) { exit(1); }\n' "$licence" >core
 build
 expect imports liba.a
 printf '%s\n#include <stdio.h>\nint kr_a(void) { return fputs("", stderr); }\n' "$licence" >core/a.c
+build
+expect imports liba.a
+printf '%s\n#include <stdlib.h>\nint kr_a(void) { return strtod("1", NULL) > 0; }\n' "$licence" >core/a.c
 build
 expect imports liba.a
 printf '%s\nint kr_a(void) { return 1; }\nint kr_internal(void) { return 1; }\n' "$licence" >core/a.c

@@ -61,6 +61,12 @@ static void test_reals(void **state) {
         if (kr_word_real(word_of(bad[i]), &value)) fail_msg("'%s' was read as %g", bad[i], value);
     assert_true(kr_word_real(word_of("1.5D-3"), &value) && value == 1.5e-3);
     assert_string_equal(kr_format_real(-0.0, text), "-0");
+    const char *range = "0.25, 1e2)", *end;
+    assert_true(kr_read_real(range, &end) == 0.25 && end == range + 4);
+    assert_true(kr_read_real(end + 1, &end) == 100 && *end == ')');
+    assert_true(kr_read_real(range, NULL) == 0.25);
+    assert_true(kr_read_real("none", &end) == 0 && *end == 'n');
+    assert_true(kr_round_real((float)0.1, 7) == 0.1 && kr_round_real(-123456.0, 2) == -120000.0);
     assert_string_equal(kr_format_real(0.1 + 0.2, text), "0.30000000000000004");
 }
 
@@ -74,6 +80,8 @@ static void test_locale(void **state) {
     assert_string_equal(kr_format_real(1.5e-300, text), "1.5e-300");
     assert_true(kr_word_real(word_of("1.5e-300"), &value) && value == 1.5e-300);
     assert_true(kr_word_real(word_of("0.30000000000000004"), &value) && value == 0.1 + 0.2);
+    assert_true(kr_read_real("0.30000000000000004", NULL) == 0.1 + 0.2);
+    assert_true(kr_round_real((float)5.8, 7) == 5.8);
     setlocale(LC_NUMERIC, "C");
 }
 

@@ -199,6 +199,12 @@ static void test_refusals(void **state) {
          "the probabilities add up to 0.5"},
         {"\"O\", \"H\"", "\"systems\": [\"" FORMATS "/npy\"], \"sys_probs\": [0.5, 0.5]", "", "found 2 numbers for 1"},
         {"\"O\", \"H\"", "\"systems\": [\"" FORMATS "/npy\"], \"auto_prob\": \"uniform\"", "", "found \"uniform\""},
+        {"\"O\", \"H\"", "\"systems\": [\"" FORMATS "/npy\"], \"auto_prob\": \"prob_sys_size;0:1:x\"", "",
+         "expected blocks first:last+1:weight"},
+        {"\"O\", \"H\"", "\"systems\": [\"" FORMATS "/npy\"], \"auto_prob\": \"prob_sys_size;0:1:1,5\"", "",
+         "expected blocks first:last+1:weight"},
+        {"\"O\", \"H\"", "\"systems\": [\"" FORMATS "/npy\"], \"auto_prob\": \"prob_sys_size;0:1\"", "",
+         "expected blocks first:last+1:weight"},
         {"\"O\", \"H\"", "\"systems\": [\"" FORMATS "/npy\"], \"batch_size\": \"filter:2\"", "", "no frame is left"},
         {"\"O\", \"H\"", "\"systems\": [\"" FORMATS "/npy\"]", "\"min_distance\": 5", "A apart, at least 5 A allowed"},
     };

@@ -155,7 +155,7 @@ done:
     return status;
 }
 
-/* ε⟨|∇q|²⟩ of one member over the test set. */
+/* ε⟨|∇q|²⟩ of one member (−1: of their mean) over a set. */
 static kr_status functional(kr_context *ctx, const network_run *r, int one, const kr_committor_set *test, double *nu) {
     kr_status status = KR_OK;
     const kr_problem *p = r->run->problem;
@@ -188,6 +188,23 @@ static kr_status cross_estimate(kr_context *ctx, network_run *r, const kr_commit
     KR_TRY(kr_run_line(ctx, r->run, "nu of single networks %.6g, of their mean %.6g, between different ones %.6g",
                        sum / members, mean, cross));
     KR_TRY(kr_run_set_real(ctx, r->run->results, "nu_cross", cross));
+done:
+    return status;
+}
+
+/* nu of the points that were trained on: far below that of others when these points are known by heart. */
+static kr_status compare_training(kr_context *ctx, network_run *r, int passed) {
+    kr_status status = KR_OK;
+    double trained, nu;
+    if (!r->set.n) return KR_OK; /* a loaded network */
+    KR_TRY(functional(ctx, r, -1, &r->set, &trained));
+    KR_TRY(kr_run_set_real(ctx, r->run->results, "nu_training", trained));
+    KR_TRY(kr_tree_get_real(ctx, r->run->results, "nu", &nu));
+    if (!passed && trained < 0.9 * nu)
+        KR_TRY(kr_run_line(ctx, r->run,
+                           "nu of the points of the training is %.4g, %.0f %% less: they are known by heart, more of "
+                           "them (sampling.count above %d) cure that",
+                           trained, 100 * (1 - trained / nu), r->s->sample.count));
 done:
     return status;
 }
@@ -228,6 +245,7 @@ kr_status kr_committor_run_network(kr_context *ctx, kr_sampling *run) {
     KR_TRY(kr_committor_draw(ctx, run, r.q.net, r.s->sample.test_count, KR_COMMITTOR_TEST, r.round, &test));
     f.net = r.q.net;
     KR_TRY(kr_committor_validate(ctx, run, &f, &test, r.xa, r.xb, r.s->sample.boundary_count, &passed));
+    KR_TRY(compare_training(ctx, &r, passed));
     KR_TRY(cross_estimate(ctx, &r, &test));
     KR_TRY(kr_committor_print_points(ctx, run, &f));
     KR_TRY(kr_committor_write_map(ctx, run, &f));

@@ -22,7 +22,7 @@ cat >net.json <<'JSON'
  "training": {"steps": 3000, "boundary_steps": 20, "batch": 200, "boundary_batch": 20},
  "validation": {"dt": 1e-2, "points": 20, "shots": 20, "direct": 0, "flux_count": 20000, "flux_spread": 1e-3}}
 JSON
-"$KRAMERS" committor net.json -o one >/dev/null 2>&1 || [ $? -eq 3 ] || fail "the run of a network failed"
+"$KRAMERS" committor net.json -o one >one.txt 2>&1 || [ $? -eq 3 ] || fail "the run of a network failed"
 "$KRAMERS" committor net.json -o two --checkpoint 0.01 >/dev/null 2>&1 &
 child=$!
 for _ in $(seq 200); do [ -s two/checkpoint.json ] && break; sleep 0.05; done
@@ -31,6 +31,17 @@ wait $child || true
 "$KRAMERS" committor net.json -o two --resume --force >/dev/null 2>&1 || [ $? -eq 3 ] || fail "the run was not resumed"
 cmp one/network.json two/network.json || fail "a resumed run gives other parameters"
 cmp one/results.json two/results.json || fail "a resumed run gives other results"
+
+# Too few points are known by heart, and that is said; enough of them are not (above).
+cat >heart.json <<'JSON'
+{"problem": {"kind": "double_well", "dim": 10, "epsilon": 0.2}, "sampling": {"epsilon": 1, "coordinates": [1],
+ "count": 1500, "test_count": 5000, "boundary_count": 200, "burn": 300}, "network": {"hidden": [20]},
+ "training": {"steps": 1500, "boundary_steps": 20, "batch": 200, "boundary_batch": 20},
+ "validation": {"dt": 1e-2, "points": 20, "shots": 20, "direct": 0, "flux_count": 2000}}
+JSON
+code 3 '' committor heart.json -o heart
+has out 'nu of the points of the training is .* known by heart.*sampling.count above 1500'
+! grep -q 'by heart' one.txt || fail "2000 points in one dimension are not known by heart"
 
 # Points with weights: uniform ones in a 1-D double well. Exact: nu = 0.00274096, q(-0.5) = 0.0255, q(-0.25) = 0.1488.
 awk 'BEGIN { srand(3); for (i = 0; i < 40000; i++) { x = 3.2 * rand() - 1.6; print x > "x.txt";

@@ -248,7 +248,7 @@ static kr_status say_numbers(kr_context *ctx, const kr_config *c, const kr_print
     for (int i = 0; i < c->nsystems; i++)
         for (int s = 0; c->system[i].starts && s < c->system[i].starts->nsystems; s++)
             if (c->system[i].starts->system[s]->natoms > atoms) atoms = c->system[i].starts->system[s]->natoms;
-    kr_print(p, "all stages: %ld cells (system, T, P), %ld runs of %.4g steps together, %.4g samples", cells, runs,
+    kr_print(p, "all stages: %ld cells (system, T, P), %ld runs of %.0f steps together, %.0f samples", cells, runs,
              steps, samples);
     kr_print(p, "an iteration: %d models, at most %ld runs, at most %d candidates and %d failed frames labelled",
              c->model.ensemble, runs, c->select.per_iteration, c->select.failed);

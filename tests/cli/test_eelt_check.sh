@@ -27,6 +27,9 @@ good >eelt.json
 ok eelt check eelt.json
 has err 'nothing wrong found'
 has out '2 cells (system, T, P), 4 runs of 4000 steps'
+sed 's/"steps": 1000/"steps": 123457/' eelt.json >long.json
+ok eelt check long.json # long runs are told to the last step
+has out '4 runs of 493828 steps'
 [ ! -d run ] || fail "check made the campaign's folder"
 
 # ten mistakes in one file, each named with its place

@@ -194,6 +194,18 @@ static kr_status check_degrees(kr_context *ctx, const kr_input *in) {
                              d->lmax, d->axis_neuron);
 }
 
+/* Empty slots of se_atten take the type of a frame's first atom: without a shift of their rows that has no effect. */
+static void warn_of_order(kr_context *ctx, const kr_input *in) {
+    const kr_input_descriptor *d = &in->model.descriptor;
+    if (d->type != KR_INPUT_SE_ATTEN && d->type != KR_INPUT_SE_ATTEN_V2) return;
+    if (in->model.type_map->count > 1 && !d->set_davg_zero)
+        kr_log(
+            ctx, KR_LOG_WARNING,
+            "model.descriptor.set_davg_zero = false with %d elements: energies depend on which atom is the first one "
+            "of a frame, because empty places of %s take its element; true is better",
+            in->model.type_map->count, d->type_name);
+}
+
 kr_status kr_input_from_tree(kr_context *ctx, const kr_tree *tree, const char *where, kr_input **input) {
     if (!tree || !where || !input) return KR_ERROR(ctx, KR_ERR_ARGUMENT, "kr_input_from_tree: an argument is NULL");
     kr_status status = KR_OK, failed = KR_OK;
@@ -211,6 +223,7 @@ kr_status kr_input_from_tree(kr_context *ctx, const kr_tree *tree, const char *w
     KR_TRY(kr_input_section(ctx, kr_input_own_table, own, "kramers", &in->own, in->complete, "kramers"));
     KR_TRY(failed);
     KR_TRY(check_degrees(ctx, in));
+    warn_of_order(ctx, in);
     *input = in;
     in = NULL;
 done:

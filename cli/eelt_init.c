@@ -37,21 +37,35 @@ static const char head[] =
     "  \"model\": {\n"
     "    \"_ensemble\": \"models whose disagreement tells what is new\",\n"
     "    \"ensemble\": 4,\n"
-    "    \"_training\": \"an input.json of DeePMD-kit; systems, seeds and type_map are filled in\",\n"
+    "    \"_training\": \"an input.json of DeePMD-kit; systems, seeds, type_map are filled in; see docs/training.md, "
+    "Recipes\",\n"
     "    \"training\": {\n"
     "      \"model\": {\n"
-    "        \"descriptor\": {\"type\": \"se_e2_a\", \"rcut\": 6.0, \"rcut_smth\": 0.5, \"neuron\": [10, 20, 40],\n"
-    "                       \"axis_neuron\": 8, \"sel\": \"auto\"},\n"
-    "        \"fitting_net\": {\"neuron\": [60, 60, 60]}\n"
+    "        \"_descriptor\": \"angles by moments up to l = 2; type se_e2_a without attn_layer and lmax: faster, "
+    "learns less\",\n"
+    "        \"descriptor\": {\"type\": \"se_atten\", \"attn_layer\": 0, \"lmax\": 2, \"rcut\": 6.0,\n"
+    "                       \"rcut_smth\": 0.5, \"neuron\": [10, 20, 40], \"axis_neuron\": 8,\n"
+    "                       %s\"sel\": \"auto:1.5\"},\n"
+    "        \"fitting_net\": {\"neuron\": [48, 48], \"activation_function\": \"silu\", \"resnet_dt\": false}\n"
     "      },\n"
-    "      \"learning_rate\": {\"start_lr\": 0.005, \"stop_lr\": 1e-6, \"decay_steps\": 100},\n"
-    "      \"loss\": {\"start_pref_e\": 0.02, \"limit_pref_e\": 1, \"start_pref_f\": 1000, \"limit_pref_f\": 1,\n"
-    "               \"start_pref_v\": 0.02, \"limit_pref_v\": 0.2},\n"
-    "      \"training\": {\"numb_steps\": 20000, \"disp_freq\": 500, \"save_freq\": 5000}\n"
+    "      \"_learning_rate\": \"high for a fifth of the steps, then down\",\n"
+    "      \"learning_rate\": {\"type\": \"wsd\", \"start_lr\": 0.004, \"stop_lr\": 1e-5, \"decay_phase_ratio\": 0.8,\n"
+    "                        \"decay_type\": \"cosine\"},\n"
+    "      \"_loss\": \"forces first; energies and virials as the rate falls\",\n"
+    "      \"loss\": {\"start_pref_e\": 0.2, \"limit_pref_e\": 20, \"start_pref_f\": 1000, \"limit_pref_f\": 1,\n"
+    "               \"start_pref_v\": 0.02, \"limit_pref_v\": 2},\n"
+    "      \"optimizer\": {\"type\": \"Adam\", \"adam_beta2\": 0.99},\n"
+    "      \"training\": {\"numb_steps\": 20000, \"disp_freq\": 1000, \"save_freq\": 5000},\n"
+    "      \"_kramers\": \"keys that DeePMD-kit does not have; it reads the models all the same\",\n"
+    "      \"kramers\": {\"precision\": \"single\", \"spline_tolerance\": 1e-4, \"embedding_sharpness\": 8,\n"
+    "                  \"degree_gain\": 1}\n"
     "    },\n"
     "    \"_warm_start\": \"later iterations: half the steps from a tenth of the rate, new frames drawn more often\",\n"
     "    \"warm_start\": {\"steps\": 0.5, \"start_rate\": 0.1, \"new_weight\": 10}\n"
     "  },\n";
+
+/* Learns several times faster; with several elements energies would depend on the order of the atoms. */
+static const char shifted[] = "\"set_davg_zero\": false, ";
 
 static const char explore[] =
     "  \"explore\": {\n"
@@ -137,7 +151,7 @@ static int run(const void *values, int nargs, char **args) {
     if (result == CLI_DONE) result = cli_output_open(&output, path);
     if (result == CLI_DONE) {
         const char *ensemble = s->label == 2 ? "nvt" : "npt-iso"; /* xtb labels molecules */
-        fprintf(output.file, head, list);
+        fprintf(output.file, head, list, elements.n == 1 ? shifted : "");
         fprintf(output.file, explore, s->engine == 1 ? "lammps" : "builtin", structures, ensemble, ensemble);
         put_label(output.file, s->label < 0 ? 0 : s->label, list, names);
         fputs(jobs, output.file);

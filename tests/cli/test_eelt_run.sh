@@ -110,7 +110,23 @@ sed -e 's/"campaign": {/"data": {"test": ["test"]}, "campaign": {/' -e 's/"folde
 ok eelt init H,O --structures start.xyz -o made.json
 sed -i 's/"engine": "qe".*/"engine": "command", "command": "true", "identity": "x"},/; /"kspacing/d' made.json
 ok eelt check made.json
+hasnt err 'set_davg_zero'
+ok eelt init H -o one.json # which is much better for one element would be wrong for two
+has one.json '"set_davg_zero": false, "sel"'
+sed 's/"sel": "auto:1.5"/"set_davg_zero": false, &/' made.json >shifted.json
+ok eelt check shifted.json
+has err 'set_davg_zero = false with 2 elements: energies depend on which atom is the first one'
 code 1 'exists' eelt init H,O -o made.json
+# the training that init proposes runs as it stands: the fast engine, angular moments, models for the fast path
+awk '/^    "training": \{/ { print "{"; on = 1; next } /"_warm_start"/ { on = 0 } on' made.json |
+    sed -e '$ s/},$/}/' -e 's/"model": {/"model": {"type_map": ["H", "O"],/' \
+        -e 's/"numb_steps": 20000/"numb_steps": 5, "training_data": {"systems": ["test"]}/' >input.json
+ok train input.json
+has err 'run: 5 steps, engine moment in single precision'
+ok model info model.dp
+has out 'angular moments: up to l = 2'
+ok model check model.dp
+has out 'fast path, force'
 code 0 'converged' eelt run easy.json
 has err 'final models and certificate'
 exists easy/certificate.json

@@ -70,6 +70,8 @@ static const char shifted[] = "\"set_davg_zero\": false, ";
 static const char explore[] =
     "  \"explore\": {\n"
     "    \"engine\": \"%s\",\n"
+    "    \"_options\": \"of the engine, docs/exploring.md; mixed: networks in single precision, a third less time\",\n"
+    "    \"options\": {%s},\n"
     "    \"_systems\": \"start structures: names with * and ?, or { name, files }\",\n"
     "    \"systems\": [{\"name\": \"start\", \"files\": [\"%s\"]}],\n"
     "    \"_stages\": \"a stage opens when the one before has converged; [300, 900] inside T_K is a ramp\",\n"
@@ -152,7 +154,11 @@ static int run(const void *values, int nargs, char **args) {
     if (result == CLI_DONE) {
         const char *ensemble = s->label == 2 ? "nvt" : "npt-iso"; /* xtb labels molecules */
         fprintf(output.file, head, list, elements.n == 1 ? shifted : "");
-        fprintf(output.file, explore, s->engine == 1 ? "lammps" : "builtin", structures, ensemble, ensemble);
+        const int lammps = s->engine == 1;
+        fprintf(output.file, explore, lammps ? "lammps" : "builtin",
+                lammps ? "\"plugin\": \"kramersplugin.so\", \"pair_words\": \"precision mixed\""
+                       : "\"precision\": \"mixed\"",
+                structures, ensemble, ensemble);
         put_label(output.file, s->label < 0 ? 0 : s->label, list, names);
         fputs(jobs, output.file);
         result = cli_output_commit(&output);

@@ -83,7 +83,7 @@ static kr_status create(kr_context *ctx, const kr_tree *options, const char *bas
         path = kr_label_path(ctx, base, l->options.plugin);
         if (!path) KR_TRY(KR_ERR_MEMORY);
         status = kr_explore_full_path(ctx, path, &l->plugin);
-        if (status != KR_OK) kr_error_prefix(ctx, "explore.plugin");
+        if (status != KR_OK) kr_error_prefix(ctx, "explore.options.plugin");
         KR_TRY(status);
         l->options.plugin = l->plugin;
     }

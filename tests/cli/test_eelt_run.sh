@@ -111,6 +111,15 @@ ok eelt init H,O --structures start.xyz -o made.json
 sed -i 's/"engine": "qe".*/"engine": "command", "command": "true", "identity": "x"},/; /"kspacing/d' made.json
 ok eelt check made.json
 hasnt err 'set_davg_zero'
+has made.json '"options": {"precision": "mixed"}'
+# with LAMMPS as engine, a plugin that is not there is told before anything runs
+ok eelt init H,O --structures start.xyz --engine lammps -o moved.json
+sed -i 's/"engine": "qe".*/"engine": "command", "command": "true", "identity": "x"},/; /"kspacing/d' moved.json
+code 1 'explore.options.plugin: cannot find .*kramersplugin.so' eelt check moved.json
+touch kramersplugin.so
+sed -i 's/"options": {/&"command": "true", /' moved.json
+ok eelt check moved.json
+rm kramersplugin.so
 ok eelt init H -o one.json # which is much better for one element would be wrong for two
 has one.json '"set_davg_zero": false, "sel"'
 sed 's/"sel": "auto:1.5"/"set_davg_zero": false, &/' made.json >shifted.json

@@ -82,11 +82,15 @@ static kr_status say_left(kr_context *ctx, kr_db *db, const kr_printer *p, int64
     kr_status status = KR_OK;
     kr_rows *rows = NULL;
     kr_tree *config = NULL;
-    int64_t labels, seconds;
+    int64_t labels, seconds, converged;
     int more;
     KR_TRY(kr_db_int(ctx, db, &labels, "SELECT count(*) FROM label WHERE hidden = 0 AND role != 'certificate'", NULL));
     KR_TRY(kr_db_int(ctx, db, &seconds,
                      "SELECT CAST(coalesce(sum(finished - started), 0) AS INTEGER) FROM stage WHERE hidden = 0", NULL));
+    KR_TRY(kr_db_int(ctx, db, &converged,
+                     "SELECT CAST(coalesce((SELECT value FROM metric WHERE hidden = 0 AND scope = 'next' AND name = "
+                     "'converged' ORDER BY iteration DESC LIMIT 1), 0) AS INTEGER)",
+                     NULL));
     KR_TRY(kr_db_query(ctx, db, &rows, "SELECT config FROM campaign", NULL));
     KR_TRY(kr_rows_next(ctx, rows, &more));
     const char *text = kr_rows_text(rows, 0);
@@ -99,7 +103,10 @@ static kr_status say_left(kr_context *ctx, kr_db *db, const kr_printer *p, int64
                  budget->integer - labels);
     else
         kr_print(p, "labels: %" PRId64, labels);
-    if (iterations)
+    if (iterations && converged)
+        kr_print(p, "iterations: %" PRId64 ", %.1f min each; converged", iterations,
+                 (double)seconds / 60 / (double)iterations);
+    else if (iterations)
         kr_print(p, "iterations: %" PRId64 " of at most %" PRId64 ", %.1f min each; %.1f h more if all are needed",
                  iterations, last, (double)seconds / 60 / (double)iterations,
                  (double)seconds / 3600 / (double)iterations * (double)(last > iterations ? last - iterations : 0));

@@ -142,5 +142,8 @@ exists easy/certificate.json
 [ "$(grep -c '<td>holds</td>' easy/report.html)" -eq 1 ] || fail "the certificate is not in the report once"
 grep -q "$(printf 'test\trmse_f')" easy/report.tsv || fail "test data were not used"
 exists easy/final/model_1.dp
+ok eelt status easy
+has out 'min each; converged$'
+hasnt out 'more if all are needed'
 ok model info easy/final/model_0.dp
 finish

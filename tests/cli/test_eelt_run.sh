@@ -136,6 +136,19 @@ ok model info model.dp
 has out 'angular moments: up to l = 2'
 ok model check model.dp
 has out 'fast path, force'
+# the first campaign of docs/campaigns.md, all but its run: a LAMMPS is only looked for
+block() { awk -v kind="$1" '/^## / { here = /A first campaign/ } /^```/ { inside = !inside; this = substr($0, 4); next }
+    here && inside && this == kind' "$ROOT/docs/campaigns.md"; }
+mkdir -p first/bin
+printf '#!/bin/sh\n' >first/bin/lmp
+chmod +x first/bin/lmp
+touch first/Si.sw
+block json >first/start.json
+block '' | grep -v 'eelt run' >first/commands.sh
+(cd first && PATH=$PWD/bin:$(dirname "$KRAMERS"):$PATH bash -e commands.sh) >out 2>err || { fail "the first campaign of docs/campaigns.md"; cat err; }
+has out 'system start: 4 start structures'
+has err 'nothing wrong found'
+has first/eelt.json '"pair_coeff \* \* Si.sw Si"'
 code 0 'converged' eelt run easy.json
 has err 'final models and certificate'
 exists easy/certificate.json

@@ -175,7 +175,7 @@ def report(a, name, steps, wall, cpu, result):
 # What is trained: recipe, test data, steps.
 STUDIES = {
     "water": ("water.json", "water/data_3", "12000"),
-    "elements": ("element.json", "zuo2020/{}_test.xyz", "40000"),
+    "elements": ("element.json", "zuo2020/{}_test.xyz", "12000"),
     "deepmd": ("water_deepmd.json", "water/data_3", "36000"),
     "acac": ("acac.json", "acac/test_MD_300K.xyz", "4800"),
 }

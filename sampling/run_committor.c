@@ -3,18 +3,11 @@
 #include "sampling/run_committor.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "sampling/run_table.h"
 #include <math.h>
 #include <string.h>
 
 #define AT(field) .offset = offsetof(kr_committor_settings, field)
-#define INT(key, field, value, limits, text) \
-    { .name = key, .type = KR_PARAMETER_INT, AT(field), .initial = value, .range = limits, .help = text }
-#define REAL(key, field, value, limits, text) \
-    { .name = key, .type = KR_PARAMETER_REAL, AT(field), .initial = value, .range = limits, .help = text }
-#define CHOICE(key, field, value, words, text) \
-    { .name = key, .type = KR_PARAMETER_CHOICE, AT(field), .initial = value, .allowed = words, .help = text }
-#define TREE(key, field, text) \
-    { .name = key, .type = KR_PARAMETER_TREE, AT(field), .initial = "", .help = text }
 
 static const kr_parameter top_table[] = {
     CHOICE("method", method, "\"network\"", "network|grid|random_features",

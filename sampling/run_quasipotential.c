@@ -3,19 +3,12 @@
 #include "sampling/run_quasipotential.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "sampling/run_table.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define AT(field) .offset = offsetof(kr_quasi_settings, field)
-#define INT(key, field, value, limits, text) \
-    { .name = key, .type = KR_PARAMETER_INT, AT(field), .initial = value, .range = limits, .help = text }
-#define REAL(key, field, value, limits, text) \
-    { .name = key, .type = KR_PARAMETER_REAL, AT(field), .initial = value, .range = limits, .help = text }
-#define CHOICE(key, field, value, words, text) \
-    { .name = key, .type = KR_PARAMETER_CHOICE, AT(field), .initial = value, .allowed = words, .help = text }
-#define TREE(key, field, text) \
-    { .name = key, .type = KR_PARAMETER_TREE, AT(field), .initial = "", .help = text }
 
 static const kr_parameter top_table[] = {
     CHOICE("method", method, "\"network\"", "network|olim|lyapunov",

@@ -212,8 +212,7 @@ kr_status kr_fast_rank_basis(kr_context *ctx, const kr_fast *fast, int type, dou
     KR_TRY(roots(ctx, ng, h, h + square, h + 2 * square));
     kr_gemm(0, 0, rows, ng, ng, 1, x, ng, h + square, ng, 0, y, ng);
     if (keep_axis) KR_TRY(split_axis(ctx, rows, ng, axis, x, y, v, v + axis * axis));
-    if (keep_axis && d->separate_degrees)
-        KR_TRY(keep_degrees(ctx, rows, ng, axis, d->lmax + 1, x, v, v + axis * axis));
+    if (keep_axis && d->separate_degrees) KR_TRY(keep_degrees(ctx, rows, ng, axis, d->lmax + 1, x, v, v + axis * axis));
     KR_TRY(kr_svd(ctx, rows, ng, y, u, s, vt));
     if (keep_axis) {
         join_axis(ng, axis, v, v + axis * axis, vt, h + square, v + axis * (axis + ng), all);

@@ -7,8 +7,8 @@
  * excluded pair gets a network whose output is zero, and a one-side graph with exclusions becomes a two-side model,
  * because the network of a neighbour type must then differ between centres. In a one-side se_e2_r TensorFlow zeroes the
  * input of the network instead, so there the output is the constant net(0). */
-#include "potential/graph_import.h"
 #include "core/text.h"
+#include "potential/graph_import.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

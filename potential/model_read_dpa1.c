@@ -45,9 +45,11 @@ static kr_status read_switches(kr_model_reader *reader, const kr_tree *tree, con
     d->has_temperature = !kr_tree_is_null(kr_tree_get(tree, "temperature"));
     d->ncolumns = 4;
     d->nmoment = (d->lmax + 1) * (d->lmax + 1);
-    if (d->separate_degrees && d->axis_neuron <= d->lmax)
-        KR_FAIL(ctx, KR_ERR_FORMAT, "%s.axis_neuron: found %d, expected at least %d: separate_degrees with lmax %d", at,
-                d->axis_neuron, d->lmax + 1, d->lmax);
+    if (d->separate_degrees && (d->lmax < 2 || d->axis_neuron <= d->lmax))
+        KR_FAIL(ctx, KR_ERR_FORMAT,
+                "%s.separate_degrees: found true with lmax %d and axis_neuron %d, expected lmax 2 to 4 and axis_neuron "
+                "at least lmax + 1",
+                at, d->lmax, d->axis_neuron);
     d->dim_out = d->ng * d->axis_neuron + (d->concat_output_tebd ? d->tebd_dim : 0);
 done:
     return status;

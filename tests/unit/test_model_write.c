@@ -76,7 +76,7 @@ static void separate_degrees_survive_a_round_trip(void **state) {
     a->descriptor.separate_degrees = 1;
     kr_assert_ok(ctx, kr_model_save(ctx, a, source));
     assert_int_equal(kr_model_load(ctx, source, &b), KR_ERR_FORMAT);
-    assert_non_null(strstr(kr_context_message(ctx), "axis_neuron: found 2"));
+    assert_non_null(strstr(kr_context_message(ctx), "lmax 4 and axis_neuron 2"));
     kr_model_destroy(&a);
     remove(source);
 }

@@ -156,17 +156,18 @@ done:
 }
 
 /* ε⟨|∇q|²⟩ of one member (−1: of their mean) over a set. */
-static kr_status functional(kr_context *ctx, const network_run *r, int one, const kr_committor_set *test, double *nu) {
+static kr_status functional(kr_context *ctx, const network_run *r, int one, const kr_committor_set *points,
+                            double *nu) {
     kr_status status = KR_OK;
     const kr_problem *p = r->run->problem;
     double *q = NULL, *grad = NULL;
     *nu = 0;
-    KR_NEW(ctx, q, (size_t)test->outside);
-    KR_NEW(ctx, grad, (size_t)(test->outside * p->dim));
-    KR_TRY(kr_committor_model_evaluate(ctx, &r->q, one, test->outside, test->x, q, grad));
-    for (long i = 0; i < test->outside; i++)
+    KR_NEW(ctx, q, (size_t)points->outside);
+    KR_NEW(ctx, grad, (size_t)(points->outside * p->dim));
+    KR_TRY(kr_committor_model_evaluate(ctx, &r->q, one, points->outside, points->x, q, grad));
+    for (long i = 0; i < points->outside; i++)
         for (int k = 0; k < p->dim; k++)
-            *nu += p->epsilon * (p->mobility ? p->mobility[k] : 1) * test->w[i] / (double)test->n *
+            *nu += p->epsilon * (p->mobility ? p->mobility[k] : 1) * points->w[i] / (double)points->n *
                    grad[i * p->dim + k] * grad[i * p->dim + k];
 done:
     kr_free(q);

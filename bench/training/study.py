@@ -11,8 +11,9 @@ a key of the recipe, for example --set optimizer.type=SOAP or --set training.tra
 run, and one more for averaged weights (training.enable_ema). Published errors of other potentials stand below those of
 the elements (MAE over the test frames). With --hold-out N frames N/2, N/2 + N, ... of the training set are not trained;
 two lines per run then show the errors on the frames that were trained and on those held out, and the test set is not
-looked at: settings are chosen this way. With --seeds N the mean of all N models' predictions has a line, too: what it
-does not take away, all of them have in common.
+looked at: settings are chosen this way. With --worst N the N frames with the largest energy errors of every test are
+listed: number in the file, atoms, volume per atom, RMS force of the labels, error. With --seeds N the mean of all N
+models' predictions has a line, too: what it does not take away, all of them have in common.
 SPDX-License-Identifier: BSD-3-Clause
 """
 import argparse
@@ -142,6 +143,32 @@ def detail(path):
     return [v for row in rows for v in row[:half]], [v for row in rows for v in row[half:]]
 
 
+def worst(program, model, system, count):
+    """Prints the frames with the largest energy errors. `kramers test` sorts frames by composition: labels find them."""
+    prefix = os.path.join(os.path.dirname(model), "detail")
+    command = [program, "test", "-m", model, "-s", system, "-d", prefix, "--force"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    frames = []
+    for i, text in enumerate(xyz_frames(system)):
+        count_line, comment, *rows = text.strip().split("\n")
+        n, cell = int(count_line), [float(v) for v in re.search('Lattice="([^"]*)"', comment).group(1).split()]
+        force = [float(v) for row in rows for v in row.split()[4:7]]
+        frames.append((float(re.search(r"energy=(\S+)", comment).group(1)) / n, i, n, volume(cell) / n,
+                       (sum(f * f for f in force) / len(force)) ** 0.5))
+    found = []
+    for label, value in zip(*detail(prefix + ".e_peratom.out")):
+        frame = min(frames, key=lambda f: abs(f[0] - label))
+        frames.remove(frame)
+        found.append((1e3 * (value - label), frame))
+    for wrong, (_, i, n, v, f) in sorted(found, key=lambda w: -abs(w[0]))[:count]:
+        print(f"    frame {i:4d}: {n:4d} atoms, {v:7.2f} A^3/atom, force {f:6.3f} eV/A, energy {wrong:+7.2f} meV/atom")
+
+
+def volume(cell):
+    a, b, c = cell[0:3], cell[3:6], cell[6:9]
+    return abs(sum(a[i] * (b[i - 2] * c[i - 1] - b[i - 1] * c[i - 2]) for i in range(3)))
+
+
 def mean_errors(program, models, system):
     """As errors(), of the mean of the models' predictions."""
     prefix = os.path.join(os.path.dirname(models[0]), "detail")
@@ -204,11 +231,14 @@ def arguments():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--label", default="", help="added to the name of the run and of its folder")
     parser.add_argument("--hold-out", type=int, default=0, metavar="N", help="elements: every N-th frame is not trained")
+    parser.add_argument("--worst", type=int, default=0, metavar="N", help="elements: list N frames with the largest errors")
     parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped")
     parser.add_argument("--values", default="", metavar="FILE", help='append lines "RUN_KEY VALUE" to this file')
     a = parser.parse_args()
     if a.hold_out and (a.hold_out < 2 or a.what != "elements"):
         parser.error("--hold-out N, N at least 2, is for elements")
+    if a.worst and a.what != "elements":
+        parser.error("--worst is for elements")
     return a
 
 
@@ -227,6 +257,8 @@ def run_one(a, program, name, steps, seed):
         if os.path.exists(model):
             for part, test in tests.items():
                 report(a, run + suffix + part, steps, wall, cpu, errors(program, model, test))
+                if a.worst:
+                    worst(program, model, test, a.worst)
     return run, wall, cpu, os.path.join(folder, "model.dp"), tests
 
 

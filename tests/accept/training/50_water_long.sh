@@ -18,4 +18,4 @@ limit() { # LABEL STEPS SECONDS MEV
 }
 limit 1 9000 60 0.050
 limit 3 23000 180 0.042
-limit 10 72000 600 0.038
+limit 10 56000 600 0.038

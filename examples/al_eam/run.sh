@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../common.sh"
 . "$here/../campaign.sh"
-training=${1:-${KRAMERS_EXAMPLE_STEPS:-20000}}
+training=${1:-${KRAMERS_EXAMPLE_STEPS:-10000}}
 find_kramers
 find_lmp
 mkdir -p "$out"

@@ -7,7 +7,7 @@ LMP=${LMP:-$KRAMERS_LAMMPS/bin/lmp}
 [ -x "$LMP" ] || { missing "campaign A" "<= 600 labels" "no lmp"; exit 0; }
 export LMP OMP_NUM_THREADS=1 KRAMERS=$KRAMERS_BUILD/cli/kramers
 export OUT=$KRAMERS_WORK/aluminium
-steps=20000
+steps=10000
 [ "$KRAMERS_QUICK" = 0 ] || steps=200
 start=$(date +%s)
 "$KRAMERS_ROOT/examples/al_eam/run.sh" $steps >"$KRAMERS_WORK/aluminium.txt" 2>&1

@@ -6,7 +6,7 @@
                                            of its models, or (T = 1) of one trained anew on them, at full length
     campaigns.py truth FOLDER FRAMES       truth.tsv: the certificate beside the rate on fresh runs of the same models
     campaigns.py ratio FOLDER FOLDER       labels of the first over those of the second: at the lowest errors both reach,
-                                           and where the worst cell comes below the limit of the whole campaign
+                                           and where what is asked of a whole campaign is reached (limit)
     campaigns.py compare KIND… SEEDS       errors against labels of these kinds of campaigns, medians over seeds
 
 Campaigns are run by `kramers eelt run FOLDER/eelt.json`. Every command leaves what is done alone, so a killed
@@ -26,17 +26,19 @@ import sys
 KRAMERS, LMP, ROOT = os.environ["KRAMERS"], os.environ["LMP"], os.environ["KRAMERS_ROOT"]
 EXAMPLE = f"{ROOT}/examples/al_eam"
 PAIR = f"pair_style eam/fs\npair_coeff * * {EXAMPLE}/Al-Mg.eam.fs Al\nmass 1 26.9815\nneigh_modify every 1 delay 0\n"
-TARGET = 0.15  # eV/A: the largest force error of a frame that counts as accurate
-LIMIT = 30  # meV/A: what the worst cell of a whole campaign may have
+LIMIT, WITHIN = 30, 0.99  # meV/A in the worst cell, frames within the target: what a whole campaign has to reach
 
-# What differs from examples/al_eam. "small" is smaller, and its models may be poorer: two instead of four, fixed levels, a
-# larger share of wrong frames and of candidates is allowed. Whether its bound holds is as good a question. "default" and "random" have the same budget in every
-# iteration, no audit (its frames would be learned, too), and differ in the rule; "random" is DP-GEN's: any candidate,
-# no look at duplicates or correlations.
+# What differs from examples/al_eam. One task of a campaign runs at a time: two campaigns do. "small" is smaller, its models
+# are poorer: two instead of four, a fifth of the training, fixed levels; and its target is stricter, so that some frames
+# are wrong, and a larger share of wrong frames and of candidates is allowed. Whether its bound holds is as good a question.
+# "default" and "random" have the whole window and the same budget in every iteration, no audit (its frames would be
+# learned, too), and differ in the rule; "random" is DP-GEN's: any candidate, no look at duplicates or correlations. Some
+# twenty labels are enough for this window, so they begin with three and take four at a time.
 SMALL = {"T_K": [100, 300, 600], "P_GPa": [0], "steps": 500}
-SMALL_TRAINING = 8000
-CURVE = {"T_K": [300, 1000], "P_GPa": [0], "steps": 1000}
-CURVE_TRAINING = 8000  # of the models that explore
+SMALL_TRAINING = 2000
+SMALL_TARGET = 0.05  # eV/A
+CURVE = {"steps": 1000}
+CURVE_TRAINING = 4000  # of the models that explore
 
 
 def whole(c):
@@ -46,14 +48,13 @@ def whole(c):
 def train_for(c, steps):
     t = c["model"]["training"]
     t["training"].update(numb_steps=steps, save_freq=steps)
-    t["learning_rate"]["decay_steps"] = max(1, steps // 100)
 
 
 def small(c):
     c["explore"]["stages"][0].update(SMALL)
     c["explore"]["bootstrap"]["frames"] = 8
     c["select"]["per_iteration"] = 20
-    c["audit"].update(per_iteration=10, certificate=120, bound=0.3)
+    c["audit"].update(per_iteration=10, certificate=120, bound=0.3, e_target_eV_per_A=SMALL_TARGET)
     c["campaign"]["max_iterations"] = 6
     c["model"]["ensemble"] = 2
     c["examine"] = {"levels": "fixed", "trust": {"f_lo_eV_per_A": 0.08, "f_hi_eV_per_A": 0.5}}
@@ -63,12 +64,11 @@ def small(c):
 
 def curve_of(c):
     c["explore"]["stages"][0].update(CURVE)
-    c["explore"]["bootstrap"]["frames"] = 4
-    c["select"].update(per_iteration=10, failed=0)
-    c["model"]["ensemble"] = 3
+    c["explore"]["bootstrap"]["frames"] = 1
+    c["select"].update(per_iteration=4, failed=0)
     c["examine"]["levels"] = "fixed"
     c["audit"].update(per_iteration=0, certificate=0)
-    c["campaign"]["max_iterations"] = 5
+    c["campaign"]["max_iterations"] = 8
     c["converge"].update(candidate=0, failed=0)
     train_for(c, CURVE_TRAINING)
 
@@ -83,9 +83,10 @@ KINDS = {"whole": whole, "small": small, "default": curve_of, "random": random_o
 
 def replace(path, text):
     """Writes a file in one step: one that is there is complete."""
-    with open(path + ".part", "w") as f:
+    part = f"{path}.part{os.getpid()}"
+    with open(part, "w") as f:
         f.write(text)
-    os.rename(path + ".part", path)
+    os.rename(part, path)
 
 
 def make(folder, kind, seed):
@@ -95,6 +96,8 @@ def make(folder, kind, seed):
     c["campaign"].update(seed=int(seed), name=f"{kind} {seed}")
     KINDS[kind](c)
     c["label"]["command"] = LMP
+    for kind in c["jobs"].values():
+        kind["slots"] = 1
     for name in ("start", "Al-Mg.eam.fs"):
         source = f"{EXAMPLE}/{name}"
         if os.path.isdir(source):
@@ -210,7 +213,7 @@ def window(folder, wanted):
 
 def errors(model, files, scratch):
     """{file: [(largest force error of a frame, rmse, atoms)]} of one model."""
-    subprocess.run([KRAMERS, "eelt", "audit", *files, "-m", model, "--target", str(TARGET), "--table", scratch,
+    subprocess.run([KRAMERS, "eelt", "audit", *files, "-m", model, "--table", scratch,
                     "--force"], check=True, stdout=subprocess.DEVNULL)
     result = {f: [] for f in files}
     for row in csv.DictReader(open(scratch), delimiter="\t"):
@@ -223,8 +226,13 @@ def rmse(rows):
     return math.sqrt(sum(n * r * r for _, r, n in rows) / sum(n for *_, n in rows))
 
 
-def above(rows):
-    return sum(e > TARGET for e, *_ in rows) / len(rows)
+def above(rows, target):
+    return sum(e > target for e, *_ in rows) / len(rows)
+
+
+def target_of(folder):
+    """eV/A: the largest force error of a frame that counts as accurate."""
+    return json.load(open(f"{folder}/eelt.json"))["audit"]["e_target_eV_per_A"]
 
 
 def metrics(folder):
@@ -284,7 +292,7 @@ def curve(folder, frames, every="1", again="0"):
         worst = max(by_cell, key=by_cell.get)
         done[k] = dict(zip(COLUMNS, (
             k, int(m[k, "train", "frames"]), f"{1000 * rmse(every_frame):.3f}", f"{1000 * by_cell[worst]:.3f}",
-            f"{1 - above(every_frame):.5f}", len(every_frame), worst)))
+            f"{1 - above(every_frame, target_of(folder)):.5f}", len(every_frame), worst)))
         replace(path, "\t".join(COLUMNS) + "\n" + "".join(
             "\t".join(str(done[i][n]) for n in COLUMNS) + "\n" for i in sorted(done)))
 
@@ -329,7 +337,7 @@ def truth(folder, wanted):
         write_xyz(f"{to}/cell.{cell}.xyz", label(to, frames))
         files.append(f"{to}/cell.{cell}.xyz")
     rows = errors(model_of(folder, last), files, f"{to}/scratch.tsv")
-    rates = [above(r) for r in rows.values()]
+    rates = [above(r, target_of(folder)) for r in rows.values()]
     every = [x for r in rows.values() for x in r]
     bound = m[last, "all", "audit_bound"]
     rate = sum(rates) / len(rates)  # cells have equal weights, as in the certificate while no run ends early
@@ -343,12 +351,22 @@ def truth(folder, wanted):
 
 # ---- labels at the same error ----
 
+def learning(folder):
+    """[(labels, {name: error})] by iteration; "limit" is 1 where all that is asked of a whole campaign is reached."""
+    rows = []
+    for r in csv.DictReader(open(f"{folder}/curve.tsv"), delimiter="\t"):
+        error = {name: float(r[name]) for name in ("rmse_meV_per_A", "worst_cell_meV_per_A")}
+        error["limit"] = max(error["worst_cell_meV_per_A"] / LIMIT, (1 - float(r["within"])) / (1 - WITHIN))
+        rows.append((int(r["labels"]), error))
+    return rows
+
+
 def reached(folder, name):
     """Learning curve as [(labels, lowest error so far)]."""
     best, points = math.inf, []
-    for r in csv.DictReader(open(f"{folder}/curve.tsv"), delimiter="\t"):
-        best = min(best, float(r[name]))
-        points.append((int(r["labels"]), best))
+    for labels, error in learning(folder):
+        best = min(best, error[name])
+        points.append((labels, best))
     return points
 
 
@@ -370,10 +388,9 @@ def ratio(first, second):
         la, lb = labels_at(a, error), labels_at(b, error)
         value = 999 if math.isnan(la) else la / (b[-1][0] if math.isnan(lb) else lb)
         print(f"{name}\t{error:.3f}\t{la:.1f}\t{lb:.1f}\t{value:.4f}")
-    for name in COLUMNS[2:4]:
+    for name in ("rmse_meV_per_A", "worst_cell_meV_per_A", "limit"):
         a, b = reached(first, name), reached(second, name)
-        row(name, a, b, max(a[-1][1], b[-1][1]))
-    row("limit", a, b, LIMIT)
+        row(name, a, b, 1 if name == "limit" else max(a[-1][1], b[-1][1]))
 
 
 def compare(*kinds_and_seeds):
@@ -388,7 +405,7 @@ def compare(*kinds_and_seeds):
         for k in sorted(rows):
             labels, every, worst, within = (statistics.median(column) for column in zip(*rows[k]))
             print(f"    {kind:8} {labels:4.0f} labels: {every:5.1f} meV/A, {worst:5.1f} in the worst cell, "
-                  f"{100 * within:6.2f} % of the frames within {TARGET} eV/A ({len(rows[k])} seeds)")
+                  f"{100 * within:6.2f} % of the frames within the target ({len(rows[k])} seeds)")
 
 
 if __name__ == "__main__":

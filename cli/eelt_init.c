@@ -41,7 +41,7 @@ static const char head[] =
     "Recipes\",\n"
     "    \"training\": {\n"
     "      \"model\": {\n"
-    "        \"_descriptor\": \"angles by moments up to l = 2; type se_e2_a without attn_layer and lmax: faster, "
+    "        \"_descriptor\": \"angles by moments up to l = 2; type se_e2_a without attn_layer and lmax "
     "learns less\",\n"
     "        \"descriptor\": {\"type\": \"se_atten\", \"attn_layer\": 0, \"lmax\": 2, \"rcut\": 6.0,\n"
     "                       \"rcut_smth\": 0.5, \"neuron\": [10, 20, 40], \"axis_neuron\": 8,\n"
@@ -70,7 +70,7 @@ static const char shifted[] = "\"set_davg_zero\": false, ";
 static const char explore[] =
     "  \"explore\": {\n"
     "    \"engine\": \"%s\",\n"
-    "    \"_options\": \"of the engine, docs/exploring.md; mixed: networks in single precision, a third less time\",\n"
+    "    \"_options\": \"of the engine, docs/exploring.md; mixed: networks in single precision, faster\",\n"
     "    \"options\": {%s},\n"
     "    \"_systems\": \"start structures: names with * and ?, or { name, files }\",\n"
     "    \"systems\": [{\"name\": \"start\", \"files\": [\"%s\"]}],\n"

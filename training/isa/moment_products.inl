@@ -149,6 +149,13 @@ static void product_forward(const kr_moment_matrix *w, int k0, int k1, const str
     }
 }
 
+/* The same for products with W by rows: its next rows, in all panels that the sum runs over. */
+KR_INLINE void fetch_rows(const real *a, int rows, int npanels, ptrdiff_t panel_size) {
+    for (int p = 0; p < npanels; p++, a += panel_size)
+        for (ptrdiff_t line = 0; line < rows * PANEL * (ptrdiff_t)sizeof(real); line += 64)
+            __builtin_prefetch((const char *)a + line, 0, 2);
+}
+
 /* C[i] (+)= Σ_o W[i][o] B[o] for rows i in [i0, i1), i0 a multiple of KR_MOMENT_ROWS; rows up to the next are written.
  */
 static void product_reverse(const kr_moment_matrix *w, int i0, int i1, const streams *s, int accumulate) {
@@ -180,6 +187,8 @@ static void product_reverse(const kr_moment_matrix *w, int i0, int i1, const str
                     job.sweep[0].a = a + (ptrdiff_t)i * PANEL;
                     job.sweep[1].a = job.sweep[0].a + full * panel_size;
                     job.c = s->c + i * s->c_row + v * s->c_vec;
+                    if (v == 0)
+                        fetch_rows(job.sweep[0].a + kind->rows * PANEL, kind->rows, full + (rest > 0), panel_size);
                     kind->by_rows(&job);
                 }
             }

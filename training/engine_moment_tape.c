@@ -33,16 +33,16 @@ const double *kr_moment_tape_value(const kr_moment *m, const kr_net *net, int n,
         size_t out = (size_t)layer->out, count = (size_t)n * out;
         double *s = tape, *d1 = s + count, *y = d1 + count;
         tape = y + count;
-        for (size_t k = 0; k < count; k++) s[k] = layer->b == KR_NO_BLOCK ? 0 : theta[layer->b + k % out];
+        for (size_t i = 0; i < count; i += out)
+            for (size_t k = 0; k < out; k++) s[i + k] = layer->b == KR_NO_BLOCK ? 0 : theta[layer->b + k];
         kr_gemm(0, 0, n, layer->out, layer->in, 1, x, layer->in, theta + layer->w, layer->out, 1, s, layer->out);
         if (layer->activation.kind == KR_ACT_TANH)
             m->dense->tanh(count, s, s, d1);
         else
             kr_activation_apply(&layer->activation, count, s, s, d1, NULL);
-        if (layer->idt == KR_NO_BLOCK)
-            memcpy(y, s, count * sizeof *y);
-        else
-            for (size_t k = 0; k < count; k++) y[k] = s[k] * theta[layer->idt + k % out];
+        for (size_t i = 0; i < count; i += out)
+            for (size_t k = 0; k < out; k++)
+                y[i + k] = layer->idt == KR_NO_BLOCK ? s[i + k] : s[i + k] * theta[layer->idt + k];
         add_skip(kr_layer_skip(layer), (size_t)n, (size_t)layer->in, x, y);
         x = y;
     }

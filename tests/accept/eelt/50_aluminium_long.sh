@@ -22,6 +22,6 @@ labels=$(awk -F'\t' '$2 == "new" && $3 == "labels" { n[$1] = $4 } $2 == "certifi
 above=$(number_of audit_above) frames=$(number_of audit_frames)
 exactly "campaign A: converged and certified (exit code)" "$result" 0
 at_most "campaign A: true force error in the worst cell" "$(worst_cell)" 30 meV/A
-at_least "campaign A: frames within 0.15 eV/A" "$(awk -v a="${above:-nan}" -v n="${frames:-0}" 'BEGIN { print n > 0 ? 1 - a / n : "none" }')" 0.99 "of frames"
+at_least "campaign A: frames within 0.15 eV/A" "$(awk -v a="${above:-nan}" -v n="${frames:-0}" 'BEGIN { print (n > 0 ? 1 - a / n : "none") }')" 0.99 "of frames"
 at_most "campaign A: labels" "${labels:-none}" 600 "without 240 more"
 at_most "campaign A: time" "$(($(date +%s) - start))" 600 s

@@ -38,3 +38,8 @@ ctest_passes() {
 }
 # value FILE KEY: number that a program wrote as "KEY VALUE"
 value() { awk -v key="$2" '$1 == key { print $2; exit }' "$1"; }
+# values FILE KEY: all of them, from the least on, in one line
+values() { awk -v key="$2" '$1 == key { print $2 }' "$1" | sort -g | paste -sd ' '; }
+# ascending NUMBER…, by lines; median_of NUMBER…
+ascending() { tr ' ' '\n' <<<"$*" | grep . | sort -g; }
+median_of() { ascending "$@" | awk '{ v[NR] = $1 } END { if (NR) printf "%.5g", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }

@@ -149,7 +149,7 @@ static void product_forward(const kr_moment_matrix *w, int k0, int k1, const str
     }
 }
 
-/* The same for products with W by rows: its next rows, in all panels that the sum runs over. */
+/* As fetch_ahead, for products with W by rows: the next rows, in all panels that the sum runs over. */
 KR_INLINE void fetch_rows(const real *a, int rows, int npanels, ptrdiff_t panel_size) {
     for (int p = 0; p < npanels; p++, a += panel_size)
         for (ptrdiff_t line = 0; line < rows * PANEL * (ptrdiff_t)sizeof(real); line += 64)

@@ -44,7 +44,7 @@ static kr_status evaluate(kr_context *ctx, kr_campaign *m, auditing *a) {
     if (m->final) options.bound_confidence = a->certifying.confidence;
     KR_TRY(kr_campaign_populations(ctx, m, &weight));
     KR_TRY(kr_audit_evaluate(ctx, &options, m->ncells, weight, a->scored.set.n, a->scored.scored, &a->report));
-    kr_campaign_say(m, "  %s: %ld frames, %ld above %.3g eV/A (at most %.2g %% of all); force error %.1f meV/A",
+    kr_campaign_say(m, "  %s: %ld frames, %ld above %.3g eV/A (at most %.3g %% of all); force error %.1f meV/A",
                     m->final ? "certificate" : "audit", a->report->all.frames, a->report->all.above, options.e_target,
                     100 * a->report->all.bound, 1000 * a->report->all.rmse_f.value);
 done:

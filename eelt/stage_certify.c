@@ -106,12 +106,12 @@ static kr_status judge(kr_context *ctx, const kr_campaign *m, const kr_scored_se
             wrong = k;
     c->holds = c->bound_holds && wrong < 0;
     if (c->holds) {
-        say(c, "the certificate holds: at most %.2g %% of the frames above %g eV/A", 100 * all->bound,
+        say(c, "the certificate holds: at most %.3g %% of the frames above %g eV/A", 100 * all->bound,
             m->config.audit.e_target);
         goto done;
     }
     if (!c->bound_holds)
-        say(c, "the certificate does not hold: %ld of %ld frames above %g eV/A, at most %.2g %% (allowed %g %%)",
+        say(c, "the certificate does not hold: %ld of %ld frames above %g eV/A, at most %.3g %% (allowed %g %%)",
             all->above, all->frames, m->config.audit.e_target, 100 * all->bound, 100 * m->config.audit.bound);
     if (wrong >= 0)
         say(c, "force error %.1f meV/A in %s (allowed %g)", 1000 * report->cell[wrong].rmse_f.value,

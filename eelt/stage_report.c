@@ -126,7 +126,7 @@ static kr_status audit_holds(kr_context *ctx, kr_campaign *m, verdict *v, int *h
         *hold = 0;
     }
     if (c->audit.certificate > 0 ? low > c->audit.bound : !(bound <= c->audit.bound)) {
-        say(v, "%.2g %% of the accurate frames may be wrong (allowed %g %%)",
+        say(v, "%.3g %% of the accurate frames may be wrong (allowed %g %%)",
             100 * (c->audit.certificate > 0 ? low : bound), 100 * c->audit.bound);
         *hold = 0;
     }

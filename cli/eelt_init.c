@@ -74,13 +74,14 @@ static const char explore[] =
     "    \"options\": {%s},\n"
     "    \"_systems\": \"start structures: names with * and ?, or { name, files }\",\n"
     "    \"systems\": [{\"name\": \"start\", \"files\": [\"%s\"]}],\n"
-    "    \"_stages\": \"a stage opens when the one before has converged; [300, 900] inside T_K is a ramp\",\n"
+    "    \"_stages\": \"a stage opens when the one before has converged; [300, 900] inside T_K is a ramp; with "
+    "hydrogen dt_fs 0.5\",\n"
     "    \"stages\": [\n"
     "      {\"systems\": [\"*\"], \"T_K\": [100, 300], \"P_GPa\": [0], \"ensemble\": \"%s\", \"steps\": 2000, "
-    "\"dt_fs\": 1,\n"
+    "\"dt_fs\": %s,\n"
     "       \"sample_every\": 10, \"replicas\": 2},\n"
     "      {\"systems\": [\"*\"], \"T_K\": [600, 900], \"P_GPa\": [0], \"ensemble\": \"%s\", \"steps\": 5000, "
-    "\"dt_fs\": 1,\n"
+    "\"dt_fs\": %s,\n"
     "       \"sample_every\": 10, \"replicas\": 2}\n"
     "    ],\n"
     "    \"_bootstrap\": \"labelled first: shaken copies of start structures with elements that no data have\",\n"
@@ -149,6 +150,9 @@ static int run(const void *values, int nargs, char **args) {
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"%.8s\"", i ? ", " : "", elements.name[i]);
         snprintf(names + strlen(names), sizeof names - strlen(names), " %.8s", elements.name[i]);
     }
+    const char *dt = "1";
+    for (int i = 0; i < elements.n; i++)
+        if (!strcmp(elements.name[i], "H")) dt = "0.5"; /* O-H and C-H stretch in 9 to 11 fs */
     int result = cli_output_allowed(path, s->force);
     if (result == CLI_DONE) result = cli_output_open(&output, path);
     if (result == CLI_DONE) {
@@ -158,7 +162,7 @@ static int run(const void *values, int nargs, char **args) {
         fprintf(output.file, explore, lammps ? "lammps" : "builtin",
                 lammps ? "\"plugin\": \"kramersplugin.so\", \"pair_words\": \"precision mixed\""
                        : "\"precision\": \"mixed\"",
-                structures, ensemble, ensemble);
+                structures, ensemble, dt, ensemble, dt);
         put_label(output.file, s->label < 0 ? 0 : s->label, list, names);
         fputs(jobs, output.file);
         result = cli_output_commit(&output);

@@ -112,6 +112,9 @@ sed -i 's/"engine": "qe".*/"engine": "command", "command": "true", "identity": "
 ok eelt check made.json
 hasnt err 'set_davg_zero'
 has made.json '"options": {"precision": "mixed"}'
+has made.json '"dt_fs": 0.5,' # hydrogen
+ok eelt init Al,Mg -o metal.json
+has metal.json '"dt_fs": 1,'
 # with LAMMPS as engine, a plugin that is not there is told before anything runs
 ok eelt init H,O --structures start.xyz --engine lammps -o moved.json
 sed -i 's/"engine": "qe".*/"engine": "command", "command": "true", "identity": "x"},/; /"kspacing/d' moved.json

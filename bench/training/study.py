@@ -9,11 +9,11 @@ usage: study.py water [--steps N,...] [--set KEY=VALUE ...] [--threads N] [--see
 The data are in KRAMERS_DATA (default ../shared/data), runs in KRAMERS_BENCH_WORK (default build/bench). --set changes
 a key of the recipe, for example --set optimizer.type=SOAP or --set training.training_data.batch_size=4. One line per
 run, and one more for averaged weights (training.enable_ema). Published errors of other potentials stand below those of
-the elements (MAE over the test frames). With --hold-out N frames N/2, N/2 + N, ... of the training set are not trained;
-two lines per run then show the errors on the frames that were trained and on those held out, and the test set is not
-looked at: settings are chosen this way. With --worst N the N frames with the largest energy errors of every test are
-listed: number in the file, atoms, volume per atom, RMS force of the labels, error. With --seeds N the mean of all N
-models' predictions has a line, too: what it does not take away, all of them have in common.
+the elements (MAE over the test frames). With --hold-out N frames M, M + N, ... of the training set (--first M, default
+N/2) are not trained; two lines per run then show the errors on the frames that were trained and on those held out, and
+the test set is not looked at: settings are chosen this way. With --worst N the N frames with the largest energy errors
+of every test are listed: number in the file, atoms, volume per atom, RMS force of the labels, error. With --seeds N the
+mean of all N models' predictions has a line, too: what it does not take away, all of them have in common.
 SPDX-License-Identifier: BSD-3-Clause
 """
 import argparse
@@ -79,14 +79,14 @@ def xyz_frames(path):
             yield first + "\n" + "".join(f.readline() for _ in range(int(first) + 1))
 
 
-def hold_out(recipe, every, folder):
+def hold_out(recipe, every, first, folder):
     """Trains without every such frame of the one file of the recipe; returns the files of trained and held-out frames."""
     systems = recipe["training"]["training_data"]["systems"]
     parts = os.path.join(folder, "trained.xyz"), os.path.join(folder, "held.xyz")
     os.makedirs(folder, exist_ok=True)
     with open(parts[0], "w") as trained, open(parts[1], "w") as held:
         for i, frame in enumerate(xyz_frames(systems[0])):
-            (held if i % every == every // 2 else trained).write(frame)
+            (held if i % every == first else trained).write(frame)
     systems[:] = parts[:1]
     return parts
 
@@ -231,12 +231,16 @@ def arguments():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--label", default="", help="added to the name of the run and of its folder")
     parser.add_argument("--hold-out", type=int, default=0, metavar="N", help="elements: every N-th frame is not trained")
+    parser.add_argument("--first", type=int, default=None, metavar="M", help="with --hold-out: its first frame (N / 2)")
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="elements: list N frames with the largest errors")
     parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped")
     parser.add_argument("--values", default="", metavar="FILE", help='append lines "RUN_KEY VALUE" to this file')
     a = parser.parse_args()
     if a.hold_out and (a.hold_out < 2 or a.what != "elements"):
         parser.error("--hold-out N, N at least 2, is for elements")
+    a.first = a.hold_out // 2 if a.first is None else a.first
+    if a.hold_out and not 0 <= a.first < a.hold_out:
+        parser.error("--first M needs --hold-out N, M from 0 to N - 1")
     if a.worst and a.what != "elements":
         parser.error("--worst is for elements")
     return a
@@ -249,7 +253,7 @@ def run_one(a, program, name, steps, seed):
     folder = os.path.join(kr_bench.WORK, "training", f"{run}_{steps}_{seed}")
     tests = {"": os.path.join(kr_bench.DATA, STUDIES[a.what][1].format(name))}
     if a.hold_out:
-        trained, held = hold_out(recipe, a.hold_out, folder)
+        trained, held = hold_out(recipe, a.hold_out, a.first, folder)
         tests = {" trained": trained, " held out": held}
     wall, cpu = train(program, recipe, folder, a.threads, a.resume)
     for suffix in ("", "-ema"):

@@ -175,3 +175,9 @@ void kr_config_free(kr_config *c) {
     kr_free(c->text);
     memset(c, 0, sizeof *c);
 }
+
+long kr_config_audit_size(const kr_config *c) {
+    if (c->audit.per_iteration != KR_PARAMETER_NULL) return c->audit.per_iteration;
+    const long n = c->select.per_iteration / 20;
+    return n < 10 ? 10 : n;
+}

@@ -187,6 +187,8 @@ kr_status kr_config_starts_gap(kr_context *ctx, const kr_config *config, int sys
 /* What fits key by key and not together; numbers of frames that cannot be reached: config_sense.c. */
 kr_status kr_config_sense(kr_context *ctx, const kr_config *config);
 kr_status kr_config_enough(kr_context *ctx, const kr_config *config);
+/* Frames that the audit of an iteration asks for: audit.per_iteration or its default. */
+long kr_config_audit_size(const kr_config *config);
 /* Absolute folder of a file's name: tasks run in other folders. */
 char *kr_config_base(kr_context *ctx, const char *path);
 

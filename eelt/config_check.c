@@ -262,6 +262,11 @@ static kr_status say_numbers(kr_context *ctx, const kr_config *c, const kr_print
                  "certificate: IT CANNOT HOLD: at most %.0f frames; a bound of %g %% at %g %% takes %.0f, even if none "
                  "is wrong",
                  most, 100 * a->bound, 100 * a->confidence, needed);
+    const long audited = kr_config_audit_size(c);
+    if (audited == 0 || (a->certificate == 0 && (double)audited < needed))
+        kr_print(p, "audit: THIS CAMPAIGN CANNOT CONVERGE: per_iteration is %ld, %.0f or more are needed%s", audited,
+                 a->certificate == 0 ? needed : 1,
+                 a->certificate == 0 ? ": with certificate 0 one audit has to show the bound" : "");
     /* A run leaves about 100 bytes a sample and, of its candidates (a tenth, say), 120 bytes an atom. */
     double need = (samples * (100 + 0.1 * 120 * (double)atoms)) * c->campaign.max_iterations / 1e9;
     if (statvfs(c->base, &disk) == 0) {

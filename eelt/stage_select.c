@@ -68,11 +68,7 @@ done:
 
 /* What the audit takes is not there for candidates: the budget of labels counts both. */
 static long audit_size(const kr_campaign *m, long left) {
-    long n = m->config.audit.per_iteration;
-    if (m->config.audit.per_iteration == KR_PARAMETER_NULL) {
-        n = m->config.select.per_iteration / 20;
-        if (n < 10) n = 10;
-    }
+    const long n = kr_config_audit_size(&m->config);
     return n < left ? n : left;
 }
 

@@ -159,6 +159,15 @@ alloy | sed -e 's/"stages": \[{/"stages": [{"systems": ["fcc"], /' -e 's/"per_it
 ok eelt check eelt.json
 has out 'system slab: .*; NO STAGE EXPLORES IT'
 has out 'certificate: IT CANNOT HOLD: at most 40 frames; a bound of 5 % at 95 % takes 59'
+alloy | sed 's/"per_iteration": 10/"per_iteration": 10, "certificate": 0/' >eelt.json
+ok eelt check eelt.json
+has out 'audit: THIS CAMPAIGN CANNOT CONVERGE: per_iteration is 10, 59 or more are needed: with certificate 0'
+sed 's/"per_iteration": 10, "certificate": 0/"per_iteration": 59, "certificate": 0/' eelt.json >enough.json
+ok eelt check enough.json
+hasnt out 'CANNOT CONVERGE'
+alloy | sed 's/"per_iteration": 10/"per_iteration": 0/' >eelt.json
+ok eelt check eelt.json
+has out 'CANNOT CONVERGE: per_iteration is 0, 1 or more are needed$'
 
 # a vacuum that the cutoff bridges, made and in a file; a ladder is judged by its widest; slots beyond the machine
 alloy | sed 's/"vacuum_A": 9/"vacuum_A": 3/' >bad.json

@@ -9,4 +9,4 @@ find_kramers
 need xtb "Debian: xtb"
 mkdir -p "$out"
 cp -r "$here/start" "$out"
-run_campaign "${1:-${KRAMERS_EXAMPLE_STEPS:-6000}}"
+run_campaign "${1:-${KRAMERS_EXAMPLE_STEPS:-40000}}"

@@ -9,4 +9,4 @@ find_kramers
 need cp2k "Debian: cp2k"
 mkdir -p "$out"
 cp -r "$here/start" "$here/cp2k.inp" "$out"
-run_campaign "${1:-${KRAMERS_EXAMPLE_STEPS:-6000}}"
+run_campaign "${1:-${KRAMERS_EXAMPLE_STEPS:-30000}}"

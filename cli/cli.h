@@ -100,7 +100,8 @@ void cli_catch_more_interrupts(int most);
 /* How many came. */
 int cli_interrupted(void);
 
-/* Progress on stderr: rate and time left, rewritten on a terminal, a plain line every ten seconds otherwise. */
+/* Progress on stderr: rate and time left, rewritten on a terminal, a plain line every ten seconds otherwise, more
+ * rarely in long runs. */
 typedef struct cli_progress {
     const char *what; /* "frames" */
     long total,

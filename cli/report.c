@@ -1,6 +1,7 @@
 /* Messages, progress, interrupts, memory and path of the program.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -131,6 +132,8 @@ static void print_progress(cli_progress *progress, long done, double now) {
     if (rate > 0) {
         long left = (long)((double)(progress->total - done) / rate + 0.5);
         fprintf(stderr, "  %.3g/s  %ld:%02ld left", rate, left / 60, left % 60);
+    } else {
+        fprintf(stderr, "  after %ld:%02ld", (long)elapsed / 60, (long)elapsed % 60);
     }
     if (!progress->terminal) fputc('\n', stderr);
     line_is_open = progress->terminal;
@@ -139,10 +142,16 @@ static void print_progress(cli_progress *progress, long done, double now) {
     fflush(stderr);
 }
 
+/* Seconds between two lines: in a log every 10 s at first, more rarely with time, at the latest every 5 minutes. */
+static double interval(const cli_progress *progress, double now) {
+    if (progress->terminal) return 0.2;
+    return fmin(fmax(10, (now - progress->started) / 20), 300);
+}
+
 void cli_progress_at(cli_progress *progress, long done) {
     double now = cli_seconds();
     if (progress->first < 0) progress->first = done;
-    if (now - progress->shown >= (progress->terminal ? 0.2 : 10.0)) print_progress(progress, done, now);
+    if (now - progress->shown >= interval(progress, now)) print_progress(progress, done, now);
 }
 
 void cli_progress_end(cli_progress *progress, long done) {

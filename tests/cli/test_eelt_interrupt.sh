@@ -16,6 +16,7 @@ signal() { kill -TERM "$driver"; }
 
 start
 wait_for labelling
+wait_for grep -q '^label 0/3  after 0:1' err # a log is told every 10 s that the first task of a stage goes on
 signal
 sleep 0.5
 ended && fail "one signal ended it beside a running task"

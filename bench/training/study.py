@@ -60,7 +60,7 @@ def schedule(recipe, steps):
     recipe["training"]["numb_steps"] = steps
     recipe["training"]["disp_freq"] = max(1, steps // 10)
     if recipe["learning_rate"].get("type", "exp") == "exp":
-        recipe["learning_rate"]["decay_steps"] = max(1, steps // 100)
+        recipe["learning_rate"].setdefault("decay_steps", max(1, steps // 100))
 
 
 def place_data(recipe):
@@ -124,13 +124,17 @@ def train(program, recipe, folder, threads, resume):
 def errors(program, model, system):
     """(MAE, RMSE) of energy in meV/atom and of force components in eV/Å."""
     out = subprocess.run([program, "test", "-m", model, "-s", system], text=True, capture_output=True)
-    text = out.stdout + out.stderr
+    return read_errors(out.stdout + out.stderr)
+
+
+def read_errors(text):
+    """As errors(), from the output of `kramers test` or `dp test`."""
     found = {}
     for name in ("Energy MAE/Natoms", "Energy RMSE/Natoms", "Force  MAE", "Force  RMSE"):
         pattern = re.escape(name).replace(r"\ \ ", r"\s+").replace(r"\ ", r"\s+") + r"\s*:\s*(\S+)"
         values = re.findall(pattern, text)
         if not values:
-            sys.exit(f"no '{name}' in the output of kramers test on {system}:\n{text}")
+            sys.exit(f"no '{name}' in the output of the test:\n{text}")
         found[name] = float(values[-1])  # the last one is the average over all systems
     e_mae, e_rmse, f_mae, f_rmse = found.values()
     return 1e3 * e_mae, 1e3 * e_rmse, f_mae, f_rmse
@@ -194,6 +198,15 @@ def report(a, name, steps, wall, cpu, result):
             keys = ("e_mae", "e_rmse", "f_mae", "f_rmse")
             for key, value in (*zip(keys, result), ("wall", wall), ("cpu", cpu)):
                 f.write(f"{name.replace(' ', '_')}_{key} {value:.5g}\n")
+    print_row(name, steps, wall, cpu, result)
+
+
+def print_head():
+    print(f"{'run':28s} {'steps':>8s} {'wall s':>9s} {'cpu s':>9s} {'E MAE':>9s} {'E RMSE':>9s} {'F MAE':>9s} "
+          f"{'F RMSE':>9s}   (meV/atom, eV/A)", flush=True)
+
+
+def print_row(name, steps, wall, cpu, result):
     e_mae, e_rmse, f_mae, f_rmse = result
     print(f"{name:28s} {steps:8d} {wall:9.1f} {cpu:9.1f} {e_mae:9.3f} {e_rmse:9.3f} {f_mae:9.4f} {f_rmse:9.4f}",
           flush=True)
@@ -281,8 +294,7 @@ def main():
     program = os.path.join(kr_bench.BUILD, "cli", "kramers")
     if not os.path.exists(program):
         sys.exit(f"{program} is missing: cmake --preset release && cmake --build --preset release")
-    print(f"{'run':28s} {'steps':>8s} {'wall s':>9s} {'cpu s':>9s} {'E MAE':>9s} {'E RMSE':>9s} {'F MAE':>9s} "
-          f"{'F RMSE':>9s}   (meV/atom, eV/A)")
+    print_head()
     names = a.elements.split(",") if a.what == "elements" else [a.what]
     for name in names:
         for steps in [int(n) for n in (a.steps or STUDIES[a.what][2]).split(",")]:

@@ -71,7 +71,8 @@ cmp -s run/iter.000002/00.train/model_0.dp first.dp || fail "another model after
 code 2 'no iteration' eelt rollback run two
 
 # the same input gives the same campaign: selected frames and model bits
-sed 's/"folder": "run"/"folder": "again"/' eelt.json >again.json
+sed -e 's/"folder": "run"/"folder": "again"/' -e 's/"command": "echo/"command": "sleep 0.5; echo/' eelt.json >again.json
+grep -q 'sleep 0.5' again.json || fail "no label takes longer than a terminal waits for its first line"
 if command -v script >/dev/null; then # on a terminal: every stage shows what it has to do itself, not all that was done
     script -qec "'$KRAMERS' eelt run again.json" terminal >/dev/null && fail "the same campaign converged"
     tr '\r' '\n' <terminal | grep -oE '(label|explore|train) [0-9]+/[0-9]+' >shown

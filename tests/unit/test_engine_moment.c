@@ -91,6 +91,21 @@ static void test_gradient(void **state) {
     assert_true(for_all(SEEDS, check_gradient) >= 2 * SEEDS);
 }
 
+/* atom_ener and type vectors at the end of D: in vacuum these are zero, too, so that nothing flows to their net. */
+static void test_vacuum(void **state) {
+    int cases = 0;
+    (void)state;
+    for (uint64_t seed = 1; cases < 4; seed++) {
+        fixture f;
+        assert_true(seed <= 100);
+        if (open_case("dpa1", seed, &f) && f.model->fitting.has_atom_ener && f.model->descriptor.concat_output_tebd) {
+            check_gradient(&f);
+            cases++;
+        }
+        close_case(&f);
+    }
+}
+
 /* ---- the same from every side ---- */
 
 static outcome outcome_of(fixture *f, const kr_engine_options *options) {
@@ -350,7 +365,7 @@ int main(void) {
         cmocka_unit_test(test_values),     cmocka_unit_test(test_gradient),    cmocka_unit_test(test_exact),
         cmocka_unit_test(test_threads),    cmocka_unit_test(test_kernels),     cmocka_unit_test(test_batch),
         cmocka_unit_test(test_knots),      cmocka_unit_test(test_close_pairs), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_allocation), cmocka_unit_test(test_vacuum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,11 +94,11 @@ static void backward(const kr_moment *m, const kr_moment_group *g, void *memory)
             for (int c = 0; c < m->columns; c++)
                 transpose_rows(m->ng, from + c * KR_LANES, quad, to + c * KR_LANES * WIDE, m->nblocks * quad * WIDE);
         }
-        for (int k = 0; k < m->ntebd; k++) {
+        for (int k = 0; k < m->ntebd; k++) { /* the type in vacuum has zeros here */
             const real *row = dbar + (ptrdiff_t)(m->ncoupled + k) * KR_LANES;
             double sum = 0;
             for (int l = 0; l < KR_LANES; l++)
-                if (m->row_frame[b * KR_LANES + l] != -1) sum += (double)row[l];
+                if (m->row_frame[b * KR_LANES + l] >= 0) sum += (double)row[l];
             m->tebd_bar[(ptrdiff_t)b * m->ntebd + k] = sum;
         }
     }

@@ -215,7 +215,7 @@ def print_row(name, steps, wall, cpu, result):
 # What is trained: recipe, test data, steps.
 STUDIES = {
     "water": ("water.json", "water/data_3", "12000"),
-    "elements": ("element.json", "zuo2020/{}_test.xyz", "12000"),
+    "elements": ("element.json", "zuo2020/{}_test.xyz", "8000"),
     "deepmd": ("water_deepmd.json", "water/data_3", "36000"),
     "acac": ("acac.json", "acac/test_MD_300K.xyz", "4800"),
 }

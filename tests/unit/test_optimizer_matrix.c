@@ -261,7 +261,9 @@ static void test_soap_polar(void **unused) {
             for (int k = 0; k < C; k++)
                 expected[i * C + j] += 0.01 * u[i * C + k] * s[k] / (s[k] + 0.05) * vt[k * C + j];
         }
-    kr_assert_close(R * C, moved, expected, 2e-6, 0);
+    /* Covariances are in single precision, so that U G Vᵀ has some 1e-7 s_max²/(s_i + s_j) beside its diagonal, 1e-5
+     * with singular values of 0.6 to 8; over ε and times the rate this is 2e-6 an entry, of steps of 1e-2. */
+    kr_assert_close(R * C, moved, expected, 1e-5, 0);
     kr_optimizer_destroy(&o);
     kr_tree_destroy(&options);
 }

@@ -147,8 +147,9 @@ def detail(path):
     return [v for row in rows for v in row[:half]], [v for row in rows for v in row[half:]]
 
 
-def worst(program, model, system, count):
-    """Prints the frames with the largest energy errors. `kramers test` sorts frames by composition: labels find them."""
+def frame_errors(program, model, system):
+    """Energy error in meV/atom and (label in eV/atom, number in the file, atoms, Å^3 per atom, RMS force in eV/Å) of every
+    frame. `kramers test` sorts frames by composition: labels find them."""
     prefix = os.path.join(os.path.dirname(model), "detail")
     command = [program, "test", "-m", model, "-s", system, "-d", prefix, "--force"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -164,6 +165,12 @@ def worst(program, model, system, count):
         frame = min(frames, key=lambda f: abs(f[0] - label))
         frames.remove(frame)
         found.append((1e3 * (value - label), frame))
+    return found
+
+
+def worst(program, model, system, count):
+    """Prints the frames with the largest energy errors."""
+    found = frame_errors(program, model, system)
     for wrong, (_, i, n, v, f) in sorted(found, key=lambda w: -abs(w[0]))[:count]:
         print(f"    frame {i:4d}: {n:4d} atoms, {v:7.2f} A^3/atom, force {f:6.3f} eV/A, energy {wrong:+7.2f} meV/atom")
 
@@ -289,16 +296,20 @@ def run_seeds(a, program, name, steps):
         report(a, label, steps, sum(walls), sum(cpus), mean_errors(program, models, test))
 
 
+def program():
+    path = os.path.join(kr_bench.BUILD, "cli", "kramers")
+    if not os.path.exists(path):
+        sys.exit(f"{path} is missing: cmake --preset release && cmake --build --preset release")
+    return path
+
+
 def main():
-    a = arguments()
-    program = os.path.join(kr_bench.BUILD, "cli", "kramers")
-    if not os.path.exists(program):
-        sys.exit(f"{program} is missing: cmake --preset release && cmake --build --preset release")
+    a, binary = arguments(), program()
     print_head()
     names = a.elements.split(",") if a.what == "elements" else [a.what]
     for name in names:
         for steps in [int(n) for n in (a.steps or STUDIES[a.what][2]).split(",")]:
-            run_seeds(a, program, name, steps)
+            run_seeds(a, binary, name, steps)
         if not a.hold_out:
             for other, (energy, force) in PUBLISHED.get(name, {}).items():
                 print(f"  {other:64s}{energy:9.3f} {'':9s} {force:9.4f}")

@@ -90,6 +90,24 @@ kr_status kr_matrix_product(kr_context *ctx, int transpose_a, int transpose_b, i
     return kr_parallel_blocks(ctx, (m + SLICE - 1) / SLICE, product_slice, NULL, &p);
 }
 
+static kr_status gram_slice(void *payload, kr_context *ctx, long slice, int thread) {
+    (void)ctx;
+    (void)thread;
+    const product *p = payload;
+    int first = (int)slice * SLICE, rows = p->m - first < SLICE ? p->m - first : SLICE;
+    const float *from = p->ta ? p->a + first : p->a + (size_t)first * (size_t)p->lda;
+    kr_gemm_f32(p->ta, p->tb, rows, p->m - first, p->k, p->alpha, from, p->lda, from, p->lda, p->beta,
+                p->c + (size_t)first * (size_t)p->m + first, p->m);
+    return KR_OK;
+}
+
+kr_status kr_matrix_gram(kr_context *ctx, int side, int rows, int columns, float alpha, const float *g, float beta,
+                         float *c) {
+    int d = side ? columns : rows;
+    product p = {side, !side, d, d, side ? rows : columns, columns, columns, d, alpha, beta, g, g, c};
+    return kr_parallel_blocks(ctx, (d + SLICE - 1) / SLICE, gram_slice, NULL, &p);
+}
+
 kr_status kr_matrix_orthogonalize(kr_context *ctx, int rows, int columns, float *x, float *scratch) {
     const float a = 3.4445f, b = -4.775f, c = 2.0315f;
     kr_status status = KR_OK;

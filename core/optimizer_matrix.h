@@ -28,6 +28,11 @@ void kr_optimizer_matrices_free(kr_optimizer_matrices *matrices);
 kr_status kr_matrix_product(kr_context *ctx, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
                             const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
 
+/* c ← alpha g gᵀ + beta c of g [rows][columns], or alpha gᵀ g + beta c on the side of columns (side 1): on and right of
+ * the diagonal; what is left of it is not set. */
+kr_status kr_matrix_gram(kr_context *ctx, int side, int rows, int columns, float alpha, const float *g, float beta,
+                         float *c);
+
 /* x [rows][columns] ← about the nearest matrix with orthonormal rows or columns: x is scaled to Frobenius norm 1, then
  * five times  x ← a x + b (x xᵀ) x + c (x xᵀ)² x  with (a, b, c) = (3.4445, −4.775, 2.0315), which brings singular
  * values above 1e-3 into 0.7 … 1.2. Scratch: 2·s² + rows·columns floats with s = min(rows, columns). */

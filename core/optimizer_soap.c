@@ -2,12 +2,14 @@
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * For a matrix with gradient G [r][c] and bases U [r][r], V [c][c] (rows are basis vectors):
- *   M ← β1 M + (1 − β1) G,   G' = U G Vᵀ,   S ← β2 S + (1 − β2) G'²,   N' = (U M Vᵀ)/(√Ŝ + ε),   θ ← θ − lr Uᵀ N' V
+ *   G' = U G Vᵀ,   M' ← β1 M' + (1 − β1) G',   S ← β2 S + (1 − β2) G'²,   θ ← θ − lr Uᵀ (M'/(√Ŝ + ε)) V
  *   L ← βs L + (1 − βs) G Gᵀ,   R ← βs R + (1 − βs) Gᵀ G,   every few steps U, V ← one step of orthogonal iteration
- * A side longer than max_precond_dim stays in its own basis. Everything of matrices is in single precision.
- * Source: Vyas et al. 2024, arXiv 2409.11321. */
+ * The mean M' is kept in the bases and turns with them, so that a step turns one matrix forth and one back. A side
+ * longer than max_precond_dim stays in its own basis. Everything of matrices is in single precision; of L and R rows
+ * hold the diagonal and what is right of it. Source: Vyas et al. 2024, arXiv 2409.11321. */
 #include "core/optimizer_soap.h"
 #include "core/optimizer_matrix.h"
+#include "core/parallel.h"
 #include <math.h>
 #include <string.h>
 
@@ -18,13 +20,15 @@ typedef struct soap {
     kr_optimizer_matrices matrices;
     int64_t updates;
     double *gradient, *m, *v;    /* [n]; m and v outside of the matrices only */
-    float *mean, *square;        /* [matrices.total]: M, S */
+    float *mean, *square;        /* [matrices.total]: M', S */
     size_t *side[2];             /* [matrices.count] where L and U, R and V begin; unused when not turned */
-    size_t sides, longest;       /* their length together; the longest turned side */
+    size_t *line[2];             /* the same for values and order: one of each for every basis vector */
+    size_t sides, lines;         /* lengths together */
     float *covariance, *basis;   /* [sides]: L and R; U and V */
-    float *g, *turned, *scratch; /* [largest matrix] each; scratch holds a square too */
-    double *values;              /* [longest turned side] */
-    int *order;
+    float *image;                /* [sides]: U L, V R */
+    double *values;              /* [lines] */
+    int *order;                  /* [lines] */
+    float *g, *turned, *scratch; /* [largest matrix] each */
 } soap;
 
 static const kr_parameter parameters[] = {KR_OPTIMIZER_TYPE,
@@ -81,6 +85,8 @@ static void release(void *state) {
     kr_optimizer_matrices_free(&s->matrices);
     kr_free(s->side[0]);
     kr_free(s->side[1]);
+    kr_free(s->line[0]);
+    kr_free(s->line[1]);
     kr_free(s->order);
 }
 
@@ -91,15 +97,17 @@ static kr_status prepare(kr_context *ctx, const kr_optimizer_layout *layout, voi
     KR_TRY(kr_optimizer_matrices_find(ctx, layout, &s->matrices));
     for (int side = 0; side < 2; side++) {
         KR_NEW(ctx, s->side[side], (size_t)s->matrices.count);
+        KR_NEW(ctx, s->line[side], (size_t)s->matrices.count);
         for (int k = 0; k < s->matrices.count; k++) {
             size_t d = (size_t)length(&s->matrices.matrix[k], side);
             if (d > (size_t)s->largest) continue;
             s->side[side][k] = s->sides;
+            s->line[side][k] = s->lines;
             s->sides += d * d;
-            if (d > s->longest) s->longest = d;
+            s->lines += d;
         }
     }
-    KR_NEW(ctx, s->order, s->longest);
+    KR_NEW(ctx, s->order, s->lines);
 done:
     return status;
 }
@@ -107,10 +115,9 @@ done:
 static int items(void *state, kr_optimizer_item *list) {
     soap *s = state;
     const size_t n = s->layout ? s->layout->n : 0, total = s->matrices.total, largest = s->matrices.largest;
-    const size_t square = s->longest * s->longest;
     const kr_optimizer_item all[] = {
         {"updates", KR_ITEM_COUNTER, 1, &s->updates, .most = INT64_MAX},
-        {"mean", KR_ITEM_F32, total, .place = &s->mean},
+        {"turned_mean", KR_ITEM_F32, total, .place = &s->mean},
         {"square", KR_ITEM_F32, total, .place = &s->square},
         {"covariance", KR_ITEM_F32, s->sides, .place = &s->covariance},
         {"basis", KR_ITEM_F32, s->sides, .place = &s->basis},
@@ -119,8 +126,9 @@ static int items(void *state, kr_optimizer_item *list) {
         {NULL, KR_ITEM_F64, n, .place = &s->gradient},
         {NULL, KR_ITEM_F32, largest, .place = &s->g},
         {NULL, KR_ITEM_F32, largest, .place = &s->turned},
-        {NULL, KR_ITEM_F32, largest > square ? largest : square, .place = &s->scratch},
-        {NULL, KR_ITEM_F64, s->longest, .place = &s->values},
+        {NULL, KR_ITEM_F32, largest, .place = &s->scratch},
+        {NULL, KR_ITEM_F32, s->sides, .place = &s->image},
+        {NULL, KR_ITEM_F64, s->lines, .place = &s->values},
     };
     memcpy(list, all, sizeof all);
     return sizeof all / sizeof *all;
@@ -154,52 +162,128 @@ done:
     return status;
 }
 
-/* Covariances of the gradient; turns the bases after the first steps and then every `frequency`. */
-static kr_status follow(kr_context *ctx, soap *s, int k) {
+/* The entries of a matrix in chunks over threads. */
+enum { CHUNK = 8192 };
+typedef struct pass {
+    soap *s;
+    const kr_optimizer_matrix *x;
+    const kr_adam_step *how;
+    double keep, *theta;
+} pass;
+
+static size_t chunk(const pass *p, long block, size_t *end) {
+    size_t size = (size_t)p->x->rows * (size_t)p->x->columns, begin = (size_t)block * CHUNK;
+    *end = begin + CHUNK < size ? begin + CHUNK : size;
+    return begin;
+}
+
+static kr_status take_gradient(void *payload, kr_context *ctx, long block, int thread) {
+    (void)ctx, (void)thread;
+    const pass *p = payload;
+    size_t end, begin = chunk(p, block, &end);
+    const unsigned char *mask = p->s->layout->mask;
+    const double *gradient = p->s->gradient + p->x->offset;
+    float *g = p->s->g;
+    for (size_t i = begin; i < end; i++) g[i] = (float)gradient[i];
+    if (mask)
+        for (size_t i = begin; i < end; i++)
+            if (!mask[p->x->offset + i]) g[i] = 0;
+    return KR_OK;
+}
+
+/* Of the turned gradient: mean, mean square, and the turned step in its place. */
+static kr_status take_means(void *payload, kr_context *ctx, long block, int thread) {
+    (void)ctx, (void)thread;
+    const pass *p = payload;
+    size_t end, begin = chunk(p, block, &end);
+    float *mean = p->s->mean + p->x->at, *square = p->s->square + p->x->at, *turned = p->s->turned;
+    const float b1 = (float)p->how->beta1, b2 = (float)p->how->beta2;
+    const float rate = (float)p->how->rate, scale = (float)p->how->scale, epsilon = (float)p->how->epsilon;
+    for (size_t i = begin; i < end; i++) {
+        mean[i] = b1 * mean[i] + (1 - b1) * turned[i];
+        square[i] = b2 * square[i] + (1 - b2) * turned[i] * turned[i];
+        turned[i] = mean[i] * (rate / (sqrtf(square[i]) * scale + epsilon));
+    }
+    return KR_OK;
+}
+
+static kr_status take_step(void *payload, kr_context *ctx, long block, int thread) {
+    (void)ctx, (void)thread;
+    const pass *p = payload;
+    size_t end, begin = chunk(p, block, &end);
+    const unsigned char *mask = p->s->layout->mask;
+    double *restrict theta = p->theta + p->x->offset, keep = p->keep;
+    const float *restrict turned = p->s->turned;
+    if (!mask)
+        for (size_t i = begin; i < end; i++) theta[i] = keep * theta[i] - (double)turned[i];
+    else
+        for (size_t i = begin; i < end; i++)
+            if (mask[p->x->offset + i]) theta[i] = keep * theta[i] - (double)turned[i];
+    return KR_OK;
+}
+
+/* A step of one matrix and the covariances of its gradient. */
+static kr_status step_matrix(kr_context *ctx, soap *s, int k, double lr, double *theta) {
     kr_status status = KR_OK;
     const kr_optimizer_matrix *x = &s->matrices.matrix[k];
-    int r = x->rows, c = x->columns;
+    kr_adam_step how = kr_adam_at(s->beta1, s->beta2, s->epsilon, 0, s->updates, lr);
+    pass p = {s, x, &how, 1 - lr * s->weight_decay, theta};
+    long chunks = (long)(((size_t)x->rows * (size_t)x->columns + CHUNK - 1) / CHUNK);
     float keep = (float)s->shampoo, take = (float)(1 - s->shampoo);
-    int64_t t = s->updates;
-    int now = t % s->frequency == 0 || t == 1 || t == 2 || t == 4 || t == 8;
-    for (int side = 0; side < 2; side++) {
-        int d = side ? c : r;
-        if (d > s->largest) continue;
-        float *covariance = s->covariance + s->side[side][k], *basis = s->basis + s->side[side][k];
-        KR_TRY(kr_matrix_product(ctx, side, !side, d, d, side ? r : c, take, s->g, c, s->g, c, keep, covariance, d));
-        if (!now) continue;
-        KR_TRY(kr_matrix_product(ctx, 0, 0, d, d, d, 1, basis, d, covariance, d, 0, s->scratch, d));
-        kr_soap_order(d, basis, s->scratch, s->values, s->order);
-        kr_soap_turn(d, s->order, basis, s->scratch);
-        /* squares belong to basis vectors and go along */
-        kr_soap_permute(side, r, c, s->order, s->square + x->at, s->turned);
-    }
+    KR_TRY(kr_parallel_blocks(ctx, chunks, take_gradient, NULL, &p));
+    KR_TRY(turn(ctx, s, k, 0, s->g, s->turned));
+    KR_TRY(kr_parallel_blocks(ctx, chunks, take_means, NULL, &p));
+    KR_TRY(turn(ctx, s, k, 1, s->turned, s->turned));
+    KR_TRY(kr_parallel_blocks(ctx, chunks, take_step, NULL, &p));
+    for (int side = 0; side < 2; side++)
+        if (length(x, side) <= s->largest)
+            KR_TRY(kr_matrix_gram(ctx, side, x->rows, x->columns, take, s->g, keep, s->covariance + s->side[side][k]));
 done:
     return status;
 }
 
-static kr_status step_matrix(kr_context *ctx, soap *s, int k, double lr, double *theta) {
+/* ---- new bases ---- */
+
+static kr_status image(kr_context *ctx, soap *s, int k, int side) {
+    int d = length(&s->matrices.matrix[k], side);
+    if (d > s->largest) return KR_OK;
+    size_t at = s->side[side][k], n = (size_t)d;
+    float *covariance = s->covariance + at;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++) covariance[i * n + j] = covariance[j * n + i];
+    return kr_matrix_product(ctx, 0, 0, d, d, d, 1, s->basis + at, d, covariance, d, 0, s->image + at, d);
+}
+
+static kr_status turn_basis(void *payload, kr_context *ctx, long block, int thread) {
+    (void)ctx, (void)thread;
+    soap *s = payload;
+    int k = (int)(block / 2), side = (int)(block % 2), d = length(&s->matrices.matrix[k], side);
+    if (d > s->largest) return KR_OK;
+    size_t at = s->side[side][k], line = s->line[side][k];
+    kr_soap_order(d, s->basis + at, s->image + at, s->values + line, s->order + line);
+    kr_soap_turn(d, s->order + line, s->basis + at, s->image + at);
+    return KR_OK;
+}
+
+/* The bases follow the covariances; means turn with them, squares belong to basis vectors and change places with them.
+ */
+static kr_status follow(kr_context *ctx, soap *s) {
     kr_status status = KR_OK;
-    const kr_optimizer_matrix *x = &s->matrices.matrix[k];
-    size_t size = (size_t)x->rows * (size_t)x->columns;
-    const unsigned char *mask = s->layout->mask ? s->layout->mask + x->offset : NULL;
-    float *mean = s->mean + x->at, *square = s->square + x->at;
-    const float b1 = (float)s->beta1, b2 = (float)s->beta2;
-    for (size_t i = 0; i < size; i++) {
-        s->g[i] = mask && !mask[i] ? 0 : (float)s->gradient[x->offset + i];
-        mean[i] = b1 * mean[i] + (1 - b1) * s->g[i];
+    const int count = s->matrices.count;
+    for (int k = 0; k < count; k++) {
+        float *mean = s->mean + s->matrices.matrix[k].at;
+        KR_TRY(turn(ctx, s, k, 1, mean, mean));
+        for (int side = 0; side < 2; side++) KR_TRY(image(ctx, s, k, side));
     }
-    KR_TRY(turn(ctx, s, k, 0, s->g, s->turned));
-    for (size_t i = 0; i < size; i++) square[i] = b2 * square[i] + (1 - b2) * s->turned[i] * s->turned[i];
-    KR_TRY(turn(ctx, s, k, 0, mean, s->turned));
-    kr_adam_step how = kr_adam_at(s->beta1, s->beta2, s->epsilon, 0, s->updates, lr);
-    const float rate = (float)how.rate, scale = (float)how.scale, epsilon = (float)how.epsilon;
-    for (size_t i = 0; i < size; i++) s->turned[i] *= rate / (sqrtf(square[i]) * scale + epsilon);
-    KR_TRY(turn(ctx, s, k, 1, s->turned, s->turned));
-    double keep = 1 - lr * s->weight_decay, *t = theta + x->offset;
-    for (size_t i = 0; i < size; i++)
-        if (!mask || mask[i]) t[i] = keep * t[i] - (double)s->turned[i];
-    KR_TRY(follow(ctx, s, k));
+    KR_TRY(kr_parallel_blocks(ctx, 2 * count, turn_basis, NULL, s));
+    for (int k = 0; k < count; k++) {
+        const kr_optimizer_matrix *x = &s->matrices.matrix[k];
+        float *mean = s->mean + x->at, *square = s->square + x->at;
+        for (int side = 0; side < 2; side++)
+            if (length(x, side) <= s->largest)
+                kr_soap_permute(side, x->rows, x->columns, s->order + s->line[side][k], square, s->turned);
+        KR_TRY(turn(ctx, s, k, 0, mean, mean));
+    }
 done:
     return status;
 }
@@ -213,6 +297,9 @@ static kr_status step(kr_context *ctx, void *state, int64_t number, double lr, c
     if (status != KR_OK) goto done;
     s->updates++;
     for (int k = 0; k < s->matrices.count; k++) KR_TRY(step_matrix(ctx, s, k, lr, theta));
+    /* after the first steps and then every `frequency` */
+    const int64_t t = s->updates;
+    if (t % s->frequency == 0 || t == 1 || t == 2 || t == 4 || t == 8) KR_TRY(follow(ctx, s));
     kr_adam_step how = kr_adam_at(s->beta1, s->beta2, s->epsilon, 0, s->updates, lr);
     KR_TRY(kr_matrix_adam(ctx, &s->matrices, &how, theta, s->gradient, s->m, s->v));
 done:

@@ -8,13 +8,16 @@
 #include <stddef.h>
 #include <string.h>
 
+/* In lanes, which also keeps sums short: the second pass of Gram-Schmidt mends what single precision leaves. */
 static double dot(int d, const float *a, const float *b) {
-    double sum[8] = {0};
+    float sum[16] = {0};
+    double total = 0;
     int i = 0;
-    for (; i + 8 <= d; i += 8)
-        for (int k = 0; k < 8; k++) sum[k] += (double)a[i + k] * (double)b[i + k];
-    for (; i < d; i++) sum[0] += (double)a[i] * (double)b[i];
-    return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+    for (; i + 16 <= d; i += 16)
+        for (int k = 0; k < 16; k++) sum[k] += a[i + k] * b[i + k];
+    for (; i < d; i++) sum[i % 16] += a[i] * b[i];
+    for (int k = 0; k < 16; k++) total += (double)sum[k];
+    return total;
 }
 
 void kr_soap_order(int d, const float *basis, const float *image, double *values, int *order) {

@@ -16,6 +16,6 @@ limit() { # LABEL STEPS SECONDS MEV
     at_most "water, $2 steps: force RMSE on data_3" "$(value "$values" "water_$1_f_rmse")" "$4" eV/A
     at_most "water, $2 steps: energy RMSE on data_3" "$(value "$values" "water_$1_e_rmse")" 0.4 meV/atom
 }
-limit 1 9000 60 0.050
-limit 3 23000 180 0.042
-limit 10 56000 600 0.038
+limit 1 4000 60 0.050
+limit 3 12000 180 0.042
+limit 10 36000 600 0.038

@@ -223,9 +223,7 @@ static kr_status equip(kr_context *ctx, kr_training *t, kr_member *m) {
         KR_TRY(KR_ERR_UNSUPPORTED);
     }
     KR_TRY(kr_member_engine(ctx, t, m, in->own.spline_knots));
-    status = kr_member_optimizer(ctx, t, m, kind);
-    if (status < 0) kr_error_prefix(ctx, "optimizer");
-    KR_TRY(status);
+    KR_TRY(kr_member_optimizer(ctx, t, m, kind));
     /* Line searches look at trial points and need θ to stay; other optimizers work in the model's own array. */
     if (kind->full_batch) {
         KR_NEW(ctx, m->theta, n);
@@ -240,6 +238,7 @@ static kr_status equip(kr_context *ctx, kr_training *t, kr_member *m) {
     if (in->own.average_tail > 0) KR_NEW(ctx, m->tail, n);
     if (in->own.patience > 0) KR_NEW(ctx, m->best, n);
 done:
+    if (status < 0) kr_error_prefix(ctx, "%s", t->input_path);
     return status;
 }
 
@@ -249,7 +248,9 @@ static kr_status set_steps(kr_context *ctx, kr_training *t) {
         t->last = o->numb_steps;
     else
         t->last = (int64_t)ceil(o->numb_epoch * t->data->npass);
-    return kr_schedule_set(ctx, &t->input->rate, t->last, &t->schedule);
+    kr_status status = kr_schedule_set(ctx, &t->input->rate, t->last, &t->schedule);
+    if (status < 0) kr_error_prefix(ctx, "%s", t->input_path);
+    return status;
 }
 
 static kr_status write_completed(kr_context *ctx, kr_training *t) {

@@ -65,6 +65,9 @@ bad 'model.descriptor.axis_neuron: found 0, expected an integer >= 1' 's/"axis_n
 bad 'training.numb_steps: found -3' 's/"numb_steps": 30/"numb_steps": -3/'
 bad 'learning_rate.type: found "linear"' 's/"type": "exp"/"type": "linear"/'
 bad 'loss.start_pref_v: found "x"' 's/"start_pref_v": 0.02/"start_pref_v": "x"/'
+bad '^kramers: bad.json: optimizer.adam_beta2: found 1.5, expected a number \[0, 1) (line' 's/"loss":/"optimizer": {"adam_beta2": 1.5}, "loss":/'
+bad '^kramers: bad.json: optimizer.type: there is no optimizer "Adm"' 's/"loss":/"optimizer": {"type": "Adm"}, "loss":/'
+bad '^kramers: bad.json: learning_rate.warmup_steps: found 30, expected less than 30 steps' 's/"decay_steps"/"warmup_steps": 30, "decay_steps"/'
 bad 'unknown key "trainig"' 's/"training": {/"trainig": {/'
 bad "systems (line 10, column 35): cannot open '/no/such/folder'" "s#$kit/formats/npy\"#/no/such/folder\"#"
 bad 'systems: found 2 numbers for 1\|sys_probs: found 2 numbers for 1' 's/"batch_size": 2/"batch_size": 2, "sys_probs": [0.5, 0.5]/'

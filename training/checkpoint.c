@@ -143,7 +143,7 @@ done:
 
 kr_status kr_checkpoint_find(kr_context *ctx, const char *folder, const char *given, char **path) {
     kr_status status = KR_OK;
-    char *list = NULL, *text = NULL;
+    char *list = NULL, *text = NULL, *beside = NULL;
     size_t length;
     *path = NULL;
     if (*given) {
@@ -161,7 +161,18 @@ kr_status kr_checkpoint_find(kr_context *ctx, const char *folder, const char *gi
     text[strcspn(text, "\r\n")] = 0;
     *path = kr_strdup(ctx, text);
     if (!*path) KR_TRY(KR_ERR_MEMORY);
+    if (!kr_file_exists(*path)) { /* the folder was moved, or the run began in another one: beside the list */
+        const char *base = strrchr(text, '/');
+        beside = kr_path_join(ctx, folder ? folder : ".", base ? base + 1 : text);
+        if (!beside) KR_TRY(KR_ERR_MEMORY);
+        if (kr_file_exists(beside)) {
+            kr_free(*path);
+            *path = beside;
+            beside = NULL;
+        }
+    }
 done:
+    kr_free(beside);
     kr_free(list);
     kr_free(text);
     return status;

@@ -91,6 +91,20 @@ wait $pid
 has err '--restart long.json goes on'
 exists a/checkpoint
 
+# a folder that was moved, and a run that goes on from inside it
+mkdir b
+ok train input.json --folder b --threads 1
+[ "$(cat b/checkpoint)" = b/model.ckpt-30.dp ] || fail "checkpoint names $(cat b/checkpoint)"
+mv b moved
+mv moved/model.dp whole.dp
+echo b/model.ckpt-20.dp >moved/checkpoint
+ok train input.json --folder moved --restart --threads 1
+cmp moved/model.dp whole.dp || fail "a restart in a moved folder gives another model"
+rm moved/model.dp
+echo b/model.ckpt-20.dp >moved/checkpoint
+(cd moved && "$KRAMERS" train ../input.json --restart -q) || fail "a restart from inside the folder ends with $?"
+cmp moved/model.dp whole.dp || fail "a restart from inside the folder gives another model"
+
 ok train --keys
 has out 'rcut_smth'
 has out 'patience'

@@ -185,6 +185,25 @@ done:
     return status;
 }
 
+/* Saves the averaged weights as a model of their own, with a bias of their own; the member's stays as it was. */
+static kr_status save_averaged(kr_context *ctx, kr_training *t, kr_member *m) {
+    kr_status status = KR_OK;
+    size_t bytes = (size_t)m->model->ntypes * sizeof(double);
+    double *bias = NULL;
+    KR_NEW(ctx, bias, (size_t)m->model->ntypes);
+    memcpy(bias, m->model->out_bias, bytes);
+    kr_member_place(m, m->ema);
+    if (t->input->training.change_bias_after_training) {
+        kr_log(ctx, KR_LOG_INFO, "averaged weights:");
+        KR_TRY(kr_member_change_bias(ctx, t, m));
+    }
+    KR_TRY(save_as(ctx, t, m, "-ema"));
+done:
+    if (bias) memcpy(m->model->out_bias, bias, bytes);
+    kr_free(bias);
+    return status;
+}
+
 /* The model that is kept: the best one when validation is watched, the mean of the tail when asked for, else the last
  * one. It stays in model->theta. */
 static kr_status finish(kr_context *ctx, kr_training *t, kr_member *m) {
@@ -194,10 +213,7 @@ static kr_status finish(kr_context *ctx, kr_training *t, kr_member *m) {
     KR_TRY(note_origin(ctx, t, m));
     KR_NEW(ctx, last, n);
     memcpy(last, m->theta, n * sizeof *last);
-    if (m->ema) {
-        kr_member_place(m, m->ema);
-        KR_TRY(save_as(ctx, t, m, "-ema"));
-    }
+    if (m->ema) KR_TRY(save_averaged(ctx, t, m));
     kr_member_place(m, last);
     if (m->tail && m->tail_count)
         for (size_t i = 0; i < n; i++)

@@ -165,6 +165,31 @@ static void test_bias(void **state) {
     kr_model_destroy(&before);
 }
 
+/* change_bias_after_training, for averaged weights as well: another change of the bias finds nothing left to change. */
+static void test_bias_after(void **state) {
+    fixture *f = *state;
+    static const char *const models[] = {"model.dp", "model-ema.dp"};
+    char input[256], whole[128], model[256];
+    kr_run_case_input(f, "exact", ", \"enable_ema\": true, \"change_bias_after_training\": true", "", input);
+    snprintf(whole, sizeof whole, "%s/whole", f->folder);
+    assert_int_equal(kr_run_case_train(f, input, whole, NULL, -1, 1), KR_OK);
+    for (int k = 0; k < 2; k++) {
+        kr_training_options o = KR_TRAINING_OPTIONS_DEFAULT;
+        kr_training *t = NULL;
+        kr_model *before = NULL;
+        snprintf(model, sizeof model, "%s/%s", whole, models[k]);
+        kr_assert_ok(f->ctx, kr_model_load(f->ctx, model, &before));
+        o.finetune = model;
+        kr_assert_ok(f->ctx, kr_training_create(f->ctx, input, &o, &t));
+        for (int i = 0; i < 2; i++)
+            if (!(fabs(t->member[0].model->out_bias[i] - before->out_bias[i]) < 1e-8))
+                fail_msg("%s: bias of type %d %.10g eV, changed again %.10g eV", models[k], i, before->out_bias[i],
+                         t->member[0].model->out_bias[i]);
+        kr_training_destroy(&t);
+        kr_model_destroy(&before);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lcurve, kr_run_case_setup, kr_run_case_teardown),
@@ -173,6 +198,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_ensemble, kr_run_case_setup, kr_run_case_teardown),
         cmocka_unit_test_setup_teardown(test_patience, kr_run_case_setup, kr_run_case_teardown),
         cmocka_unit_test_setup_teardown(test_bias, kr_run_case_setup, kr_run_case_teardown),
+        cmocka_unit_test_setup_teardown(test_bias_after, kr_run_case_setup, kr_run_case_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,7 +224,7 @@ STUDIES = {
     "water": ("water.json", "water/data_3", "12000"),
     "elements": ("element.json", "zuo2020/{}_test.xyz", "8000"),
     "deepmd": ("water_deepmd.json", "water/data_3", "36000"),
-    "acac": ("acac.json", "acac/test_MD_300K.xyz", "4800"),
+    "acac": ("acac.json", "acac/test_MD_300K.xyz", "10000"),
 }
 
 
@@ -250,14 +250,14 @@ def arguments():
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--label", default="", help="added to the name of the run and of its folder")
-    parser.add_argument("--hold-out", type=int, default=0, metavar="N", help="elements: every N-th frame is not trained")
+    parser.add_argument("--hold-out", type=int, default=0, metavar="N", help="elements, acac: leave out every N-th frame")
     parser.add_argument("--first", type=int, default=None, metavar="M", help="with --hold-out: its first frame (N / 2)")
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="elements: list N frames with the largest errors")
     parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped")
     parser.add_argument("--values", default="", metavar="FILE", help='append lines "RUN_KEY VALUE" to this file')
     a = parser.parse_args()
-    if a.hold_out and (a.hold_out < 2 or a.what != "elements"):
-        parser.error("--hold-out N, N at least 2, is for elements")
+    if a.hold_out and (a.hold_out < 2 or a.what not in ("elements", "acac")):
+        parser.error("--hold-out N, N at least 2, is for elements and acac")
     a.first = a.hold_out // 2 if a.first is None else a.first
     if a.hold_out and not 0 <= a.first < a.hold_out:
         parser.error("--first M needs --hold-out N, M from 0 to N - 1")

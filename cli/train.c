@@ -88,6 +88,14 @@ static void drop_line(const char *text, void *payload) {
     (void)payload;
 }
 
+/* How a run that was stopped goes on. */
+static const char *way_on(const settings *s) {
+    if (s->init_model) return "the same command with --restart instead of --init-model goes on";
+    if (s->finetune) return "the same command with --restart instead of --finetune goes on";
+    if (s->restart_from) return "the same command with --restart instead of --restart-from goes on";
+    return s->restart ? "the same command goes on" : "the same command with --restart goes on";
+}
+
 /* rank 0 speaks; every process makes the same calls. */
 static int train(kr_context *ctx, const settings *s, const char *input, int rank, int nranks) {
     kr_training *training = NULL;
@@ -113,15 +121,13 @@ static int train(kr_context *ctx, const settings *s, const char *input, int rank
     if (status < 0) {
         result = cli_library_error(ctx);
         if (!rank && *kr_training_checkpoint(training))
-            cli_note("the last checkpoint is %s; kramers train --restart %s goes on from it",
-                     kr_training_checkpoint(training), input);
+            cli_note("the last checkpoint is %s; %s from it", kr_training_checkpoint(training), way_on(s));
     } else {
         if (j.started && !rank) cli_progress_end(&j.progress, (long)kr_training_step(training));
         if (status == KR_CANCELLED) {
             if (!rank)
-                cli_note("stopped at step %lld of %lld, saved %s; kramers train --restart %s goes on",
-                         (long long)kr_training_step(training), (long long)kr_training_last(training),
-                         kr_training_checkpoint(training), input);
+                cli_note("stopped at step %lld of %lld, saved %s; %s", (long long)kr_training_step(training),
+                         (long long)kr_training_last(training), kr_training_checkpoint(training), way_on(s));
             result = CLI_STOPPED;
         } else if (!s->quiet && kr_training_report(ctx, training, rank ? drop_line : note_line, NULL) < 0) {
             result = cli_library_error(ctx);
@@ -139,6 +145,11 @@ static int run(const void *settings_, int nargs, char **args) {
         return CLI_DONE;
     }
     if (nargs < 1) return cli_usage_error(&cli_command_train, "an argument is missing: INPUT");
+    if (nargs > 1 && s->restart)
+        return cli_usage_error(
+            &cli_command_train,
+            "--restart takes no value; --restart-from CHECKPOINT goes on from a checkpoint of that name");
+    if (nargs > 1) return cli_usage_error(&cli_command_train, "one argument too many: %s", args[1]);
     if ((s->restart || s->restart_from) + (s->init_model != NULL) + (s->finetune != NULL) > 1)
         return cli_usage_error(&cli_command_train, "only one of --restart, --init-model and --finetune can be given");
     if (s->ensemble <= 1 && !s->folder && cli_output_allowed(output, s->force || s->restart || s->restart_from))
@@ -166,7 +177,7 @@ const cli_command cli_command_train = {
         "SIGINT and SIGTERM finish the step and write a checkpoint; --restart goes on from it. Keys of the input: "
         "--keys.",
     .least = 0,
-    .most = 1,
+    .most = 2, /* a second one has a message of its own */
     .options = options,
     .size = sizeof(settings),
     .run = run,

@@ -47,6 +47,8 @@ void kr_folder_abandon(kr_folder_writer *writer);
 kr_status kr_folder_list(kr_context *ctx, const char *path, int *count, char ***names);
 void kr_names_free(int count, char **names);
 kr_status kr_folder_make(kr_context *ctx, const char *path);
+/* The same with the folders above it; what is there already stays. */
+kr_status kr_folder_make_all(kr_context *ctx, const char *path);
 /* "folder/name", new string. */
 char *kr_path_join(kr_context *ctx, const char *folder, const char *name);
 

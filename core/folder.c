@@ -74,6 +74,20 @@ kr_status kr_folder_make(kr_context *ctx, const char *path) {
     return KR_ERROR(ctx, KR_ERR_IO, "cannot make folder '%s': %s", path, strerror(errno));
 }
 
+kr_status kr_folder_make_all(kr_context *ctx, const char *path) {
+    kr_status status = KR_OK;
+    char *part = kr_strdup(ctx, path);
+    if (!part) return KR_ERR_MEMORY;
+    for (char *end = part; *end && status == KR_OK; *end = path[end - part]) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        *end = 0;
+        if (!kr_file_is_folder(part)) status = kr_folder_make(ctx, part);
+    }
+    kr_free(part);
+    return status;
+}
+
 enum { DEEPEST = 32 }; /* datasets are three levels deep; links are not followed */
 
 /* Removes or syncs everything below `path` and itself. */

@@ -154,22 +154,25 @@ kr_status kr_checkpoint_find(kr_context *ctx, const char *folder, const char *gi
     if (!list) KR_TRY(KR_ERR_MEMORY);
     if (!kr_file_exists(list)) {
         KR_ERROR(ctx, KR_ERR_IO, "%s: no such file, so there is no checkpoint to go on from", list);
-        kr_error_hint(ctx, "name the checkpoint, as in --restart model.ckpt-1000.dp");
+        kr_error_hint(ctx, "name the checkpoint, as in --restart-from model.ckpt-1000.dp");
         KR_TRY(KR_ERR_IO);
     }
     KR_TRY(kr_file_read(ctx, list, &text, &length));
     text[strcspn(text, "\r\n")] = 0;
     *path = kr_strdup(ctx, text);
     if (!*path) KR_TRY(KR_ERR_MEMORY);
-    if (!kr_file_exists(*path)) { /* the folder was moved, or the run began in another one: beside the list */
-        const char *base = strrchr(text, '/');
-        beside = kr_path_join(ctx, folder ? folder : ".", base ? base + 1 : text);
+    /* The folder was moved, or the run began in another one: beside the list, or in save_dir there. */
+    for (const char *rest = text; !kr_file_exists(*path) && rest; rest = strchr(rest, '/')) {
+        rest += strspn(rest, "/");
+        beside = kr_path_join(ctx, folder ? folder : ".", rest);
         if (!beside) KR_TRY(KR_ERR_MEMORY);
         if (kr_file_exists(beside)) {
             kr_free(*path);
             *path = beside;
-            beside = NULL;
+        } else {
+            kr_free(beside);
         }
+        beside = NULL;
     }
 done:
     kr_free(beside);

@@ -93,7 +93,10 @@ kr_status kr_data_read(kr_context *ctx, const kr_input_data *options, const char
     if (list->kind == KR_TREE_STRING) KR_TRY(read_one(ctx, options, list, where, d->dataset));
     for (int i = 0; i < list->count; i++) KR_TRY(read_one(ctx, options, list->child[i], where, d->dataset));
     if (d->dataset->nsystems == 0)
-        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s.systems: there is no system with frames%s", where,
+        KR_FAIL(ctx, KR_ERR_ARGUMENT, "%s.systems: there is no system with frames%s%s", where,
+                options->rglob_patterns && options->rglob_patterns->kind == KR_TREE_LIST
+                    ? " that matches rglob_patterns"
+                    : "",
                 kr_tree_place(list, place));
     *set = d;
     d = NULL;

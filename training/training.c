@@ -299,12 +299,12 @@ static kr_status make_folders(kr_context *ctx, kr_training *t) {
     kr_status status = KR_OK;
     char *path = NULL;
     if (t->options.rank != 0) return KR_OK;
-    if (t->folder && !kr_file_is_folder(t->folder)) KR_TRY(kr_folder_make(ctx, t->folder));
+    if (t->folder) KR_TRY(kr_folder_make_all(ctx, t->folder));
     for (int i = 0; i < t->nmembers; i++) {
         kr_member member = {.index = i};
         path = kr_training_path(ctx, t, &member, t->input->training.save_dir ? t->input->training.save_dir : "");
         if (!path) KR_TRY(KR_ERR_MEMORY);
-        if (*path && !kr_file_is_folder(path)) KR_TRY(kr_folder_make(ctx, path));
+        KR_TRY(kr_folder_make_all(ctx, path));
         kr_free(path);
         path = NULL;
     }

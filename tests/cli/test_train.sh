@@ -76,8 +76,11 @@ bad 'atom 5 has type 1 (H)\|which type_map does not have' 's/\["O", "H"\]/["O"]/
 bad 'bad.json:4:' 's/"descriptor": {/"descriptor": {{/'
 code 2 'an argument is missing' train
 code 2 'only one of' train input.json --restart --init-model model.dp
+code 2 '--restart-from CHECKPOINT goes on' train input.json --restart model.ckpt-20.dp
+code 2 'one argument too many: model.dp' train input.json model.dp
 code 1 'no checkpoint to go on from' train input.json --restart --folder fresh
-code 1 'has the descriptor' train input.json --folder x --init-model "$kit/models/se_r_tanh.dp" 2>/dev/null || true
+has err 'as in --restart-from model.ckpt'
+code 1 'has the descriptor' train input.json --folder x --init-model "$kit/models/se_r_tanh.dp"
 
 # the first interrupt writes a checkpoint, and the run goes on with the same bits
 input long.json 's/"numb_steps": 30/"numb_steps": 4000/;s/"save_freq": 10/"save_freq": 1000/'
@@ -88,7 +91,7 @@ while [ ! -s a/lcurve.out ] || [ "$(grep -vc '#' a/lcurve.out)" -lt 3 ]; do kill
 kill -TERM $pid
 wait $pid
 [ $? -eq 3 ] || fail "after SIGTERM: code $? $(cat err)"
-has err '--restart long.json goes on'
+has err 'saved a/model.ckpt-.*; the same command with --restart goes on'
 exists a/checkpoint
 
 # a folder that was moved, and a run that goes on from inside it
@@ -104,6 +107,28 @@ rm moved/model.dp
 echo b/model.ckpt-20.dp >moved/checkpoint
 (cd moved && "$KRAMERS" train ../input.json --restart -q) || fail "a restart from inside the folder ends with $?"
 cmp moved/model.dp whole.dp || fail "a restart from inside the folder gives another model"
+
+# save_dir is made with the folders above it, in a folder that is made, and found again when that was moved
+input kept.json 's#"seed": 5#"seed": 5, "save_dir": "kept/deep"#'
+ok train kept.json --folder new/one --threads 1
+cmp new/one/model.dp whole.dp || fail "save_dir changes the model"
+mv new/one elsewhere
+rm elsewhere/model.dp
+echo new/one/kept/deep/model.ckpt-20.dp >elsewhere/checkpoint
+exists elsewhere/kept/deep/model.ckpt-20.dp
+ok train kept.json --folder elsewhere --restart --threads 1
+cmp elsewhere/model.dp whole.dp || fail "a restart from save_dir in a moved folder gives another model"
+ok train kept.json --folder both --ensemble 2 --threads 1
+exists both/1/kept/deep/model.ckpt-30.dp
+
+# frames and systems that are left out
+input near.json 's/"batch_size": 2/"batch_size": 2, "min_pair_dist": 1.05/'
+ok train near.json --folder near --threads 1
+has err ' frames are left out, their atoms are closer than min_pair_dist'
+input found.json "s#\[\"$kit/formats/npy\"\]#\"$kit/formats\"#; s/\"batch_size\": 2/\"batch_size\": 2, \"rglob_patterns\": [\"npy\"]/"
+ok train found.json --folder found --threads 1
+has err 'training data: 1 system'
+bad 'there is no system with frames that matches rglob_patterns' 's/"batch_size": 2/"batch_size": 2, "rglob_patterns": ["no*"]/;s#formats/npy"\]#formats"]#'
 
 ok train --keys
 has out 'rcut_smth'
